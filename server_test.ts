@@ -1,0 +1,1046 @@
+/** Tests in the order of server.ts, then main.ts: real sockets, real processes, no fixed ports. */
+
+import { assert, assertEquals, assertMatch, assertStringIncludes, assertThrows } from "@std/assert";
+import { getAvailablePort } from "@std/net/get-available-port";
+import net from "node:net";
+import manifest from "./deno.json" with { type: "json" };
+import { commonLogLine, FLAGS, helpText, urlOf } from "./main.ts";
+import {
+  checkField,
+  type Client,
+  DEFAULT_LIMITS,
+  escapeControls,
+  escapeHtml,
+  type Exchange,
+  page,
+  parseRequestLine,
+  type Reply,
+  type RequestLine,
+  type Responder,
+  serve,
+  type ServeOptions,
+} from "./server.ts";
+
+// ---------------------------------------------------------------- tools
+
+const HELLO: Reply = { body: "Hello world!" };
+
+const HELLO_WIRE = "HTTP/1.1 200 OK\r\nDate: DATE\r\nContent-Type: text/plain; charset=utf-8\r\n" +
+  "Content-Length: 12\r\nConnection: close\r\n\r\nHello world!";
+
+/** A server on a free loopback port; whatever reaches `onError` fails the test. */
+function start(responder: Responder | Reply = HELLO, options: ServeOptions = {}) {
+  return serve({ hostname: "127.0.0.1", port: 0, onError: fail, ...options }, responder);
+}
+
+function fail(error: unknown): never {
+  throw error;
+}
+
+function connect({ port }: { port: number }): Promise<Deno.TcpConn> {
+  return Deno.connect({ hostname: "127.0.0.1", port });
+}
+
+/** One character an octet, both ways. */
+function octets(text: string): Uint8Array<ArrayBuffer> {
+  return Uint8Array.from(text, (character) => character.charCodeAt(0));
+}
+
+function send(socket: Deno.Conn, text: string): Promise<void> {
+  return sendOctets(socket, octets(text));
+}
+
+async function sendOctets(socket: Deno.Conn, bytes: Uint8Array): Promise<void> {
+  for (let at = 0; at < bytes.length;) at += await socket.write(bytes.subarray(at));
+}
+
+/** Reads until the server closes. */
+async function readAll(socket: Deno.Conn): Promise<string> {
+  const buffer = new Uint8Array(65536);
+  const parts: string[] = [];
+  for (let count; (count = await socket.read(buffer)) !== null;) {
+    parts.push(new TextDecoder("latin1").decode(buffer.subarray(0, count)));
+  }
+  return parts.join("");
+}
+
+/** Sends the pieces one after another, then reads until the server closes. */
+async function talk(addr: { port: number }, ...pieces: string[]): Promise<string> {
+  using socket = await connect(addr);
+  for (const piece of pieces) await send(socket, piece);
+  return await readAll(socket);
+}
+
+/** Checks the form of the date (RFC 9110 §5.6.7), then hides it. */
+function undated(wire: string): string {
+  const date = /\r\nDate: (\w{3}, \d\d \w{3} \d{4} \d\d:\d\d:\d\d GMT)\r\n/.exec(wire)?.[1] ?? "";
+  assertEquals(new Date(date).toUTCString(), date);
+  return wire.replace(date, "DATE");
+}
+
+function refusalWire(status: string, expected: string, received: string): string {
+  const body = `${status}\n\n${expected}\nReceived: ${received}\n`;
+  return `HTTP/1.1 ${status}\r\nDate: DATE\r\nContent-Type: text/plain; charset=utf-8\r\n` +
+    `Content-Length: ${body.length}\r\nConnection: close\r\n` +
+    `X-Content-Type-Options: nosniff\r\n\r\n${body}`;
+}
+
+function statusOf(wire: string): number {
+  return Number(/^HTTP\/1\.1 (\d{3}) /.exec(wire)?.[1]);
+}
+
+/** A client made with node:net, the one that can reset a connection. */
+async function resettable({ port }: { port: number }): Promise<net.Socket> {
+  const socket = net.connect(port, "127.0.0.1");
+  await new Promise((resolve) => socket.once("connect", resolve));
+  return socket;
+}
+
+async function reset(socket: net.Socket): Promise<void> {
+  const closed = new Promise((resolve) => socket.once("close", resolve));
+  socket.resetAndDestroy();
+  await closed;
+}
+
+// ---------------------------------------------------------------- limits
+
+Deno.test("serve() refuses a limit that is not a positive number", () => {
+  for (const value of [0, -1, NaN, Infinity]) {
+    assertThrows(
+      () => start(HELLO, { requestTimeoutMs: value }),
+      RangeError,
+      `Cannot use requestTimeoutMs ${value}`,
+    );
+  }
+});
+
+Deno.test("serve() refuses a fixed reply that would be invalid", () => {
+  assertThrows(() => start({ status: 199 }), RangeError, "Cannot send status 199");
+  assertThrows(() => start({ headers: [["A b", "c"]] }), RangeError, 'Cannot send header "A b"');
+});
+
+// ---------------------------------------------------------------- accepting
+
+Deno.test("serve() gives its real address and calls onListen", async () => {
+  const heard: Deno.NetAddr[] = [];
+  await using server = start(HELLO, { onListen: (addr) => heard.push(addr) });
+  assertEquals(heard, [server.addr]);
+  assert(server.addr.port > 0);
+  assertEquals(undated(await talk(server.addr, "GET / HTTP/1.1\r\n")), HELLO_WIRE);
+});
+
+Deno.test("serve() throws where the port is taken", async () => {
+  await using server = start();
+  assertThrows(() => start(HELLO, { port: server.addr.port }), Deno.errors.AddrInUse);
+});
+
+Deno.test("serve() takes the next client when one has reset before it was accepted", async () => {
+  await using server = start(HELLO, { maxConnections: 1 });
+  const first = await connect(server.addr);
+  const gone = await resettable(server.addr); // waits in the kernel's queue behind the first
+  await reset(gone);
+  const last = talk(server.addr, "GET / HTTP/1.1\r\n");
+  first.close();
+  assertEquals(statusOf(await last), 200);
+});
+
+Deno.test("serve() lets no more than maxConnections in", async () => {
+  const order: string[] = [];
+  await using server = start(HELLO, {
+    maxConnections: 1,
+    onExchange: (exchange) => order.push(exchange.requestLine),
+  });
+  using first = await connect(server.addr);
+  const second = talk(server.addr, "GET /second HTTP/1.1\r\n\r\n");
+  await send(first, "GET /first HTTP/1.1\r\n\r\n");
+  assertEquals(statusOf(await readAll(first)), 200);
+  assertEquals(statusOf(await second), 200);
+  assertEquals(order, ["GET /first HTTP/1.1", "GET /second HTTP/1.1"]);
+});
+
+Deno.test("serve() sees an IPv4 client of an IPv6 socket as IPv4", async () => {
+  const seen: Client[] = [];
+  const responder = (_: RequestLine, client: Client) => (seen.push(client), HELLO);
+  await using server = start(responder, { hostname: "::" });
+  using socket = await connect(server.addr);
+  await send(socket, "GET / HTTP/1.1\r\n\r\n");
+  await readAll(socket);
+  const { hostname, port } = socket.localAddr as Deno.NetAddr;
+  assertEquals(seen, [{ hostname, port }]);
+});
+
+Deno.test("shutdown() closes who waits, answers who has sent half a line, and refuses the rest", async () => {
+  const server = start();
+  using waiting = await connect(server.addr);
+  using half = await connect(server.addr);
+  await send(half, "GET / HT");
+  assertEquals(statusOf(await talk(server.addr, "GET / HTTP/1.1\r\n\r\n")), 200); // both are in
+  const ending = server.shutdown();
+  assertEquals(await readAll(waiting), "");
+  await send(half, "TP/1.1\r\n\r\n");
+  assertEquals(undated(await readAll(half)), HELLO_WIRE);
+  assertEquals(await ending, { cut: 0 });
+  let refused: unknown;
+  await connect(server.addr).catch((error) => refused = error);
+  assert(refused instanceof Deno.errors.ConnectionRefused);
+});
+
+Deno.test("shutdown() delivers the answer in flight", async () => {
+  const asked = Promise.withResolvers<void>();
+  const reply = Promise.withResolvers<Reply>();
+  const server = start(() => (asked.resolve(), reply.promise));
+  const wire = talk(server.addr, "GET / HTTP/1.1\r\n\r\n");
+  await asked.promise;
+  const ending = server.shutdown();
+  reply.resolve(HELLO);
+  assertEquals(undated(await wire), HELLO_WIRE);
+  assertEquals(await ending, { cut: 0 });
+});
+
+Deno.test("shutdown() cuts off at the grace period who does not finish", async () => {
+  const server = start(HELLO, { shutdownGraceMs: 20 });
+  using half = await connect(server.addr);
+  await send(half, "GET / HT");
+  assertEquals(statusOf(await talk(server.addr, "GET / HTTP/1.1\r\n\r\n")), 200);
+  assertEquals(await server.shutdown(), { cut: 1 });
+  assertEquals(await readAll(half), "");
+});
+
+Deno.test("shutdown() is what an aborted signal starts", async () => {
+  const controller = new AbortController();
+  const server = start(HELLO, { signal: controller.signal });
+  controller.abort();
+  assertEquals(await server.finished, { cut: 0 });
+  assertEquals(await start(HELLO, { signal: controller.signal }).finished, { cut: 0 });
+});
+
+// ---------------------------------------------------------------- one connection
+
+Deno.test("serve() answers the first line alone, with nothing after it", async () => {
+  await using server = start();
+  assertEquals(undated(await talk(server.addr, "GET / HTTP/1.1\r\n")), HELLO_WIRE);
+});
+
+Deno.test("serve() answers a line that comes one byte at a time", async () => {
+  await using server = start();
+  assertEquals(undated(await talk(server.addr, ..."GET / HTTP/1.1\r\n")), HELLO_WIRE);
+});
+
+Deno.test("serve() answers before the header fields arrive", async () => {
+  await using server = start();
+  using socket = await connect(server.addr);
+  await send(socket, "POST / HTTP/1.1\r\nHo");
+  assertEquals(undated(await readAll(socket)), HELLO_WIRE);
+  await send(socket, "st: x\r\n\r\n"); // still welcome: drained
+});
+
+Deno.test("serve() gives the same reply wherever the request is cut", async () => {
+  await using server = start(({ text }) => ({ body: `You said ${text}` }));
+  const request = "\r\nGET /a%20b?c=d HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nabc";
+  const whole = undated(await talk(server.addr, request));
+  assertStringIncludes(whole, "You said GET /a%20b?c=d HTTP/1.1");
+  for (let cut = 1; cut < request.length; cut++) {
+    const wire = await talk(server.addr, request.slice(0, cut), request.slice(cut));
+    assertEquals(undated(wire), whole, `cut at ${cut}`);
+  }
+});
+
+Deno.test("serve() accepts a bare LF and skips two empty lines", async () => {
+  await using server = start();
+  assertEquals(undated(await talk(server.addr, "GET / HTTP/1.1\n")), HELLO_WIRE);
+  assertEquals(undated(await talk(server.addr, "\r\n\nGET / HTTP/1.1\r\n")), HELLO_WIRE);
+  assertEquals(statusOf(await talk(server.addr, "\r\n\r\n\r\nGET / HTTP/1.1\r\n")), 400);
+});
+
+Deno.test("serve() answers HTTP/1.0 and later 1.x as HTTP/1.1", async () => {
+  await using server = start();
+  for (const version of ["1.0", "1.1", "1.2", "1.9"]) {
+    assertEquals(undated(await talk(server.addr, `GET / HTTP/${version}\r\n`)), HELLO_WIRE);
+  }
+});
+
+Deno.test("serve() sends HEAD the same head and no content", async () => {
+  await using server = start();
+  const head = HELLO_WIRE.slice(0, HELLO_WIRE.indexOf("Hello"));
+  assertEquals(undated(await talk(server.addr, "HEAD / HTTP/1.1\r\n")), head);
+});
+
+Deno.test("serve() refuses what is not a request line", async () => {
+  await using server = start();
+  const malformed = "Expected a request line: a method, a target and a version " +
+    "with one space between them, such as: GET / HTTP/1.1";
+  assertEquals(
+    undated(await talk(server.addr, 'GET  "/\\\x1b\xff HTTP/1.1\r\n')),
+    refusalWire("400 Bad Request", malformed, "GET  \\x22/\\x5C\\x1B\\xFF HTTP/1.1"),
+  );
+});
+
+Deno.test("serve() refuses CONNECT", async () => {
+  await using server = start();
+  assertEquals(
+    undated(await talk(server.addr, "CONNECT example.com:443 HTTP/1.1\r\n")),
+    refusalWire(
+      "501 Not Implemented",
+      "Expected any method but CONNECT: this server opens no tunnels.",
+      "CONNECT example.com:443 HTTP/1.1",
+    ),
+  );
+});
+
+Deno.test("serve() refuses other major versions", async () => {
+  await using server = start();
+  assertEquals(
+    undated(await talk(server.addr, "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")),
+    refusalWire(
+      "505 HTTP Version Not Supported",
+      "Expected HTTP/1.0 or HTTP/1.1.",
+      "PRI * HTTP/2.0",
+    ),
+  );
+});
+
+Deno.test("serve() refuses a line beyond the limit, however it is cut", async () => {
+  await using server = start(HELLO, { maxRequestLineBytes: 4000 });
+  const line = (length: number) => `GET /${"a".repeat(length - 16)} HTTP/1.1\r\n`;
+  const halves = (text: string) => [text.slice(0, 3000), text.slice(3000)];
+  assertEquals(statusOf(await talk(server.addr, line(4000))), 200);
+  assertEquals(statusOf(await talk(server.addr, ...halves(line(4000)))), 200);
+  const wire = refusalWire(
+    "414 URI Too Long",
+    "Expected a shorter request line.",
+    line(4001).slice(0, 200) + " ... (4000 octets)",
+  );
+  assertEquals(undated(await talk(server.addr, line(4001))), wire);
+  assertEquals(undated(await talk(server.addr, ...halves(line(4001)))), wire);
+  assertEquals(undated(await talk(server.addr, "\r\n\r\n" + line(4001))), wire);
+});
+
+Deno.test("serve() accepts 8192 octets of request line by default", async () => {
+  await using server = start();
+  const line = (length: number) => `GET /${"a".repeat(length - 16)} HTTP/1.1\r\n`;
+  assertEquals(statusOf(await talk(server.addr, line(8192))), 200);
+  assertEquals(statusOf(await talk(server.addr, line(8193))), 414);
+  assertEquals(statusOf(await talk(server.addr, "\r\n\r\n", line(8192))), 200);
+});
+
+Deno.test("serve() keeps its memory and its answer for 10 MB without a line end", async () => {
+  await using server = start();
+  using socket = await connect(server.addr);
+  const flood = sendOctets(socket, new Uint8Array(10_000_000).fill(97));
+  assertEquals(statusOf(await readAll(socket)), 414);
+  await flood;
+});
+
+Deno.test("serve() answers 408 to half a line and silence, however it dribbles", async () => {
+  await using server = start(HELLO, { requestTimeoutMs: 80 });
+  using socket = await connect(server.addr);
+  let over = false;
+  const dribble = (async () => {
+    while (!over) await send(socket, "G").then(() => new Promise((go) => setTimeout(go, 10)));
+  })();
+  const wire = undated(await readAll(socket));
+  over = true;
+  await dribble;
+  const received = /Received: (G+)\n$/.exec(wire)?.[1] ?? "";
+  const expected = "Expected a whole request line, ended by CRLF, in less time.";
+  assertEquals(wire, refusalWire("408 Request Timeout", expected, received));
+});
+
+Deno.test("serve() answers 400 to half a line and the end of input", async () => {
+  await using server = start();
+  using socket = await connect(server.addr);
+  await send(socket, "GET / HTTP/1.1");
+  await socket.closeWrite();
+  assertEquals(
+    undated(await readAll(socket)),
+    refusalWire(
+      "400 Bad Request",
+      "Expected a line end (CRLF) after the request line, but the input ended.",
+      "GET / HTTP/1.1",
+    ),
+  );
+});
+
+Deno.test("serve() closes in silence where nothing came", async () => {
+  await using server = start(HELLO, { requestTimeoutMs: 40 });
+  assertEquals(await talk(server.addr), "");
+  assertEquals(await talk(server.addr, "\r\n"), "");
+  using ended = await connect(server.addr);
+  await ended.closeWrite();
+  assertEquals(await readAll(ended), "");
+});
+
+Deno.test("serve() answers 500 where a responder throws, and lives on", async () => {
+  const errors: unknown[] = [];
+  const responder: Responder = ({ target }) => {
+    if (target === "/throw") throw new Error("oh");
+    if (target === "/reject") return Promise.reject(new Error("no"));
+    return { status: 99 };
+  };
+  await using server = start(responder, { onError: (error) => errors.push(error) });
+  const wire = "HTTP/1.1 500 Internal Server Error\r\nDate: DATE\r\n" +
+    "Content-Type: text/plain; charset=utf-8\r\nContent-Length: 26\r\nConnection: close\r\n\r\n" +
+    "500 Internal Server Error\n";
+  for (const target of ["/throw", "/reject", "/invalid"]) {
+    assertEquals(undated(await talk(server.addr, `GET ${target} HTTP/1.1\r\n`)), wire);
+  }
+  const messages = errors.map((error) => error instanceof Error && error.message);
+  assertEquals(messages, [
+    "oh",
+    "no",
+    "Cannot send status 99: expected an integer from 200 to 599",
+  ]);
+});
+
+Deno.test("serve() tells onExchange what became of each request", async () => {
+  const exchanges: Exchange[] = [];
+  await using server = start(HELLO, { onExchange: (exchange) => exchanges.push(exchange) });
+  using socket = await connect(server.addr);
+  const before = Date.now();
+  await send(socket, "GET /\xff HTTP/1.1\r\n");
+  await readAll(socket);
+  const [{ client, requestLine, status, bytes, time, milliseconds }] = exchanges;
+  assertEquals(client.port, (socket.localAddr as Deno.NetAddr).port);
+  assertEquals({ requestLine, status }, { requestLine: "GET /\xff HTTP/1.1", status: 400 });
+  assert(bytes > 0 && time >= before && time <= Date.now());
+  assert(milliseconds >= 0 && milliseconds < 1000);
+});
+
+Deno.test("serve() survives a reset while it reads, while it thinks and while it writes", async () => {
+  const asked = Promise.withResolvers<void>();
+  const wait = Promise.withResolvers<Reply>();
+  const large = { body: new Uint8Array(20_000_000) };
+  const exchanges: Exchange[] = [];
+  const written = Promise.withResolvers<void>();
+  await using server = start(
+    ({ target }) => target === "/large" ? large : (asked.resolve(), wait.promise),
+    { onExchange: (exchange) => (exchanges.push(exchange), written.resolve()) },
+  );
+  const reading = await resettable(server.addr);
+  reading.write("GET / HT");
+  await reset(reading);
+  const thinking = await resettable(server.addr);
+  thinking.write("GET / HTTP/1.1\r\n\r\n");
+  await asked.promise;
+  await reset(thinking);
+  const writing = await resettable(server.addr);
+  writing.write("GET /large HTTP/1.1\r\n\r\n");
+  await new Promise((resolve) => writing.once("readable", resolve)); // the reply is under way
+  await reset(writing);
+  await written.promise;
+  assert(exchanges[0].bytes < large.body.length);
+  wait.resolve(HELLO);
+  assertEquals(undated(await talk(server.addr, "GET / HTTP/1.1\r\n\r\n")), HELLO_WIRE);
+});
+
+// ---------------------------------------------------------------- request line
+
+function parse(line: string): string {
+  const request = parseRequestLine(octets(line));
+  return "expected" in request
+    ? String(request.status)
+    : `${request.method}|${request.target}|${request.minorVersion}`;
+}
+
+Deno.test("parseRequestLine() accepts every form of target its method allows", () => {
+  const lines: Array<[string, string]> = [
+    ["GET / HTTP/1.1", "GET|/|1"],
+    ["GET / HTTP/1.0", "GET|/|0"],
+    ["get /~a?b=c&d#e HTTP/1.9", "get|/~a?b=c&d#e|9"],
+    ["!#$%&'*+-.^_`|~09 //x HTTP/1.1", "!#$%&'*+-.^_`|~09|//x|1"],
+    ["POST http://example.com/a HTTP/1.1", "POST|http://example.com/a|1"],
+    ["GET coap+tcp://[::1]:1/ HTTP/1.1", "GET|coap+tcp://[::1]:1/|1"],
+    ["OPTIONS * HTTP/1.1", "OPTIONS|*|1"],
+    ['GET /"<>\\^`{|} HTTP/1.1', 'GET|/"<>\\^`{|}|1'],
+  ];
+  for (const [line, expected] of lines) assertEquals(parse(line), expected, line);
+});
+
+Deno.test("parseRequestLine() keeps the wording", () => {
+  const request = parseRequestLine(octets("BREW /pot HTTP/1.1")) as RequestLine;
+  assertEquals(request.text, "BREW /pot HTTP/1.1");
+});
+
+Deno.test("parseRequestLine() rejects two spaces", () => {
+  for (const line of ["GET  / HTTP/1.1", "GET /  HTTP/1.1", " GET / HTTP/1.1"]) {
+    assertEquals(parse(line), "400", line);
+  }
+});
+
+Deno.test("parseRequestLine() rejects what is not the grammar", () => {
+  const lines = [
+    ..."|GET|GET /|GET / |GET HTTP/1.1|/ HTTP/1.1|GET / HTTP/1.1 |GET / HTTP/1|GET / HTTP/1.".split(
+      "|",
+    ),
+    ..."GET / HTTP/1.10|GET / HTTP/11|GET / HTTP/x.1|GET / http/1.1|GET / HTTPS/1.1".split("|"),
+    ..."G(T / HTTP/1.1|G:T / HTTP/1.1|GET / HTTP/1.1 x|GET\t/ HTTP/1.1|GET /\t HTTP/1.1".split("|"),
+    "GET /\x7f HTTP/1.1",
+    "GET /\xe9 HTTP/1.1",
+    "GET /\0 HTTP/1.1",
+    "GET / HTTP/1.1\r",
+    "GET /\r HTTP/1.1",
+    "G\xc9T / HTTP/1.1",
+  ];
+  for (const line of lines) assertEquals(parse(line), "400", line);
+});
+
+Deno.test("parseRequestLine() rejects a target its method does not allow", () => {
+  const lines = [
+    ..."GET * HTTP/1.1|OPTIONS ** HTTP/1.1|GET example.com:80 HTTP/1.1|GET a HTTP/1.1".split("|"),
+    ..."GET ?a HTTP/1.1|GET 1a://b HTTP/1.1|GET http:/a HTTP/1.1|GET http:// HTTP/1.1".split("|"),
+    ..."CONNECT * HTTP/1.1|CONNECT a HTTP/1.1|CONNECT :1 HTTP/1.1|CONNECT a@b:1 HTTP/1.1".split(
+      "|",
+    ),
+  ];
+  for (const line of lines) assertEquals(parse(line), "400", line);
+});
+
+Deno.test("parseRequestLine() answers CONNECT with 501 and other versions with 505", () => {
+  for (const target of ["a:1", "[::1]:443", "example.com:80"]) {
+    assertEquals(parse(`CONNECT ${target} HTTP/1.1`), "501", target);
+  }
+  for (const version of ["0.9", "2.0", "3.0", "9.9"]) {
+    assertEquals(parse(`GET / HTTP/${version}`), "505", version);
+  }
+});
+
+Deno.test("parseRequestLine() takes each octet for what it is, in method and target", () => {
+  for (let octet = 0; octet < 256; octet++) {
+    const character = String.fromCharCode(octet);
+    const isToken = /[!#$%&'*+\-.^_`|~0-9A-Za-z]/.test(character);
+    const isVisible = octet >= 0x21 && octet <= 0x7e;
+    assertEquals(parse(`G${character}T / HTTP/1.1`) !== "400", isToken, `method ${octet}`);
+    assertEquals(parse(`GET /${character} HTTP/1.1`) !== "400", isVisible, `target ${octet}`);
+  }
+});
+
+// ---------------------------------------------------------------- closing
+
+Deno.test("serve() closes at once where the whole request was read", async () => {
+  await using server = start(HELLO, { lingerTimeoutMs: 60_000 });
+  for (const head of ["", "Host: x\r\n", "Host: x\r\nAccept: */*\r\nX-Empty:\r\nX-Tab:\ta\r\n"]) {
+    assertEquals(statusOf(await talk(server.addr, `GET / HTTP/1.0\r\n${head}\r\n`)), 200);
+  }
+  assertEquals(await server.shutdown(), { cut: 0 });
+});
+
+Deno.test("serve() answers a client that sends 2 MB and reads only then, 100 times out of 100", async () => {
+  await using server = start();
+  const request = `POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 2000000\r\n\r\n${"x".repeat(2e6)}`;
+  const bytes = octets(request);
+  for (let round = 0; round < 100; round++) {
+    using socket = await connect(server.addr);
+    await sendOctets(socket, bytes);
+    assertEquals(undated(await readAll(socket)), HELLO_WIRE);
+  }
+});
+
+Deno.test("serve() lingers no longer than lingerTimeoutMs", async () => {
+  await using server = start(HELLO, { lingerTimeoutMs: 40 });
+  using socket = await connect(server.addr);
+  await send(socket, "GET / HTTP/1.1\r\n");
+  assertEquals(undated(await readAll(socket)), HELLO_WIRE);
+  assertEquals(await server.shutdown(), { cut: 0 }); // the client never closed
+});
+
+Deno.test("serve() discards no more than maxLingerBytes", async () => {
+  await using server = start(HELLO, { lingerTimeoutMs: 60_000, maxLingerBytes: 1000 });
+  const socket = await resettable(server.addr);
+  socket.resume();
+  const error = new Promise<Error>((resolve) => socket.once("error", resolve));
+  socket.write("POST / HTTP/1.1\r\n");
+  socket.write(new Uint8Array(50_000_000));
+  assertMatch(String(await error), /ECONNRESET|EPIPE/);
+  assertEquals(await server.shutdown(), { cut: 0 });
+});
+
+Deno.test("serve() gives up on a client that does not read", async () => {
+  const closed = Promise.withResolvers<Exchange>();
+  const large = { body: new Uint8Array(50_000_000) };
+  await using server = start(large, { writeTimeoutMs: 60, onExchange: closed.resolve });
+  using socket = await connect(server.addr);
+  await send(socket, "GET / HTTP/1.1\r\n\r\n");
+  const { bytes } = await closed.promise;
+  assert(bytes < large.body.length);
+});
+
+Deno.test("serve() writes a large body whole to a slow reader", async () => {
+  const body = Uint8Array.from({ length: 5_000_000 }, (_, at) => at % 251);
+  await using server = start({ body });
+  using socket = await connect(server.addr);
+  await send(socket, "GET / HTTP/1.1\r\n\r\n");
+  const buffer = new Uint8Array(4096);
+  const received = new Uint8Array(body.length + 1000);
+  let length = 0;
+  for (let count; (count = await socket.read(buffer)) !== null; length += count) {
+    received.set(buffer.subarray(0, count), length);
+  }
+  const head = new TextDecoder().decode(received.subarray(0, length - body.length));
+  assertEquals(
+    undated(head),
+    "HTTP/1.1 200 OK\r\nDate: DATE\r\nContent-Type: application/octet-stream\r\n" +
+      "Content-Length: 5000000\r\nConnection: close\r\n\r\n",
+  );
+  assert(body.every((octet, at) => received[head.length + at] === octet));
+});
+
+// ---------------------------------------------------------------- replies
+
+Deno.test("serve() frames 204, 205 and 304 without content", async () => {
+  await using server = start(({ target }) => ({ status: Number(target.slice(1)), body: "x" }));
+  const wire = async (status: number) =>
+    undated(await talk(server.addr, `GET /${status} HTTP/1.1\r\n`));
+  const tail = "Connection: close\r\n\r\n";
+  assertEquals(await wire(204), `HTTP/1.1 204 No Content\r\nDate: DATE\r\n${tail}`);
+  assertEquals(await wire(304), `HTTP/1.1 304 Not Modified\r\nDate: DATE\r\n${tail}`);
+  const reset = "HTTP/1.1 205 Reset Content\r\nDate: DATE\r\nContent-Length: 0\r\n";
+  assertEquals(await wire(205), reset + tail);
+});
+
+Deno.test("serve() lets a reply replace its header fields, and add to them", async () => {
+  const headers = [["content-type", "text/x"], ["Set-Cookie", "a"], ["Set-Cookie", "b"], [
+    "date",
+    "now",
+  ]] as const;
+  await using server = start({ status: 299, headers, body: "é" });
+  assertEquals(
+    await talk(server.addr, "GET / HTTP/1.1\r\n"),
+    "HTTP/1.1 299 \r\nContent-Length: 2\r\nConnection: close\r\ncontent-type: text/x\r\n" +
+      "Set-Cookie: a\r\nSet-Cookie: b\r\ndate: now\r\n\r\n\xc3\xa9",
+  );
+});
+
+Deno.test("checkField() refuses what would make a response invalid or splittable", () => {
+  checkField("X-Fine", "a \t~");
+  checkField("X-Empty", "");
+  const bad = [["", "a"], ["A b", "a"], ["A:", "a"], ["A\r\nB", "a"], ["A", "b\r\nC: d"]];
+  bad.push(["A", "\0"], ["A", "\x7f"], ["A", "é"], ["Connection", "close"]);
+  bad.push(["content-length", "1"], ["TRANSFER-ENCODING", "chunked"]);
+  for (const [name, value] of bad) assertThrows(() => checkField(name, value), RangeError);
+});
+
+Deno.test("escapeControls() leaves one printable line", () => {
+  assertEquals(
+    escapeControls('a\r\n"\\\x1b\x7f\xe9\0 ~'),
+    "a\\x0D\\x0A\\x22\\x5C\\x1B\\x7F\\xE9\\x00 ~",
+  );
+});
+
+// ---------------------------------------------------------------- the page
+
+Deno.test("page() greets the client, offers the link and repeats the line", async () => {
+  await using server = start(page("/a?b&c"));
+  using socket = await connect(server.addr);
+  await send(socket, "GET /<script>\"&' HTTP/1.1\r\n");
+  const [head, html] = (await readAll(socket)).split("\r\n\r\n");
+  const { port } = socket.localAddr as Deno.NetAddr;
+  assertEquals(
+    undated(head),
+    `HTTP/1.1 200 OK\r\nDate: DATE\r\nContent-Length: ${html.length}\r\nConnection: close\r\n` +
+      "Content-Type: text/html; charset=utf-8\r\nContent-Security-Policy: default-src 'none'; " +
+      "style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'\r\n" +
+      "X-Content-Type-Options: nosniff",
+  );
+  assertStringIncludes(html, `<title>Hello, 127.0.0.1:${port}</title>`);
+  assertStringIncludes(html, `<h1>Hello, 127.0.0.1:${port}</h1>`);
+  assertStringIncludes(html, '<a class="link" href="/a?b&amp;c">');
+  assertStringIncludes(html, "GET /&lt;script&gt;&quot;&amp;&#39; HTTP/1.1");
+});
+
+Deno.test("page() puts IPv6 addresses in brackets", async () => {
+  const request = parseRequestLine(octets("GET / HTTP/1.1")) as RequestLine;
+  const { body } = await page()(request, { hostname: "2001:db8::1", port: 5 });
+  assertStringIncludes(String(body), "<h1>Hello, [2001:db8::1]:5</h1>");
+});
+
+Deno.test("escapeHtml() escapes what HTML gives a meaning", () => {
+  assertEquals(escapeHtml(`<a href="x">'&`), "&lt;a href=&quot;x&quot;&gt;&#39;&amp;");
+});
+
+// ---------------------------------------------------------------- the command
+
+const ROOT = import.meta.dirname!;
+
+/** The map that these tests run under serves the command as well: `npm:` or its cached file. */
+const IMPORT_MAP = /^(npm|file):/.test(import.meta.resolve("@std/cli/parse-args"))
+  ? ["--import-map=npm_imports.json"]
+  : [];
+
+interface RunOptions {
+  permissions?: string[];
+  /** What runs in place of Deno itself; it gets Deno and its arguments. */
+  through?: string[];
+  stdout?: "piped" | "null";
+}
+
+/** Spawns the command with arguments of its own. */
+function spawn(args: string[], options: RunOptions = {}): Deno.ChildProcess {
+  const { permissions = ["--allow-net"], through = [], stdout = "piped" } = options;
+  const [program, ...rest] = [
+    ...through,
+    Deno.execPath(),
+    "run",
+    ...permissions,
+    ...IMPORT_MAP,
+    "main.ts",
+    ...args,
+  ];
+  return new Deno.Command(program, {
+    args: rest,
+    cwd: ROOT,
+    env: { NO_COLOR: "1" },
+    stdin: "null",
+    stdout,
+    stderr: "piped",
+  }).spawn();
+}
+
+/** Runs the command to its end. */
+async function run(args: string[], options?: RunOptions) {
+  const { code, stdout, stderr } = await spawn(args, options).output();
+  const decoder = new TextDecoder();
+  return { code, stdout: decoder.decode(stdout), stderr: decoder.decode(stderr) };
+}
+
+/** The lines of a stream, one at a time. */
+class Lines {
+  readonly #reader: ReadableStreamDefaultReader<string>;
+  #rest = "";
+
+  constructor(stream: ReadableStream<Uint8Array<ArrayBuffer>>) {
+    this.#reader = stream.pipeThrough(new TextDecoderStream()).getReader();
+  }
+
+  /** The next line; empty at the end. */
+  async next(): Promise<string> {
+    for (;;) {
+      const end = this.#rest.indexOf("\n");
+      if (end !== -1) {
+        const line = this.#rest.slice(0, end);
+        this.#rest = this.#rest.slice(end + 1);
+        return line;
+      }
+      const { value, done } = await this.#reader.read();
+      if (done) return "";
+      this.#rest += value;
+    }
+  }
+
+  /** The first line from here on that holds this text. */
+  async until(text: string): Promise<string> {
+    for (;;) {
+      const line = await this.next();
+      if (line.includes(text)) return line;
+      if (line === "") throw new Error(`The stream ended without ${text}`);
+    }
+  }
+
+  cancel(): Promise<void> {
+    return this.#reader.cancel();
+  }
+}
+
+/** A command that has said where it listens. */
+class Running implements AsyncDisposable {
+  readonly stdout: Lines;
+  readonly stderr: Lines;
+
+  private constructor(readonly process: Deno.ChildProcess) {
+    this.stdout = new Lines(process.stdout);
+    this.stderr = new Lines(process.stderr);
+  }
+
+  port = 0;
+  listening = "";
+
+  static async start(args: string[], options?: RunOptions): Promise<Running> {
+    const running = new Running(spawn(args, options));
+    running.listening = await running.stderr.until("listening on");
+    running.port = Number(/:(\d+), http/.exec(running.listening)?.[1]);
+    return running;
+  }
+
+  async stop(signal: Deno.Signal = "SIGTERM"): Promise<number> {
+    this.process.kill(signal);
+    return (await this.process.status).code;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    try {
+      this.process.kill("SIGKILL");
+    } catch (error) {
+      if (!(error instanceof TypeError)) throw error; // it has ended already
+    }
+    await this.process.status;
+    await this.stdout.cancel();
+    await this.stderr.cancel();
+  }
+}
+
+const ANY_PORT = ["--host", "127.0.0.1", "--port", "0"];
+
+Deno.test("firstline --help prints every flag with its default, and wins", async () => {
+  const { code, stdout, stderr } = await run(["--port", "abc", "--help", "--bogus", "-V"]);
+  assertEquals({ code, stderr }, { code: 0, stderr: "" });
+  assertEquals(stdout, helpText());
+  for (const { name } of Object.values(FLAGS).flat()) assertStringIncludes(stdout, ` --${name}`);
+  const { requestTimeoutMs, maxConnections } = DEFAULT_LIMITS;
+  for (const text of [`[${requestTimeoutMs / 1000}]`, `[${maxConnections}]`]) {
+    assertStringIncludes(stdout, text);
+  }
+});
+
+Deno.test("firstline --version prints the version and wins over mistakes", async () => {
+  const { code, stdout, stderr } = await run(["--port", "abc", "-V"]);
+  assertEquals({ code, stdout, stderr }, {
+    code: 0,
+    stdout: `firstline ${manifest.version}\n`,
+    stderr: "",
+  });
+});
+
+Deno.test("firstline exits with 2 and one line for a mistake in the arguments", async () => {
+  const mistakes: Array<[string[], string]> = [
+    [["--bogus"], 'Cannot use "--bogus": expected only the flags that --help lists'],
+    [["-z"], 'Cannot use "-z": expected only the flags that --help lists'],
+    [["stray\n"], 'Cannot use "stray\\x0A": expected only the flags that --help lists'],
+    [["--", "stray"], 'Cannot use "stray": expected only the flags that --help lists'],
+    [["--port", "abc"], 'Cannot use --port "abc": expected an integer from 0 to 65535'],
+    [["--port", "0x50"], 'Cannot use --port "0x50": expected an integer from 0 to 65535'],
+    [["--port", "99999"], 'Cannot use --port "99999": expected an integer from 0 to 65535'],
+    [["--port=-1"], 'Cannot use --port "-1": expected an integer from 0 to 65535'],
+    [["--port"], "Cannot use --port without a value: expected N"],
+    [["--text="], "Cannot use --text without a value: expected TEXT"],
+    [["--host", ""], "Cannot use --host without a value: expected ADDR"],
+    [["--host", "127.0.0.1:80"], 'Cannot use --host "127.0.0.1:80": expected an address or a name'],
+    [["--request-timeout", "0"], 'Cannot use --request-timeout "0": expected seconds above 0'],
+    [["--request-timeout", "1s"], 'Cannot use --request-timeout "1s": expected seconds above 0'],
+    [["--max-connections", "0"], 'Cannot use --max-connections "0": expected an integer from 1'],
+    [["--link", "javascript:x"], 'Cannot use --link "javascript:x": expected an http'],
+    [["--link", "/", "--text", "a"], "Cannot use --link with --text"],
+  ];
+  await Promise.all(mistakes.map(async ([args, message]) => {
+    const { code, stdout, stderr } = await run(args);
+    assertEquals({ code, stdout }, { code: 2, stdout: "" }, args.join(" "));
+    assertStringIncludes(stderr, message);
+    assertMatch(stderr, /^firstline: [^\n]+\n$/);
+  }));
+});
+
+Deno.test("firstline exits with 1 and one line for a start that fails", async () => {
+  using taken = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const { port } = taken.addr;
+  const failures: Array<[string[], RunOptions, RegExp]> = [
+    [
+      ["--host", "127.0.0.1", "--port", `${port}`],
+      {},
+      /Cannot listen on 127\.0\.0\.1:\d+: the port is taken, port \d+ is free/,
+    ],
+    [
+      ["--host", "127.0.0.1", "--port", `${port}`],
+      { permissions: [`--allow-net=127.0.0.1:${port}`] },
+      /Cannot listen on 127\.0\.0\.1:\d+: the port is taken$/m,
+    ],
+    [["--host", "203.0.113.7"], {}, /203\.0\.113\.7:8080: the address is not on this machine/],
+    [["--host", "nosuch.invalid"], {}, /nosuch\.invalid:8080: the name "nosuch\.invalid" was not/],
+    [
+      ["--port", "8081"],
+      { permissions: ["--allow-net=0.0.0.0:8082"] },
+      /0\.0\.0\.0:8081: permission missing, add --allow-net or --allow-net=0\.0\.0\.0:8081/,
+    ],
+    [["--host", "::"], { permissions: [] }, /\[::\]:8080: permission missing, add --allow-net/],
+  ];
+  await Promise.all(failures.map(async ([args, options, message]) => {
+    const { code, stdout, stderr } = await run(args, options);
+    assertEquals({ code, stdout }, { code: 1, stdout: "" }, args.join(" "));
+    assertMatch(stderr, message);
+    assertMatch(stderr, /^firstline: [^\n]+\n$/);
+  }));
+});
+
+Deno.test({
+  name: "firstline exits with 1 where the system forbids the port",
+  ignore: Deno.build.os !== "linux",
+  fn: async () => {
+    const drop = "setpriv --bounding-set=-net_bind_service --inh-caps=-all";
+    const through = ["sh", "-c", `[ "$(id -u)" = 0 ] && exec ${drop} "$@"; exec "$@"`, "sh"];
+    const { code, stderr } = await run(["--host", "127.0.0.1", "--port", "1"], { through });
+    assertEquals(code, 1);
+    assertMatch(stderr, /^firstline: Cannot listen on 127\.0\.0\.1:1: the system forbids it/);
+  },
+});
+
+Deno.test("firstline takes a free port, loudly, where the default one is taken", async () => {
+  let blocker: Deno.TcpListener | undefined;
+  try {
+    blocker = Deno.listen({ hostname: "127.0.0.1", port: 8080 });
+  } catch (error) {
+    if (!(error instanceof Deno.errors.AddrInUse)) throw error; // taken already: as good
+  }
+  await using running = await Running.start(["--host", "127.0.0.1", "--text", "moved"]);
+  blocker?.close();
+  assert(running.port !== 8080);
+  assertStringIncludes(await talk(running, "GET / HTTP/1.1\r\n"), "moved");
+});
+
+Deno.test("firstline listens on the port it is given and says where", async () => {
+  const port = getAvailablePort({ preferredPort: 0 });
+  await using running = await Running.start(["-p", `${port}`, "--host", "127.0.0.1"]);
+  assertEquals(
+    running.listening,
+    `firstline: listening on 127.0.0.1:${port}, http://127.0.0.1:${port}/`,
+  );
+  const response = await fetch(`http://127.0.0.1:${port}/tea`);
+  assertStringIncludes(await response.text(), "GET /tea HTTP/1.1");
+});
+
+Deno.test("firstline --text answers exactly that, and logs each request", async () => {
+  await using running = await Running.start([...ANY_PORT, "--text", "Hello world!"]);
+  assertEquals(undated(await talk(running, "GET / HTTP/1.1\r\n")), HELLO_WIRE);
+  await talk(running, 'GET /"\x1b[2J HTTP/1.1\r\n');
+  const stamp = String.raw`\[\d\d/\w{3}/\d{4}:\d\d:\d\d:\d\d \+0000\]`;
+  assertMatch(
+    await running.stdout.next(),
+    new RegExp(`^127\\.0\\.0\\.1 - - ${stamp} "GET / HTTP/1\\.1" 200 12$`),
+  );
+  assertMatch(await running.stdout.next(), /"GET \/\\x22\\x1B\[2J HTTP\/1\.1" 400 \d+$/);
+});
+
+Deno.test("firstline --link changes where the page leads", async () => {
+  await using running = await Running.start([...ANY_PORT, "--link", "https://example.com/"]);
+  assertStringIncludes(await talk(running, "GET / HTTP/1.1\r\n"), 'href="https://example.com/"');
+});
+
+Deno.test("firstline --quiet logs nothing", async () => {
+  await using running = await Running.start([...ANY_PORT, "-q"]);
+  await talk(running, "GET / HTTP/1.1\r\n");
+  assertEquals(await running.stop(), 0);
+  assertEquals(await running.stdout.next(), "");
+});
+
+Deno.test("firstline --request-timeout and --max-connections reach the server", async () => {
+  const flags = ["--request-timeout", "0.1", "--max-connections", "1"];
+  await using running = await Running.start([...ANY_PORT, ...flags]);
+  const holding = await connect(running);
+  await send(holding, "GET");
+  const wire = talk(running, "GET / HTTP/1.1\r\n\r\n");
+  assertEquals(statusOf(await readAll(holding)), 408);
+  holding.close(); // lets the other in
+  assertEquals(statusOf(await wire), 200);
+});
+
+Deno.test("firstline finishes what it is answering at SIGINT and SIGTERM, exit 0", async () => {
+  for (const signal of ["SIGINT", "SIGTERM"] as const) {
+    await using running = await Running.start(ANY_PORT);
+    using half = await connect(running);
+    await send(half, "GET /late HT");
+    await talk(running, "GET / HTTP/1.1\r\n"); // the half line has been read by now
+    running.process.kill(signal);
+    assertStringIncludes(await running.stderr.next(), `${signal} received, finishing`);
+    await send(half, "TP/1.1\r\nHost: x\r\n\r\n");
+    assertStringIncludes(await readAll(half), "GET /late HTTP/1.1");
+    assertEquals((await running.process.status).code, 0);
+  }
+});
+
+Deno.test("firstline exits at once at the second signal, with 130 or 143", async () => {
+  for (const [signal, code] of [["SIGINT", 130], ["SIGTERM", 143]] as const) {
+    await using running = await Running.start(ANY_PORT);
+    using half = await connect(running);
+    await send(half, "GET /late HT");
+    await talk(running, "GET / HTTP/1.1\r\n");
+    running.process.kill("SIGTERM");
+    await running.stderr.next();
+    assertEquals(await running.stop(signal), code);
+  }
+});
+
+Deno.test("firstline exits with 1 where the grace period cut someone off", async () => {
+  await using running = await Running.start(ANY_PORT);
+  using half = await connect(running);
+  await send(half, "GET /never");
+  await talk(running, "GET / HTTP/1.1\r\n");
+  assertEquals(await running.stop(), 1);
+  await running.stderr.next();
+  assertEquals(
+    await running.stderr.next(),
+    "firstline: cut off 1 connection that did not finish in time",
+  );
+});
+
+Deno.test({
+  name: "firstline reports a shortage of descriptors once, and recovers",
+  ignore: Deno.build.os === "windows",
+  fn: async () => {
+    const through = ["sh", "-c", 'ulimit -n 40; exec "$@"', "sh"];
+    await using running = await Running.start([...ANY_PORT, "-q"], { through });
+    const sockets: Deno.TcpConn[] = [];
+    for (let count = 0; count < 60; count++) sockets.push(await connect(running));
+    assertStringIncludes(
+      await running.stderr.next(),
+      "Cannot accept connections for now: Too many",
+    );
+    const answer = talk(running, "GET / HTTP/1.1\r\n");
+    for (const socket of sockets) socket.close();
+    assertEquals(statusOf(await answer), 200);
+    assertEquals(await running.stop(), 0);
+    assertStringIncludes(await running.stderr.next(), "SIGTERM received"); // and nothing before it
+  },
+});
+
+Deno.test({
+  name: "firstline serves on where nobody reads its log, and counts what it drops",
+  ignore: Deno.build.os === "windows",
+  fn: async () => {
+    await using running = await Running.start(ANY_PORT);
+    const target = "/" + "a".repeat(8000);
+    for (let count = 0; count < 200; count++) {
+      assertEquals(statusOf(await talk(running, `GET ${target} HTTP/1.1\r\n\r\n`)), 200);
+    }
+    assertEquals(await running.stop(), 0);
+    await running.stderr.until("SIGTERM received");
+    assertMatch(await running.stderr.next(), /^firstline: dropped \d+ lines of the access log$/);
+  },
+});
+
+Deno.test({
+  name: "firstline serves on where its log cannot be written, and says so once",
+  ignore: Deno.build.os !== "linux",
+  fn: async () => {
+    const fullDisk = ["sh", "-c", 'exec "$@" >/dev/full', "sh"];
+    await using running = await Running.start(ANY_PORT, { through: fullDisk });
+    await talk(running, "GET / HTTP/1.1\r\n");
+    assertMatch(await running.stderr.next(), /^firstline: Cannot write the access log: No space/);
+    await talk(running, "GET / HTTP/1.1\r\n");
+    assertEquals(await running.stop(), 0);
+    assertStringIncludes(await running.stderr.next(), "SIGTERM received");
+    assertEquals(await running.stderr.next(), "firstline: dropped 2 lines of the access log");
+  },
+});
+
+Deno.test("firstline serves on where the reader of its log has left", async () => {
+  await using running = await Running.start(ANY_PORT);
+  await running.stdout.cancel();
+  await talk(running, "GET / HTTP/1.1\r\n");
+  assertMatch(await running.stderr.next(), /^firstline: Cannot write the access log: Broken pipe/);
+  assertEquals(statusOf(await talk(running, "GET / HTTP/1.1\r\n")), 200);
+});
+
+Deno.test("urlOf() gives a link a person can click", () => {
+  assertEquals(urlOf("0.0.0.0", 80), "http://localhost:80/");
+  assertEquals(urlOf("::", 80), "http://localhost:80/");
+  assertEquals(urlOf("::1", 80), "http://[::1]:80/");
+  assertEquals(urlOf("127.0.0.1", 80), "http://127.0.0.1:80/");
+});
+
+Deno.test("commonLogLine() is one line of printable ASCII", () => {
+  const line = commonLogLine({
+    client: { hostname: "::1", port: 1 },
+    requestLine: 'GET /\n" \xff',
+    status: 400,
+    bytes: 7,
+    time: Date.UTC(2026, 0, 2, 3, 4, 5),
+    milliseconds: 0.5,
+  });
+  assertEquals(line, '::1 - - [02/Jan/2026:03:04:05 +0000] "GET /\\x0A\\x22 \\xFF" 400 7\n');
+});
