@@ -27,8 +27,10 @@
 export interface Limits {
   /** Octets in a request line with its line end; RFC 9112 §3 asks for 8000 or more. */
   maxRequestLineBytes: number;
-  /** Milliseconds from accept to the end of the request line, however the bytes dribble. */
+  /** Milliseconds from accept, or later from a request's first octet, to its first line end. */
   requestTimeoutMs: number;
+  /** Milliseconds that a connection may stay open between two requests. */
+  idleTimeoutMs: number;
   /** Milliseconds a reply may make no progress because its client does not read. */
   writeTimeoutMs: number;
   /** Milliseconds to wait, after the reply, for a client that is still sending. */
@@ -45,6 +47,7 @@ export interface Limits {
 export const DEFAULT_LIMITS: Readonly<Limits> = {
   maxRequestLineBytes: 8 * 1024,
   requestTimeoutMs: 10_000,
+  idleTimeoutMs: 5_000,
   writeTimeoutMs: 10_000,
   lingerTimeoutMs: 2_000,
   maxLingerBytes: 64 * 1024 * 1024, // 256 KiB cost clients that send first and read later their reply
@@ -56,6 +59,10 @@ export const DEFAULT_LIMITS: Readonly<Limits> = {
 const FIRST_BUFFER_BYTES = 2048;
 /** RFC 9112 §2.2 asks for one; people press Enter twice. */
 const MAX_EMPTY_LINES = 2;
+/** Replies to requests that came together leave together, up to this size. */
+const MAX_GATHERED_BYTES = 64 * 1024;
+/** Content larger than this is not copied, but written on its own. */
+const MAX_COPIED_BYTES = 16 * 1024;
 /** How much of an offending line a refusal repeats. */
 const MAX_ECHO_OCTETS = 200;
 /** Descriptors and kernel memory come back when clients leave, which takes a moment. */
@@ -125,6 +132,8 @@ export interface ServeOptions extends Partial<Limits> {
   port?: number;
   /** Connections that may wait in the kernel's queue; 511 by default. */
   tcpBacklog?: number;
+  /** Shares the port with other processes that set this too; Linux, `--unstable-net`. */
+  reusePort?: boolean;
   /** Starts {@linkcode Server.shutdown} when aborted. */
   signal?: AbortSignal;
   /** Called once the port is bound. */
@@ -186,7 +195,7 @@ class LineServer implements Server {
   readonly addr: Deno.NetAddr;
   readonly options: ServeOptions;
   readonly limits: Limits;
-  readonly respond: Responder;
+  readonly responder: Responder | FixedReply;
   readonly connections = new Set<Connection>();
   stopping = false;
   /** The value of the `Date` field (RFC 9110 §6.6.1), at most one sweep old. */
@@ -203,14 +212,15 @@ class LineServer implements Server {
   constructor(options: ServeOptions, responder: Responder | Reply) {
     this.options = options;
     this.limits = checkLimits(options);
-    this.respond = typeof responder === "function" ? responder : always(responder);
-    const { requestTimeoutMs, writeTimeoutMs, lingerTimeoutMs } = this.limits;
-    const shortest = Math.min(requestTimeoutMs, writeTimeoutMs, lingerTimeoutMs);
+    this.responder = typeof responder === "function" ? responder : new FixedReply(responder);
+    const { requestTimeoutMs, idleTimeoutMs, writeTimeoutMs, lingerTimeoutMs } = this.limits;
+    const shortest = Math.min(requestTimeoutMs, idleTimeoutMs, writeTimeoutMs, lingerTimeoutMs);
     this.#sweepMs = Math.min(250, Math.ceil(shortest / 8));
     this.#listener = Deno.listen({
       hostname: options.hostname ?? "0.0.0.0",
       port: options.port ?? 8080,
       tcpBacklog: options.tcpBacklog,
+      reusePort: options.reusePort,
     });
     this.addr = this.#listener.addr;
     options.onListen?.(this.addr);
@@ -307,7 +317,8 @@ class LineServer implements Server {
 
   #readTime(): void {
     this.#now = performance.now();
-    this.date = new Date().toUTCString();
+    const date = new Date().toUTCString();
+    if (date !== this.date) this.date = date;
   }
 
   #sweep(): void {
@@ -349,46 +360,52 @@ function leftTheQueue(error: unknown): boolean {
 async function serveConnection(server: LineServer, socket: Deno.TcpConn): Promise<void> {
   using connection = new Connection(server, socket);
   try {
-    const line = await connection.readLine();
-    if (line === null) return;
-    const request = line.fault ?? parseRequestLine(line.octets);
-    const time = Date.now();
-    const start = performance.now();
-    const reply = await answer(server, request, line.octets, connection.client);
-    try {
-      await connection.writeAll(reply.octets);
-    } finally {
-      server.options.onExchange?.({
-        client: connection.client,
-        requestLine: latin1(line.octets),
-        status: reply.status,
-        bytes: Math.max(0, connection.sent - reply.contentStart),
-        time,
-        milliseconds: performance.now() - start,
-      });
+    for (let open = true; open;) {
+      const line = connection.takeLine() ?? await connection.awaitLine();
+      if (line === null) return;
+      const answered = answer(server, connection, line);
+      const reply = answered instanceof Promise ? await connection.awaitReply(answered) : answered;
+      if (connection.add(reply, line)) await connection.flush();
+      open = !reply.close;
     }
-    if (!connection.holdsWholeRequest()) await connection.linger();
+    await connection.flush();
+    await connection.linger();
   } catch (error) {
     if (!isClientGone(error)) server.report(error);
   }
 }
 
-/** Turns a request or a refusal into octets; a fault in the responder becomes a 500. */
-async function answer(
+/** Turns a line into the octets of its reply, at once wherever the responder answers at once. */
+function answer(
   server: LineServer,
-  request: RequestLine | Refusal,
-  line: Uint8Array,
-  client: Client,
-): Promise<EncodedReply> {
-  const context = { date: server.date, close: true, headOnly: false };
-  if ("expected" in request) return encodeReply(refuse(request, line), context);
-  context.headOnly = request.method === "HEAD";
-  try {
-    return encodeReply(await server.respond(request, client), context);
-  } catch (error) {
-    server.report(error);
-    return encodeReply(FAILURE, context);
+  connection: Connection,
+  line: Line,
+): EncodedReply | Promise<EncodedReply> {
+  const refusal = line.fault ?? checkRequestLine(line.octets, line.from, line.to);
+  if (refusal !== undefined) {
+    return encodeReply(refuse(refusal, textOf(line)), server.date, CLOSE);
   }
+  const form = isHead(line) ? HEAD_ONLY : 0;
+  if (server.responder instanceof FixedReply) {
+    return server.responder.encode(server.date, form | lastFlag(server, connection, line));
+  }
+  const encode = (reply: Reply) =>
+    encodeReply(reply, server.date, form | lastFlag(server, connection, line));
+  const fail = (error: unknown) => {
+    server.report(error);
+    return encodeReply(FAILURE, server.date, form | CLOSE);
+  };
+  try {
+    const reply = server.responder(requestLineOf(textOf(line)), connection.client);
+    return reply instanceof Promise ? reply.then(encode).catch(fail) : encode(reply);
+  } catch (error) {
+    return fail(error);
+  }
+}
+
+/** A reply is the last if its request was not plain, or when the server is about to stop. */
+function lastFlag(server: LineServer, connection: Connection, line: Line): number {
+  return line.mayStay && !(server.stopping && connection.isEmpty()) ? 0 : CLOSE;
 }
 
 /** True if the client, or our own deadline, has ended the connection. */
@@ -405,18 +422,38 @@ function isClientGone(error: unknown): boolean {
 // ---------------------------------------------------------------- bytes in
 
 /** Waiting for a first byte, busy with a request, or waiting for the client to close. */
-type Phase = "waiting" | "answering" | "lingering";
+type Phase = "waiting" | "busy" | "lingering";
 
 /** What came before the first line end, or before whatever went wrong. */
 interface Line {
+  /** It is what these hold between the two positions, without the line end. */
   octets: Uint8Array;
+  from: number;
+  to: number;
+  /** True if the request allows the connection to stay open. */
+  mayStay: boolean;
+  /** When it was complete, if anyone wants to know. */
+  time: number;
   fault?: Refusal;
+}
+
+/** An exchange whose reply is on its way. */
+interface PendingExchange {
+  line: Line;
+  requestLine: string;
+  reply: EncodedReply;
+  /** Where its content starts in all that this connection sends. */
+  contentAt: number;
 }
 
 const CR = 13;
 const LF = 10;
 const SP = 32;
 const COLON = 58;
+const DIGIT_0 = 48;
+const DOT = 46;
+const SLASH = 47;
+const LETTER_C = 67;
 
 /** What a read can bring instead of bytes. */
 const END = 0;
@@ -425,127 +462,238 @@ const EXPIRED = -1;
 /** Where drained bytes go; nobody looks at them, so all connections share it. */
 const SINK = new Uint8Array(64 * 1024);
 
-/** A socket with the bytes that have come in and the moment its patience ends. */
+/** A socket, what has come in, what is about to go out, and when its patience ends. */
 class Connection implements Disposable {
-  readonly client: Client;
   phase: Phase = "waiting";
   deadline: number;
-  /** Octets that the kernel took over. */
-  sent = 0;
 
   readonly #server: LineServer;
   readonly #socket: Deno.TcpConn;
+  #client: Client | undefined;
   #closed = false;
-  #buffer = new Uint8Array(FIRST_BUFFER_BYTES);
-  /** The bytes from here to `#to` have come in and belong to no line yet. */
+  #onExpire: (() => void) | undefined;
+
+  #input = new Uint8Array(FIRST_BUFFER_BYTES);
+  /** What is between these two has come in and belongs to no request yet. */
   #from = 0;
   #to = 0;
-  #onExpire: (() => void) | undefined;
+  /** Octets after `#from` that hold no line end. */
+  #scanned = 0;
+  #emptyLines = 0;
+  /** True if a line is here, and its head ends where the buffer does. */
+  #headIsCut = false;
+  /** True if the client has nothing more to say. */
+  #mayCloseAtOnce = false;
+
+  #output: Uint8Array[] = [];
+  #outputBytes = 0;
+  /** Content that leaves after `#output`. */
+  #large: Uint8Array | undefined;
+  #sentBytes = 0;
+  #exchanges: PendingExchange[] = [];
 
   constructor(server: LineServer, socket: Deno.TcpConn) {
     this.#server = server;
     this.#socket = socket;
-    this.client = clientOf(socket.remoteAddr as Deno.NetAddr);
     this.deadline = server.deadlineIn(server.limits.requestTimeoutMs);
     server.connections.add(this);
   }
 
-  /** Reads up to the first line end; null if nothing came. */
-  async readLine(): Promise<Line | null> {
+  get client(): Client {
+    return this.#client ??= clientOf(this.#socket.remoteAddr as Deno.NetAddr);
+  }
+
+  /**
+   * Takes the next request that has come in: its line, and its head if that is
+   * plain. A head that fills the buffer to the brim may have its rest one read
+   * away, so there is no line yet, unless that read has been tried.
+   */
+  takeLine(triedToRead = false): Line | undefined {
     const limit = this.#server.limits.maxRequestLineBytes;
-    let emptyLines = 0;
-    let scanned = 0; // octets after `#from` that hold no line end
     for (;;) {
-      const lf = this.#buffer.indexOf(LF, this.#from + scanned);
-      const found = lf !== -1 && lf < this.#to;
-      if ((found ? lf : this.#to) - this.#from >= limit) {
-        return this.#line(this.#from + limit, TOO_LONG);
+      const lf = endOfLine(this.#input, this.#from + this.#scanned, this.#to);
+      if (lf - this.#from >= limit) return this.#line(this.#from + limit, DOUBTFUL_HEAD, TOO_LONG);
+      if (lf === this.#to) {
+        this.#scanned = this.#to - this.#from;
+        return undefined;
       }
-      if (found) {
-        const line = this.#line(lf);
+      const end = lf > this.#from && this.#input[lf - 1] === CR ? lf - 1 : lf;
+      if (end === this.#from && this.#emptyLines < MAX_EMPTY_LINES) {
+        this.#emptyLines++;
+        this.#scanned = 0;
         this.#from = lf + 1;
-        scanned = 0;
-        if (line.octets.length > 0 || ++emptyLines > MAX_EMPTY_LINES) return line;
         continue;
       }
-      scanned = this.#to - this.#from;
-      const count = await this.#receive();
-      if (count > 0) continue;
-      if (this.#closed || scanned === 0) return null;
-      return this.#line(this.#to, count === END ? UNFINISHED : TIMED_OUT);
+      const head = scanHead(this.#input, lf + 1, this.#to);
+      const isFull = this.#to === this.#input.length;
+      this.#headIsCut = head === UNFINISHED_HEAD && isFull && !triedToRead;
+      if (this.#headIsCut) {
+        this.#scanned = lf - this.#from;
+        return undefined;
+      }
+      this.#scanned = this.#emptyLines = 0;
+      const line = this.#line(end, head);
+      this.#from = head.end === -1 ? lf + 1 : head.end;
+      return line;
     }
   }
 
-  #line(end: number, fault?: Refusal): Line {
-    this.phase = "answering";
-    if (!fault && end > this.#from && this.#buffer[end - 1] === CR) end--;
-    return { octets: this.#buffer.subarray(this.#from, end), fault };
+  #line(end: number, head: Head, fault?: Refusal): Line {
+    this.phase = "busy";
+    const mayStay = head.persistent && this.#input[end - 1] !== DIGIT_0; // HTTP/1.0 may not
+    this.#mayCloseAtOnce = head.bodyless && !mayStay;
+    const time = this.#server.options.onExchange ? performance.now() : 0;
+    return { octets: this.#input, from: this.#from, to: end, mayStay, time, fault };
+  }
+
+  /** Sends what is ready, then waits for the next line; null if nothing more comes. */
+  async awaitLine(): Promise<Line | null> {
+    const { requestTimeoutMs, idleTimeoutMs } = this.#server.limits;
+    const isSecond = this.#sentBytes === 0 && this.#outputBytes > 0;
+    await this.flush();
+    // A small reply must not wait until the client acknowledges the one before: 40 ms, measured.
+    if (isSecond) this.#socket.setNoDelay();
+    const isFirst = this.#sentBytes === 0;
+    const hasBegun = this.#scanned > 0;
+    this.phase = hasBegun ? "busy" : "waiting";
+    if (!isFirst) this.#setDeadline(hasBegun ? requestTimeoutMs : idleTimeoutMs);
+    for (;;) {
+      const count = await this.#receive();
+      if (count > 0) this.#to += count;
+      else if (!this.#headIsCut) {
+        if (this.#closed || this.#scanned === 0) return null;
+        return this.#line(this.#to, DOUBTFUL_HEAD, count === END ? UNFINISHED : TIMED_OUT);
+      }
+      const line = this.takeLine(count <= 0);
+      if (line !== undefined) return line;
+      if (!isFirst && this.phase === "waiting") this.#setDeadline(requestTimeoutMs);
+      this.phase = "busy";
+    }
   }
 
   async #receive(): Promise<number> {
-    if (this.#to === this.#buffer.length) this.#makeRoom();
-    const space = this.#buffer.subarray(this.#to);
-    const halfALine = this.#from < this.#to;
-    const count = halfALine
-      ? await this.#readUnlessExpired(space)
-      : await this.#socket.read(space) ?? END;
-    if (count > 0) this.#to += count;
+    const space = this.#space();
+    if (this.#scanned === 0) return await this.#socket.read(space) ?? END;
+    if (!this.#headIsCut) return await this.#readUnlessExpired(space);
+    const timer = setTimeout(() => this.expire(), 0); // nobody waits for header fields
+    const count = await this.#readUnlessExpired(space);
+    clearTimeout(timer);
     return count;
   }
 
   /** A read that our deadline ends while the socket stays open for the 408. */
   #readUnlessExpired(space: Uint8Array): Promise<number> {
-    this.phase = "answering";
     return new Promise<number>((resolve, reject) => {
       this.#onExpire = () => resolve(EXPIRED);
       this.#socket.read(space).then((count) => resolve(count ?? END), reject);
     }).finally(() => this.#onExpire = undefined);
   }
 
-  #makeRoom(): void {
-    if (this.#from > 0) {
-      this.#buffer.copyWithin(0, this.#from, this.#to);
+  /** Where the next octets go: the buffer is reused, cleared of requests, or made larger. */
+  #space(): Uint8Array {
+    if (this.isEmpty()) {
+      this.#from = this.#to = 0;
+      return this.#input;
+    }
+    if (this.#to === this.#input.length && this.#from > 0) {
+      this.#input.copyWithin(0, this.#from, this.#to);
       this.#to -= this.#from;
       this.#from = 0;
-    } else {
-      const { maxRequestLineBytes } = this.#server.limits;
-      const size = Math.min(2 * this.#buffer.length, maxRequestLineBytes);
-      const larger = new Uint8Array(size);
-      larger.set(this.#buffer);
-      this.#buffer = larger;
+    } else if (this.#to === this.#input.length) {
+      const most = Math.max(FIRST_BUFFER_BYTES, this.#server.limits.maxRequestLineBytes);
+      const larger = new Uint8Array(Math.min(2 * this.#input.length, most));
+      larger.set(this.#input);
+      this.#input = larger;
     }
+    return this.#input.subarray(this.#to);
   }
 
-  /** True if the head is complete, promises no content, and nothing follows it. */
-  holdsWholeRequest(): boolean {
-    const head = scanHead(this.#buffer, this.#from, this.#to);
-    return head.bodyless && head.end === this.#to;
+  /** True if no octet of a further request is here. */
+  isEmpty(): boolean {
+    return this.#from === this.#to;
+  }
+
+  /** Earlier replies do not wait for this one, which may take its time. */
+  async awaitReply(reply: Promise<EncodedReply>): Promise<EncodedReply> {
+    await this.flush();
+    this.deadline = Infinity;
+    return await reply;
+  }
+
+  /** Puts a reply behind the others that are ready; true if it is time to flush. */
+  add(reply: EncodedReply, line: Line): boolean {
+    if (this.#server.options.onExchange) {
+      const contentAt = this.#sentBytes + this.#outputBytes + reply.contentStart;
+      this.#exchanges.push({ line, requestLine: textOf(line), reply, contentAt });
+    }
+    this.#output.push(reply.octets);
+    this.#outputBytes += reply.octets.length;
+    this.#large = reply.large;
+    return this.#large !== undefined || this.#outputBytes >= MAX_GATHERED_BYTES;
+  }
+
+  /** Writes all that is ready: small replies together, large content as it is. */
+  async flush(): Promise<void> {
+    if (this.#outputBytes === 0) return;
+    const small = this.#output.length === 1 ? this.#output[0] : join(this.#output);
+    const large = this.#large;
+    this.#output.length = this.#outputBytes = 0;
+    this.#large = undefined;
+    try {
+      await this.#writeAll(small);
+      if (large !== undefined) await this.#writeAll(large);
+    } finally {
+      if (this.#exchanges.length > 0) this.#reportExchanges();
+    }
   }
 
   /** A write takes what the kernel has room for, so it takes several for a slow reader. */
-  async writeAll(octets: Uint8Array): Promise<void> {
+  async #writeAll(octets: Uint8Array): Promise<void> {
     for (let at = 0; at < octets.length;) {
-      this.deadline = this.#server.deadlineIn(this.#server.limits.writeTimeoutMs);
-      const count = await this.#socket.write(octets.subarray(at));
+      this.#setDeadline(this.#server.limits.writeTimeoutMs);
+      const count = await this.#socket.write(at === 0 ? octets : octets.subarray(at));
       at += count;
-      this.sent += count;
+      this.#sentBytes += count;
     }
   }
 
+  #reportExchanges(): void {
+    const now = performance.now();
+    for (const { line, requestLine, reply, contentAt } of this.#exchanges) {
+      const contentBytes = reply.octets.length - reply.contentStart + (reply.large?.length ?? 0);
+      const milliseconds = now - line.time;
+      this.#server.options.onExchange?.({
+        client: this.client,
+        requestLine,
+        status: reply.status,
+        bytes: Math.min(contentBytes, Math.max(0, this.#sentBytes - contentAt)),
+        time: Date.now() - milliseconds,
+        milliseconds,
+      });
+    }
+    this.#exchanges.length = 0;
+  }
+
   /**
-   * Waits for the client to close. Closing with unread input would make the
-   * kernel send a reset, which destroys the reply in flight (RFC 9112 §9.6).
+   * Waits for the client to close, unless it has nothing more to say. Closing
+   * with unread input would make the kernel send a reset, which destroys the
+   * reply in flight (RFC 9112 §9.6).
    */
   async linger(): Promise<void> {
+    if (this.#mayCloseAtOnce && this.isEmpty()) return;
     const { lingerTimeoutMs, maxLingerBytes } = this.#server.limits;
     this.phase = "lingering";
-    this.deadline = this.#server.deadlineIn(lingerTimeoutMs);
+    this.#setDeadline(lingerTimeoutMs);
     await this.#socket.closeWrite();
     for (let left = maxLingerBytes; left > 0;) {
       const count = await this.#socket.read(SINK);
       if (count === null) return;
       left -= count;
     }
+  }
+
+  #setDeadline(milliseconds: number): void {
+    this.deadline = this.#server.deadlineIn(milliseconds);
   }
 
   /** Called by the sweep when the deadline has passed. */
@@ -563,6 +711,16 @@ class Connection implements Disposable {
   [Symbol.dispose](): void {
     if (!this.#closed) this.close();
   }
+}
+
+function join(pieces: readonly Uint8Array[]): Uint8Array {
+  const joined = new Uint8Array(pieces.reduce((length, piece) => length + piece.length, 0));
+  let at = 0;
+  for (const piece of pieces) {
+    joined.set(piece, at);
+    at += piece.length;
+  }
+  return joined;
 }
 
 /** IPv6 sockets show IPv4 clients as `::ffff:a.b.c.d` (RFC 4291 §2.5.5.2). */
@@ -606,13 +764,20 @@ const OTHER_VERSION: Refusal = {
   expected: "Expected HTTP/1.0 or HTTP/1.1.",
 };
 
-/** Octet classes: visible ASCII, and the part of it that makes a token (RFC 9110 §5.6.2). */
+/**
+ * Octet classes: visible ASCII, the part of it that makes a token (RFC 9110
+ * §5.6.2), and the part of that which field names in use are made of. Others,
+ * such as the underscore, are changed or dropped by some servers.
+ */
 const VISIBLE = 1;
 const TOKEN = 2;
+const NAME = 4;
 const CLASS = new Uint8Array(256);
 for (let octet = 0x21; octet <= 0x7e; octet++) {
-  const inToken = /[!#$%&'*+.^_`|~0-9A-Za-z-]/.test(String.fromCharCode(octet));
-  CLASS[octet] = inToken ? VISIBLE | TOKEN : VISIBLE;
+  const character = String.fromCharCode(octet);
+  CLASS[octet] = VISIBLE;
+  if (/[!#$%&'*+.^_`|~\dA-Za-z-]/.test(character)) CLASS[octet] |= TOKEN;
+  if (/[\dA-Za-z-]/.test(character)) CLASS[octet] |= NAME;
 }
 
 /**
@@ -629,22 +794,54 @@ for (let octet = 0x21; octet <= 0x7e; octet++) {
  * ```
  */
 export function parseRequestLine(line: Uint8Array): RequestLine | Refusal {
-  const methodEnd = endOfClass(line, 0, line.length, TOKEN);
-  const targetEnd = endOfClass(line, methodEnd + 1, line.length, VISIBLE);
-  const wellFormed = methodEnd > 0 && line[methodEnd] === SP &&
-    targetEnd > methodEnd + 1 && line[targetEnd] === SP;
+  return checkRequestLine(line, 0, line.length) ?? requestLineOf(latin1(line, 0, line.length));
+}
+
+/** Compares octets, and builds strings only for a target that is not in origin form. */
+function checkRequestLine(octets: Uint8Array, from: number, to: number): Refusal | undefined {
+  const methodEnd = endOfClass(octets, from, to, TOKEN);
+  const targetEnd = endOfClass(octets, methodEnd + 1, to, VISIBLE);
+  const wellFormed = methodEnd > from && octets[methodEnd] === SP &&
+    targetEnd > methodEnd + 1 && octets[targetEnd] === SP && isVersion(octets, targetEnd + 1, to);
   if (!wellFormed) return MALFORMED;
-
-  const text = latin1(line);
-  const version = /^HTTP\/(\d)\.(\d)$/.exec(text.slice(targetEnd + 1));
-  if (version === null) return MALFORMED;
-  if (version[1] !== "1") return OTHER_VERSION;
-
-  const method = text.slice(0, methodEnd);
-  const target = text.slice(methodEnd + 1, targetEnd);
+  if (octets[to - 3] !== DIGIT_0 + 1) return OTHER_VERSION;
+  if (octets[methodEnd + 1] === SLASH && octets[from] !== LETTER_C) return undefined;
+  const { method, target } = requestLineOf(latin1(octets, from, to));
   if (!isTargetFor(method, target)) return MALFORMED;
-  if (method === "CONNECT") return NO_TUNNEL;
-  return { method, target, minorVersion: Number(version[2]), text };
+  return method === "CONNECT" ? NO_TUNNEL : undefined;
+}
+
+/** `HTTP/`, a digit, a dot, a digit, and nothing after them. */
+function isVersion(octets: Uint8Array, from: number, to: number): boolean {
+  return to === from + 8 && matches(octets, from, "HTTP/") && octets[from + 6] === DOT &&
+    isDigit(octets[from + 5]) && isDigit(octets[from + 7]);
+}
+
+function isDigit(octet: number): boolean {
+  return octet >= DIGIT_0 && octet <= DIGIT_0 + 9;
+}
+
+function isHead({ octets, from }: Line): boolean {
+  return matches(octets, from, "HEAD ");
+}
+
+function matches(octets: Uint8Array, from: number, text: string): boolean {
+  for (let at = 0; at < text.length; at++) {
+    if (octets[from + at] !== text.charCodeAt(at)) return false;
+  }
+  return true;
+}
+
+/** The strings of a line that has been checked. */
+function requestLineOf(text: string): RequestLine {
+  const methodEnd = text.indexOf(" ");
+  const targetEnd = text.length - " HTTP/1.1".length;
+  return {
+    method: text.slice(0, methodEnd),
+    target: text.slice(methodEnd + 1, targetEnd),
+    minorVersion: text.charCodeAt(text.length - 1) - DIGIT_0,
+    text,
+  };
 }
 
 /** The four forms of RFC 9112 §3.2. */
@@ -655,46 +852,103 @@ function isTargetFor(method: string, target: string): boolean {
   return method === "CONNECT" && /^(\[[\da-f:.]+\]|[^:\/?#@[\]]+):\d+$/i.test(target);
 }
 
+function endOfLine(octets: Uint8Array, from: number, to: number): number {
+  while (from < to && octets[from] !== LF) from++;
+  return from;
+}
+
 function endOfClass(octets: Uint8Array, from: number, to: number, kind: number): number {
   while (from < to && (CLASS[octets[from]] & kind) !== 0) from++;
   return from;
 }
 
+function textOf({ octets, from, to }: Line): string {
+  return latin1(octets, from, to);
+}
+
 /** One character an octet, so that nothing that was sent is lost. */
-function latin1(octets: Uint8Array): string {
+function latin1(octets: Uint8Array, from: number, to: number): string {
   let text = "";
-  for (let at = 0; at < octets.length; at++) text += String.fromCharCode(octets[at]);
+  while (from < to) text += String.fromCharCode(octets[from++]);
   return text;
 }
 
 // ---------------------------------------------------------------- the rest of the head
 
-/** What the header section says about the end of a request. */
-interface Head {
-  /** Where the next octet after the empty line is; -1 if not there yet. */
-  end: number;
-  /** True if every line is plain and none promises or asks for more. */
-  bodyless: boolean;
+/** What the header section says of the end of a request. */
+export interface Head {
+  /** Where the next request starts; -1 if the section is unfinished or not plain. */
+  readonly end: number;
+  /** True if no content and no other protocol follows. */
+  readonly bodyless: boolean;
+  /** True if, besides, the connection may stay open. */
+  readonly persistent: boolean;
 }
 
-const DOUBTFUL: Head = { end: -1, bodyless: false };
+/** Nothing speaks against it yet, but its end has not come in. */
+const UNFINISHED_HEAD: Head = { end: -1, bodyless: false, persistent: false };
+const DOUBTFUL_HEAD: Head = { end: -1, bodyless: false, persistent: false };
 
-/** Fields after which more than a head may follow (RFC 9112 §6, RFC 9110 §7.8, §10.1.1). */
-const FRAMING_FIELD = /^(content|transfer|upgrade$|expect)/i;
-
-/** Reads the header section at `from`, and doubts whatever is not plain. */
-function scanHead(octets: Uint8Array, from: number, to: number): Head {
+/**
+ * Reads the header section that starts at `from`, and doubts whatever is not
+ * plain: what one recipient reads in one way and the next in another is how
+ * requests are smuggled (RFC 9112 §11.2).
+ *
+ * @example
+ * ```ts
+ * import { scanHead } from "./server.ts";
+ *
+ * const octets = new TextEncoder().encode("Host: example.com\r\n\r\n");
+ * console.log(scanHead(octets, 0, octets.length)); // { end: 21, bodyless: true, persistent: true }
+ * ```
+ */
+export function scanHead(octets: Uint8Array, from: number, to: number): Head {
+  let hosts = 0;
+  let staysOpen = true;
   for (;;) {
-    const colon = endOfClass(octets, from, to, TOKEN);
-    if (colon === from) {
-      const isEnd = to - from >= 2 && octets[from] === CR && octets[from + 1] === LF;
-      return isEnd ? { end: from + 2, bodyless: true } : DOUBTFUL;
+    const colon = endOfClass(octets, from, to, NAME);
+    if (colon === to) return UNFINISHED_HEAD;
+    if (colon === from && octets[from] === CR) {
+      if (from + 1 === to) return UNFINISHED_HEAD;
+      const persistent = staysOpen && hosts === 1;
+      return octets[from + 1] === LF
+        ? { end: from + 2, bodyless: true, persistent }
+        : DOUBTFUL_HEAD;
     }
-    const cr = octets[colon] === COLON ? endOfValue(octets, colon + 1, to) : to;
-    if (to - cr < 2 || octets[cr] !== CR || octets[cr + 1] !== LF) return DOUBTFUL;
-    if (FRAMING_FIELD.test(latin1(octets.subarray(from, colon)))) return DOUBTFUL;
+    if (colon === from || octets[colon] !== COLON) return DOUBTFUL_HEAD;
+    const cr = endOfValue(octets, colon + 1, to);
+    if (cr === to || octets[cr] === CR && cr + 1 === to) return UNFINISHED_HEAD;
+    if (octets[cr] !== CR || octets[cr + 1] !== LF) return DOUBTFUL_HEAD;
+    if (isFraming(octets, from, colon)) return DOUBTFUL_HEAD;
+    if (isName(octets, from, colon, "host")) hosts++;
+    if (isName(octets, from, colon, "connection")) {
+      staysOpen &&= /^[ \t]*keep-alive[ \t]*$/i.test(latin1(octets, colon + 1, cr));
+    }
     from = cr + 2;
   }
+}
+
+/**
+ * Fields after which more than a head may follow (RFC 9112 §6, RFC 9110 §7.8
+ * and §10.1.1), and names close enough for another recipient to take them for one.
+ */
+function isFraming(octets: Uint8Array, from: number, to: number): boolean {
+  return startsWith(octets, from, to, "content") || startsWith(octets, from, to, "transfer") ||
+    startsWith(octets, from, to, "expect") || isName(octets, from, to, "upgrade") ||
+    startsWith(octets, to - 8, to, "encoding") && !startsWith(octets, from, to, "accept-");
+}
+
+function isName(octets: Uint8Array, from: number, to: number, name: string): boolean {
+  return to - from === name.length && startsWith(octets, from, to, name);
+}
+
+/** Compares letters in either case with a name in lower case. */
+function startsWith(octets: Uint8Array, from: number, to: number, name: string): boolean {
+  if (to - from < name.length) return false;
+  for (let at = 0; at < name.length; at++) {
+    if ((octets[from + at] | 0x20) !== name.charCodeAt(at)) return false;
+  }
+  return true;
 }
 
 /** A field value has no control characters but the tab (RFC 9110 §5.5). */
@@ -708,10 +962,18 @@ function endOfValue(octets: Uint8Array, from: number, to: number): number {
 /** A reply as it crosses the wire. */
 interface EncodedReply {
   status: number;
+  /** The head, and the content with it unless that is large. */
   octets: Uint8Array;
-  /** How many of them come before the content. */
+  large?: Uint8Array;
+  /** How many octets come before the content. */
   contentStart: number;
+  /** True if it is the last reply on its connection. */
+  close: boolean;
 }
+
+/** What a reply's form depends on, besides the reply: flags. */
+const CLOSE = 1;
+const HEAD_ONLY = 2;
 
 /** Reason phrases (RFC 9110 §15 and the IANA registry); others are sent without one. */
 const REASONS = new Map(
@@ -735,42 +997,87 @@ const FAILURE: Reply = { status: 500, body: "500 Internal Server Error\n" };
 
 const encoder = new TextEncoder();
 
-interface EncodeContext {
-  date: string;
-  close: boolean;
-  headOnly: boolean;
+/** A reply for everyone: each of its forms is encoded once a second, for its date. */
+class FixedReply {
+  readonly #reply: Reply;
+  #date = "";
+  #forms: EncodedReply[] = [];
+
+  constructor(reply: Reply) {
+    this.#reply = reply;
+    encodeReply(reply, "", CLOSE); // throws now rather than at the first request
+  }
+
+  encode(date: string, form: number): EncodedReply {
+    if (date !== this.#date) {
+      this.#date = date;
+      this.#forms = [];
+    }
+    return this.#forms[form] ??= encodeReply(this.#reply, date, form);
+  }
 }
 
 /** Frames a reply (RFC 9112 §4, §6.2). Throws a RangeError where that would be invalid. */
-function encodeReply(reply: Reply, { date, close, headOnly }: EncodeContext): EncodedReply {
-  const { status = 200, headers = [], body = "" } = reply;
+function encodeReply(reply: Reply, date: string, form: number): EncodedReply {
+  const { status = 200, headers = NO_FIELDS, body = "" } = reply;
   if (!Number.isInteger(status) || status < 200 || status > 599) {
     throw new RangeError(`Cannot send status ${status}: expected an integer from 200 to 599`);
   }
-  const content = typeof body === "string" ? encoder.encode(body) : body;
-  const type = typeof body === "string" ? "text/plain; charset=utf-8" : "application/octet-stream";
-  const fields: Array<readonly [string, string]> = [["Date", date]];
-  if (status === 205) fields.push(["Content-Length", "0"]);
-  else if (status !== 204 && status !== 304) {
-    fields.push(["Content-Type", type], ["Content-Length", String(content.length)]);
-  }
-  if (close) fields.push(["Connection", "close"]);
-  const given = new Set(headers.map(([name]) => name.toLowerCase()));
+  const close = (form & CLOSE) !== 0;
+  const fields = encodeFields(headers);
+  const content = typeof body === "string" ? encodeText(body) : body;
   let head = `HTTP/1.1 ${status} ${REASONS.get(status) ?? ""}\r\n`;
-  for (const [name, value] of fields) {
-    if (!given.has(name.toLowerCase())) head += `${name}: ${value}\r\n`;
+  if (!fields.hasDate) head += `Date: ${date}\r\n`;
+  if (status === 205) head += "Content-Length: 0\r\n";
+  else if (status !== 204 && status !== 304) {
+    if (!fields.hasType) head += typeof body === "string" ? TEXT_TYPE : BYTES_TYPE;
+    head += `Content-Length: ${content.length}\r\n`;
   }
+  head += fields.lines + (close ? "Connection: close\r\n\r\n" : "\r\n");
+
+  const isBare = (form & HEAD_ONLY) !== 0 || status === 204 || status === 205 || status === 304;
+  const isLarge = content.length > MAX_COPIED_BYTES;
+  const octets = new Uint8Array(head.length + (isBare || isLarge ? 0 : content.length));
+  encoder.encodeInto(head, octets);
+  if (octets.length > head.length) octets.set(content, head.length);
+  const large = isLarge && !isBare ? content : undefined;
+  return { status, octets, large, contentStart: head.length, close };
+}
+
+const NO_FIELDS: NonNullable<Reply["headers"]> = Object.freeze([]);
+const TEXT_TYPE = "Content-Type: text/plain; charset=utf-8\r\n";
+const BYTES_TYPE = "Content-Type: application/octet-stream\r\n";
+
+/** Text of moderate length is encoded here and copied at once, which beats an array of its own. */
+const SCRATCH = new Uint8Array(MAX_COPIED_BYTES);
+
+function encodeText(text: string): Uint8Array {
+  const { read, written } = encoder.encodeInto(text, SCRATCH);
+  return read === text.length ? SCRATCH.subarray(0, written) : encoder.encode(text);
+}
+
+/** The given header fields as they are sent, checked. */
+interface EncodedFields {
+  lines: string;
+  hasDate: boolean;
+  hasType: boolean;
+}
+
+/** Responders that send the same frozen fields each time have them checked once. */
+const KNOWN_FIELDS = new WeakMap<NonNullable<Reply["headers"]>, EncodedFields>();
+
+function encodeFields(headers: NonNullable<Reply["headers"]>): EncodedFields {
+  const known = KNOWN_FIELDS.get(headers);
+  if (known !== undefined) return known;
+  const fields: EncodedFields = { lines: "", hasDate: false, hasType: false };
   for (const [name, value] of headers) {
     checkField(name, value);
-    head += `${name}: ${value}\r\n`;
+    fields.lines += `${name}: ${value}\r\n`;
+    fields.hasDate ||= /^date$/i.test(name);
+    fields.hasType ||= /^content-type$/i.test(name);
   }
-  const start = encoder.encode(head + "\r\n");
-  const bodyless = headOnly || status === 204 || status === 205 || status === 304;
-  if (bodyless) return { status, octets: start, contentStart: start.length };
-  const octets = new Uint8Array(start.length + content.length);
-  octets.set(start);
-  octets.set(content, start.length);
-  return { status, octets, contentStart: start.length };
+  if (Object.isFrozen(headers)) KNOWN_FIELDS.set(headers, fields);
+  return fields;
 }
 
 /**
@@ -791,15 +1098,9 @@ export function checkField(name: string, value: string): void {
   }
 }
 
-/** A reply that never changes. */
-function always(reply: Reply): Responder {
-  encodeReply(reply, { date: "", close: true, headOnly: false });
-  return () => reply;
-}
-
 /** Says what was expected, and shows what came in characters that any terminal survives. */
-function refuse({ status, expected }: Refusal, line: Uint8Array): Reply {
-  const shown = escapeControls(latin1(line.subarray(0, MAX_ECHO_OCTETS)));
+function refuse({ status, expected }: Refusal, line: string): Reply {
+  const shown = escapeControls(line.slice(0, MAX_ECHO_OCTETS));
   const more = line.length > MAX_ECHO_OCTETS ? ` ... (${line.length} octets)` : "";
   return {
     status,
@@ -831,14 +1132,14 @@ export function escapeControls(text: string): string {
 /** Where the page's link leads by default: the specification of what the page shows. */
 export const DEFAULT_LINK = "https://www.rfc-editor.org/rfc/rfc9112#name-request-line";
 
-const PAGE_HEADERS: Reply["headers"] = [
+const PAGE_HEADERS: Reply["headers"] = Object.freeze<Array<readonly [string, string]>>([
   ["Content-Type", "text/html; charset=utf-8"],
   [
     "Content-Security-Policy",
     "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
   ],
   ["X-Content-Type-Options", "nosniff"],
-];
+]);
 
 const PAGE_STYLE = `
   :root { color-scheme: light dark; --ink: #1c2127; --soft: #59636e; --paper: #fbfaf7;
