@@ -9,6 +9,7 @@ import { parseArgs } from "@std/cli/parse-args";
 import { getAvailablePort } from "@std/net/get-available-port";
 import manifest from "./deno.json" with { type: "json" };
 import {
+  checkField,
   DEFAULT_LIMITS,
   DEFAULT_LINK,
   escapeControls,
@@ -19,10 +20,13 @@ import {
   serve,
   type ServeOptions,
   type Server,
+  type WireEvent,
 } from "./server.ts";
 
 const DEFAULT_PORT = 8080;
 const DEFAULT_HOST = "0.0.0.0";
+const DEFAULT_STATUS = 200;
+const DEFAULT_LOG = "common";
 
 /** Log text that may wait for a slow reader before lines are dropped. */
 const MAX_LOG_CHARACTERS = 1024 * 1024;
@@ -30,73 +34,181 @@ const MAX_LOG_CHARACTERS = 1024 * 1024;
 const LOG_FLUSH_MS = 10;
 /** How long the last lines may take when the reader of the log is stuck. */
 const LAST_FLUSH_MS = 500;
+/** How much of one read or write `--wire` shows. */
+const MAX_WIRE_OCTETS = 16 * 1024;
+/** Under the shortest time that container runtimes grant a health check by default. */
+const PROBE_TIMEOUT_MS = 3_000;
 
 // ---------------------------------------------------------------- flags
 
-/** One flag: what `--help` says of it and what the parser makes of it. */
-interface Flag {
+/** One flag: what the help and the README say of it, and what the parser makes of it. */
+export interface Flag {
+  /** The long name, without its dashes. */
   readonly name: string;
+  /** The letter that does the same. */
   readonly short?: string;
-  /** What stands for the value in `--help`; a flag without one is on or off. */
+  /** What stands for the value; a flag without one is on or off. */
   readonly value?: string;
+  /** True if it may be given several times. */
+  readonly repeats?: boolean;
+  /** One sentence without its full stop. */
   readonly help: string;
+  /** The default, read from the constant that is used. */
+  readonly default?: string | number;
 }
 
-const seconds = (milliseconds: number) => `${milliseconds / 1000}`;
+const inSeconds = (milliseconds: number) => milliseconds / 1000;
 
-/** Every flag in the order of `--help`, in its groups. */
+/** Every flag, in its group, in the order of `--help`. */
 export const FLAGS: Readonly<Record<string, readonly Flag[]>> = {
   LISTEN: [
     {
       name: "port",
       short: "p",
       value: "N",
-      help: `port to listen on; 0 takes any free one [${DEFAULT_PORT}]`,
+      help: "port to listen on, or $PORT with --allow-env=PORT; 0 takes any free one",
+      default: DEFAULT_PORT,
     },
     {
       name: "host",
       value: "ADDR",
-      help: `address to listen on; :: serves IPv6 and IPv4 [${DEFAULT_HOST}]`,
+      help: "address to listen on; :: serves IPv6 and IPv4",
+      default: DEFAULT_HOST,
     },
+    { name: "reuse-port", help: "share the port among several processes (Linux)" },
   ],
   REPLY: [
     { name: "text", short: "t", value: "TEXT", help: "answer this text instead of the page" },
-    { name: "link", value: "URL", help: `where the page's link leads [${DEFAULT_LINK}]` },
+    {
+      name: "file",
+      short: "f",
+      value: "PATH",
+      help: "answer this file's content, read once at start; the type follows from the extension",
+    },
+    {
+      name: "raw",
+      value: "PATH",
+      help: "send this file as the whole response, octet for octet, then close",
+    },
+    { name: "link", value: "URL", help: "where the page's link leads", default: DEFAULT_LINK },
+    {
+      name: "status",
+      short: "s",
+      value: "CODE",
+      help: "status code, 200 to 599",
+      default: DEFAULT_STATUS,
+    },
+    {
+      name: "header",
+      short: "H",
+      value: '"NAME: VALUE"',
+      repeats: true,
+      help: "add a header field, or replace one; may be repeated",
+    },
+    {
+      name: "delay",
+      value: "SECONDS",
+      help: "wait before each reply; with --raw, between its head and the rest",
+    },
   ],
   LIMITS: [
     {
       name: "request-timeout",
       value: "SECONDS",
-      help: `from connecting to the end of the request line [${
-        seconds(DEFAULT_LIMITS.requestTimeoutMs)
-      }]`,
+      help: "how long a request line may take",
+      default: inSeconds(DEFAULT_LIMITS.requestTimeoutMs),
+    },
+    {
+      name: "idle-timeout",
+      value: "SECONDS",
+      help: "how long a connection may stay open between requests",
+      default: inSeconds(DEFAULT_LIMITS.idleTimeoutMs),
     },
     {
       name: "max-connections",
       value: "N",
-      help: `open at once; beyond it they wait in the kernel [${DEFAULT_LIMITS.maxConnections}]`,
+      help: "connections at once; beyond it they wait in the kernel",
+      default: DEFAULT_LIMITS.maxConnections,
     },
   ],
   LOG: [
     { name: "quiet", short: "q", help: "no access log" },
+    {
+      name: "log",
+      value: "FORMAT",
+      help: "access log as common (log format) or json lines",
+      default: DEFAULT_LOG,
+    },
+    { name: "wire", help: "show each conversation as it crosses the wire, CR LF visible" },
   ],
   OTHER: [
+    {
+      name: "probe",
+      help: "ask the server that these flags would start, once; exit 0 if it answers 2xx or 3xx",
+    },
     { name: "help", short: "h", help: "show this help" },
     { name: "version", short: "V", help: "show the version" },
   ],
 };
 
-/** The text of `--help`. */
+const ALL_FLAGS = Object.values(FLAGS).flat();
+
+/** The exit codes, as the help and the README list them. */
+export const EXIT_CODES: Readonly<Record<string, string>> = {
+  "0": "stopped by a signal after finishing every answer; or the probe was answered",
+  "1": "could not start, had to cut someone off when stopping, or the probe failed",
+  "2": "a mistake in the arguments",
+  "130, 143": "stopped at once by a second SIGINT or SIGTERM",
+};
+
+/** The text of `--help`, within 80 columns. */
 export function helpText(): string {
-  const sections = Object.entries(FLAGS).map(([group, flags]) =>
-    `${group}\n` + flags.map((flag) => `${usageOf(flag).padEnd(32)}${flag.help}\n`).join("")
+  const flags = Object.entries(FLAGS).map(([group, flags]) =>
+    `${group}\n${flags.map((flag) => entry(usageOf(flag), describe(flag))).join("")}\n`
   );
-  return `Answer HTTP requests by their first line.\n\nUsage: firstline [FLAGS]\n\n` +
-    sections.join("\n");
+  const codes = Object.entries(EXIT_CODES).map(([code, meaning]) => entry(`  ${code}`, meaning));
+  return `firstline: answer HTTP requests by their first line
+
+Usage: firstline [FLAGS]
+
+Without flags it greets every client with an HTML page.
+
+${flags.join("")}EXIT CODES
+${codes.join("")}`;
 }
 
-function usageOf({ name, short, value }: Flag): string {
+/** The tables of the README, from the same facts as `--help`: flags by group, then exit codes. */
+export function readmeTables(): string[] {
+  const cell = (value: unknown) => String(value ?? "").replaceAll("|", "\\|");
+  const flags = Object.entries(FLAGS).map(([group, flags]) =>
+    `| ${group} | | default |\n| --- | --- | --- |\n` +
+    flags.map((flag) =>
+      `| \`${usageOf(flag).trim()}\` | ${cell(flag.help)} | ${cell(flag.default)} |\n`
+    ).join("")
+  );
+  const codes = Object.entries(EXIT_CODES).map(([code, meaning]) => `| ${code} | ${meaning} |\n`);
+  return [...flags, `| exit code | |\n| --- | --- |\n${codes.join("")}`];
+}
+
+/** How a flag is written, such as `-p, --port N`. */
+export function usageOf({ name, short, value }: Flag): string {
   return `  ${short ? `-${short},` : "   "} --${name}${value ? ` ${value}` : ""}`;
+}
+
+function describe(flag: Flag): string {
+  return flag.default === undefined ? flag.help : `${flag.help} [${flag.default}]`;
+}
+
+/** Two columns; the second is wrapped between words. */
+function entry(left: string, right: string): string {
+  const lines = [""];
+  for (const word of right.split(" ")) {
+    const line = `${lines[lines.length - 1]} ${word}`.trimStart();
+    if (line.length <= 80 - 30) lines[lines.length - 1] = line;
+    else lines.push(word);
+  }
+  const gap = left.length < 30 ? left.padEnd(30) : `${left}\n${" ".repeat(30)}`;
+  return gap + lines.filter((line) => line !== "").join(`\n${" ".repeat(30)}`) + "\n";
 }
 
 /** A mistake in the arguments: exit code 2. */
@@ -109,12 +221,14 @@ type Values = Readonly<Record<string, unknown>>;
 
 /** Splits the arguments; `help` and `version` are there even if others are wrong. */
 function parseFlags(args: string[]): { values: Values; strays: string[] } {
-  const flags = Object.values(FLAGS).flat();
   const strays: string[] = [];
+  const names = (choose: (flag: Flag) => unknown) =>
+    ALL_FLAGS.filter(choose).map(({ name }) => name);
   const values: Values = parseArgs(args, {
-    string: flags.filter((flag) => flag.value).map((flag) => flag.name),
-    boolean: flags.filter((flag) => !flag.value).map((flag) => flag.name),
-    alias: Object.fromEntries(flags.flatMap((flag) => flag.short ? [[flag.short, flag.name]] : [])),
+    string: names((flag) => flag.value),
+    boolean: names((flag) => !flag.value),
+    collect: names((flag) => flag.repeats),
+    alias: Object.fromEntries(ALL_FLAGS.filter((flag) => flag.short).map((f) => [f.short, f.name])),
     unknown: (arg: string) => {
       strays.push(arg);
       return false;
@@ -130,13 +244,45 @@ interface Settings {
   options: ServeOptions;
   responder: Responder | Reply;
   portGiven: boolean;
-  quiet: boolean;
+  log: "common" | "json" | "none";
+  wire: boolean;
+  delayMs: number;
 }
 
 function settingsFrom(values: Values, strays: string[]): Settings {
-  for (const flag of Object.values(FLAGS).flat()) {
-    if (values[flag.name] === "") {
-      throw new UsageError(`Cannot use --${flag.name} without a value: expected ${flag.value}`);
+  checkShape(values, strays);
+  const port = integerOf(values, "port", 0, 65535) ?? portFromEnvironment();
+  const log = stringOf(values, "log") ?? DEFAULT_LOG;
+  if (log !== "common" && log !== "json") {
+    throw new UsageError(`Cannot use --log ${quote(log)}: expected common or json`);
+  }
+  const reusePort = values["reuse-port"] === true;
+  if (reusePort && Deno.build.os !== "linux") {
+    throw new UsageError(`Cannot use --reuse-port on ${Deno.build.os}: expected Linux`);
+  }
+  const delayMs = millisecondsOf(values, "delay") ?? 0;
+  return {
+    options: {
+      hostname: stringOf(values, "host") ?? DEFAULT_HOST,
+      port: port ?? DEFAULT_PORT,
+      reusePort,
+      requestTimeoutMs: millisecondsOf(values, "request-timeout"),
+      idleTimeoutMs: millisecondsOf(values, "idle-timeout"),
+      maxConnections: integerOf(values, "max-connections", 1, 1_000_000),
+    },
+    responder: responderFrom(values, delayMs),
+    portGiven: port !== undefined,
+    log: values.quiet === true ? "none" : log,
+    wire: values.wire === true,
+    delayMs,
+  };
+}
+
+/** Refuses what no flag takes, flags without their value, and flags that exclude each other. */
+function checkShape(values: Values, strays: string[]): void {
+  for (const { name, value } of ALL_FLAGS) {
+    if ([values[name]].flat().includes("")) {
+      throw new UsageError(`Cannot use --${name} without a value: expected ${value}`);
     }
   }
   if (strays.length > 0) {
@@ -144,24 +290,21 @@ function settingsFrom(values: Values, strays: string[]): Settings {
       `Cannot use ${quote(strays[0])}: expected only the flags that --help lists`,
     );
   }
-  const text = stringOf(values, "text");
-  const link = stringOf(values, "link");
-  if (text !== undefined && link !== undefined) {
-    throw new UsageError("Cannot use --link with --text: expected it with the page alone");
+  const given = (name: string) => [values[name]].flat().some((value) => value !== undefined);
+  for (const [name, ...others] of EXCLUSIONS) {
+    const other = given(name) ? others.find(given) : undefined;
+    if (other) {
+      throw new UsageError(`Cannot use --${name} with --${other}: expected one of the two`);
+    }
   }
-  if (link !== undefined) checkLink(link);
-  return {
-    options: {
-      hostname: stringOf(values, "host") ?? DEFAULT_HOST,
-      port: integerOf(values, "port", 0, 65535) ?? DEFAULT_PORT,
-      requestTimeoutMs: millisecondsOf(values, "request-timeout"),
-      maxConnections: integerOf(values, "max-connections", 1, 1_000_000),
-    },
-    responder: text === undefined ? page(link) : { body: text },
-    portGiven: values.port !== undefined,
-    quiet: values.quiet === true,
-  };
 }
+
+/** The first flag of each row goes with none of the others. */
+const EXCLUSIONS = [
+  ["raw", "text", "file", "link", "status", "header"],
+  ["text", "file", "link"],
+  ["file", "link"],
+];
 
 function stringOf(values: Values, name: string): string | undefined {
   const value = values[name];
@@ -170,12 +313,22 @@ function stringOf(values: Values, name: string): string | undefined {
 
 function integerOf(values: Values, name: string, min: number, max: number): number | undefined {
   const value = stringOf(values, name);
-  if (value === undefined) return undefined;
+  return value === undefined ? undefined : integer(`--${name}`, value, min, max);
+}
+
+function integer(name: string, value: string, min: number, max: number): number {
   const number = /^\d{1,9}$/.test(value) ? Number(value) : NaN;
   if (number >= min && number <= max) return number;
   throw new UsageError(
-    `Cannot use --${name} ${quote(value)}: expected an integer from ${min} to ${max}`,
+    `Cannot use ${name} ${quote(value)}: expected an integer from ${min} to ${max}`,
   );
+}
+
+/** `$PORT`, if that may be read without asking; empty means unset. */
+function portFromEnvironment(): number | undefined {
+  const { state } = Deno.permissions.querySync({ name: "env", variable: "PORT" });
+  const value = state === "granted" ? Deno.env.get("PORT") : undefined;
+  return value ? integer("$PORT", value, 0, 65535) : undefined;
 }
 
 function millisecondsOf(values: Values, name: string): number | undefined {
@@ -188,47 +341,172 @@ function millisecondsOf(values: Values, name: string): number | undefined {
   );
 }
 
-function checkLink(link: string): void {
-  if (link.startsWith("/") || /^(https?|mailto):/i.test(link) && URL.canParse(link)) return;
+function quote(text: string): string {
+  return `"${escapeControls(text)}"`;
+}
+
+// ---------------------------------------------------------------- replies
+
+/** What the server answers: the raw file, or the text, file or page in the shape asked for. */
+function responderFrom(values: Values, delayMs: number): Responder | Reply {
+  const raw = stringOf(values, "raw");
+  if (raw !== undefined) return sendRaw(readFile("raw", raw), delayMs);
+  const status = integerOf(values, "status", 200, 599) ?? DEFAULT_STATUS;
+  const fields = ([values.header].flat() as Array<string | undefined>)
+    .filter((field) => field !== undefined).map(headerField);
+
+  const text = stringOf(values, "text");
+  const file = stringOf(values, "file");
+  if (text === undefined && file === undefined) {
+    return delayed(shapedPage(linkFrom(values), status, fields), delayMs);
+  }
+  const plain = file === undefined ? { body: text } : fileReply(file);
+  const reply = { ...plain, status, headers: merge(plain.headers, fields) };
+  return delayMs > 0 ? delayed(() => reply, delayMs) : reply;
+}
+
+function linkFrom(values: Values): string | undefined {
+  const link = stringOf(values, "link");
+  const isUrl = link && /^(https?|mailto):/i.test(link) && URL.canParse(link);
+  if (link === undefined || link.startsWith("/") || isUrl) return link;
   throw new UsageError(
     `Cannot use --link ${quote(link)}: expected an http, https or mailto URL, or a path`,
   );
 }
 
-function quote(text: string): string {
-  return `"${escapeControls(text)}"`;
+function headerField(text: string): readonly [string, string] {
+  const [, name, value] = /^([^:]*):(.*)$/s.exec(text) ?? [];
+  if (name === undefined) {
+    throw new UsageError(`Cannot use --header ${quote(text)}: expected "Name: value"`);
+  }
+  try {
+    checkField(name, value.trim());
+  } catch (error) {
+    throw new UsageError(`Cannot use --header ${quote(text)}: ${messageOf(error).split(": ")[1]}`);
+  }
+  return [name, value.trim()];
+}
+
+type Fields = NonNullable<Reply["headers"]>;
+
+/** The fields given replace those of the same name; frozen, so that they are checked once. */
+function merge(fields: Fields = [], given: Fields): Fields {
+  const names = new Set(given.map(([name]) => name.toLowerCase()));
+  return Object.freeze([...fields.filter(([name]) => !names.has(name.toLowerCase())), ...given]);
+}
+
+/** The page in the shape asked for; its own fields never change, so they are merged once. */
+function shapedPage(link: string | undefined, status: number, fields: Fields): Responder {
+  const greet = page(link);
+  let headers: Fields | undefined;
+  return (request, client) => {
+    const reply = greet(request, client);
+    headers ??= merge(reply.headers, fields);
+    return { ...reply, status, headers };
+  };
+}
+
+function delayed(responder: Responder, delayMs: number): Responder {
+  if (delayMs === 0) return responder;
+  return async (request, client) => {
+    await sleep(delayMs);
+    return responder(request, client);
+  };
+}
+
+/** With a delay, the head leaves at once and the rest stalls. */
+function sendRaw(octets: Uint8Array, delayMs: number): Responder {
+  const head = /^[^]*?\r?\n\r?\n/.exec(new TextDecoder("latin1").decode(octets))?.[0].length;
+  const cut = delayMs > 0 ? head ?? octets.length : octets.length;
+  return () => ({
+    raw: (async function* () {
+      yield octets.subarray(0, cut);
+      if (delayMs === 0) return;
+      await sleep(delayMs);
+      yield octets.subarray(cut);
+    })(),
+  });
+}
+
+/** Types of what is served as a single answer, by extension. */
+const CONTENT_TYPES: Readonly<Record<string, string>> = {
+  avif: "image/avif",
+  css: "text/css; charset=utf-8",
+  csv: "text/csv; charset=utf-8",
+  gif: "image/gif",
+  gz: "application/gzip",
+  htm: "text/html; charset=utf-8",
+  html: "text/html; charset=utf-8",
+  ico: "image/x-icon",
+  jpeg: "image/jpeg",
+  jpg: "image/jpeg",
+  js: "text/javascript; charset=utf-8",
+  json: "application/json",
+  md: "text/markdown; charset=utf-8",
+  mjs: "text/javascript; charset=utf-8",
+  mp3: "audio/mpeg",
+  mp4: "video/mp4",
+  pdf: "application/pdf",
+  png: "image/png",
+  svg: "image/svg+xml",
+  txt: "text/plain; charset=utf-8",
+  wasm: "application/wasm",
+  webp: "image/webp",
+  woff2: "font/woff2",
+  xml: "application/xml",
+  yaml: "application/yaml",
+  yml: "application/yaml",
+  zip: "application/zip",
+};
+
+function fileReply(path: string): Reply {
+  const extension = /\.([^./\\]+)$/.exec(path)?.[1].toLowerCase() ?? "";
+  const type = CONTENT_TYPES[extension] ?? "application/octet-stream";
+  return { headers: [["Content-Type", type]], body: readFile("file", path) };
+}
+
+/** Asks for no permission: it says which flag grants it. */
+function readFile(flag: string, path: string): Uint8Array<ArrayBuffer> {
+  if (Deno.permissions.querySync({ name: "read", path }).state !== "granted") {
+    throw new StartError(
+      `Cannot use --${flag} ${quote(path)}: permission missing, add --allow-read=${path}`,
+    );
+  }
+  try {
+    return Deno.readFileSync(path);
+  } catch (error) {
+    throw new UsageError(
+      `Cannot use --${flag} ${quote(path)}: expected a readable file (${messageOf(error)})`,
+    );
+  }
 }
 
 // ---------------------------------------------------------------- serving
 
 /** Starts the server, or says in one sentence why it cannot. */
-function start(settings: Settings): Server {
-  const { options, portGiven } = settings;
+function start({ options, responder, portGiven }: Settings): Server {
   const { hostname = DEFAULT_HOST, port = DEFAULT_PORT } = options;
-  requireNet(hostname, port);
+  if (!mayUse(hostname, port)) throw new StartError(`Cannot listen on ${missing(hostname, port)}`);
   try {
-    return serve(options, settings.responder);
+    return serve(options, responder);
   } catch (error) {
-    const canMove = error instanceof Deno.errors.AddrInUse && !portGiven && mayListen(hostname, 0);
+    const canMove = error instanceof Deno.errors.AddrInUse && !portGiven && mayUse(hostname, 0);
     if (!canMove) throw explain(error, hostname, port);
-    const server = serve({ ...options, port: 0 }, settings.responder);
+    const server = serve({ ...options, port: 0 }, responder);
     say(`PORT ${port} IS TAKEN: using ${server.addr.port} instead (--port chooses another)`);
     return server;
   }
 }
 
 /** Asks without prompting: a service must never hang on a question. */
-function mayListen(hostname: string, port: number): boolean {
+function mayUse(hostname: string, port: number): boolean {
   const host = hostAndPort(hostname, port);
   return Deno.permissions.querySync({ name: "net", host }).state === "granted";
 }
 
-function requireNet(hostname: string, port: number): void {
-  if (mayListen(hostname, port)) return;
+function missing(hostname: string, port: number): string {
   const address = hostAndPort(hostname, port);
-  throw new StartError(
-    `Cannot listen on ${address}: permission missing, add --allow-net or --allow-net=${address}`,
-  );
+  return `${address}: permission missing, add --allow-net or --allow-net=${address}`;
 }
 
 function explain(error: unknown, hostname: string, port: number): Error {
@@ -236,29 +514,69 @@ function explain(error: unknown, hostname: string, port: number): Error {
   if (error instanceof URIError) {
     return new UsageError(`Cannot use --host ${quote(hostname)}: expected an address or a name`);
   }
+  return new StartError(`Cannot listen on ${address}: ${reasonOf(error)}`);
+}
+
+function reasonOf(error: unknown): string {
   if (error instanceof Deno.errors.AddrInUse) {
-    const free = mayListen("0.0.0.0", 0) ? `, port ${getAvailablePort()} is free` : "";
-    return new StartError(`Cannot listen on ${address}: the port is taken${free}`);
+    const free = mayUse("0.0.0.0", 0) ? `, port ${getAvailablePort()} is free` : "";
+    return `the port is taken${free}`;
   }
   if (error instanceof Deno.errors.PermissionDenied) {
-    return new StartError(
-      `Cannot listen on ${address}: the system forbids it, ports below 1024 need a privilege`,
-    );
+    return "the system forbids it, ports below 1024 need a privilege";
   }
-  if (error instanceof Deno.errors.AddrNotAvailable) {
-    return new StartError(`Cannot listen on ${address}: the address is not on this machine`);
-  }
+  if (error instanceof Deno.errors.AddrNotAvailable) return "the address is not on this machine";
   const message = messageOf(error);
-  if (message.startsWith("failed to lookup")) {
-    return new StartError(`Cannot listen on ${address}: the name ${quote(hostname)} was not found`);
-  }
-  return new StartError(`Cannot listen on ${address}: ${message}`);
+  return message.startsWith("failed to lookup") ? "the name was not found" : message;
 }
 
 function hostAndPort(hostname: string, port: number): string {
-  return hostname.includes(":") && !hostname.startsWith("[")
-    ? `[${hostname}]:${port}`
-    : `${hostname}:${port}`;
+  const host = /^[^[].*:/.test(hostname) ? `[${hostname}]` : hostname;
+  return `${host}:${port}`;
+}
+
+/** An address that means "all" is reached under the one that means "here". */
+function reachable(hostname: string, any: string): string {
+  return hostname === "0.0.0.0" || hostname === "::" ? any : hostname;
+}
+
+/** Where a person would click. */
+export function urlOf(hostname: string, port: number): string {
+  return `http://${hostAndPort(reachable(hostname, "localhost"), port)}/`;
+}
+
+/** Asks the server that these settings would start, once, and returns the exit code. */
+async function probe({ options, delayMs }: Settings): Promise<number> {
+  const { hostname = DEFAULT_HOST, port = DEFAULT_PORT } = options;
+  if (port === 0) throw new UsageError("Cannot use --probe with --port 0: expected a port to ask");
+  const host = reachable(hostname, hostname === "::" ? "::1" : "127.0.0.1");
+  const address = hostAndPort(host, port);
+  if (!mayUse(host, port)) throw new StartError(`Cannot ask ${missing(host, port)}`);
+  const outOfTime = sleep(delayMs + PROBE_TIMEOUT_MS).then(() => "no answer in time");
+  const answer = await Promise.race([askOnce(host, port), outOfTime]).catch(messageOf);
+  const isGood = /^HTTP\/1\.\d [23]\d\d /.test(answer);
+  say(`${address} ${isGood ? "is well" : "is not well"}: ${escapeControls(answer)}`);
+  return isGood ? 0 : 1;
+}
+
+/** The status line of the final response; interim ones (1xx) are passed over. */
+async function askOnce(hostname: string, port: number): Promise<string> {
+  using socket = await Deno.connect({ hostname, port });
+  const request = `GET / HTTP/1.1\r\nHost: ${
+    hostAndPort(hostname, port)
+  }\r\nConnection: close\r\n\r\n`;
+  await socket.write(new TextEncoder().encode(request));
+  const decoder = new TextDecoder("latin1");
+  const buffer = new Uint8Array(4096);
+  for (let text = "";;) {
+    const interim = /^HTTP\/1\.\d 1\d\d [^]*?\r\n\r\n/.exec(text)?.[0] ?? "";
+    text = text.slice(interim.length);
+    const line = /^[^\r\n]*(?=\r?\n)/.exec(text)?.[0];
+    if (line !== undefined && !/^HTTP\/1\.\d 1/.test(line)) return line;
+    const count = await socket.read(buffer);
+    if (count === null || text.length > 65536) return "no HTTP response";
+    text += decoder.decode(buffer.subarray(0, count));
+  }
 }
 
 // ---------------------------------------------------------------- messages and logs
@@ -268,18 +586,86 @@ function say(message: string): void {
   console.error(`firstline: ${message}`);
 }
 
-/** Where a person would click; an address that means "all" is reached by `localhost`. */
-export function urlOf(hostname: string, port: number): string {
-  const isAny = hostname === "0.0.0.0" || hostname === "::";
-  return `http://${hostAndPort(isAny ? "localhost" : hostname, port)}/`;
+/** A message and, after a colon, what caused it. */
+function messageOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  return error.cause === undefined ? error.message : `${error.message}: ${messageOf(error.cause)}`;
+}
+
+/** A count and its noun: `1 line`, `2 lines`. */
+function plural(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? "" : "s"}`;
 }
 
 /** One line of the Common Log Format, in UTC. */
 export function commonLogLine({ client, time, requestLine, status, bytes }: Exchange): string {
-  const [, day, month, year, clock] = new Date(time).toUTCString().split(" ");
-  const stamp = `${day}/${month}/${year}:${clock} +0000`;
   const line = escapeControls(requestLine);
-  return `${client.hostname} - - [${stamp}] "${line}" ${status} ${bytes}\n`;
+  return `${client.hostname} - - [${stampOf(time)}] "${line}" ${status || "-"} ${bytes}\n`;
+}
+
+let lastStamp = { second: NaN, text: "" };
+
+/** A busy log writes the same second many times: formatting it once saves half the work. */
+function stampOf(time: number): string {
+  const second = Math.floor(time / 1000);
+  if (second !== lastStamp.second) {
+    const [, day, month, year, clock] = new Date(time).toUTCString().split(" ");
+    lastStamp = { second, text: `${day}/${month}/${year}:${clock} +0000` };
+  }
+  return lastStamp.text;
+}
+
+/** One JSON object on a line; the request line is escaped as in the common format. */
+export function jsonLogLine(exchange: Exchange): string {
+  return JSON.stringify({
+    time: new Date(exchange.time).toISOString(),
+    client: exchange.client.hostname,
+    port: exchange.client.port,
+    requestLine: escapeControls(exchange.requestLine),
+    status: exchange.status || null,
+    bytes: exchange.bytes,
+    milliseconds: Math.round(exchange.milliseconds * 1000) / 1000,
+  }) + "\n";
+}
+
+type Paint = (text: string) => string;
+
+/** Colours for a terminal, or none. */
+const PAINTS = (inColour: boolean) => {
+  const paint = (code: number): Paint =>
+    inColour ? (text) => `\x1b[${code}m${text}\x1b[0m` : (text) => text;
+  return { dim: paint(2), green: paint(32), cyan: paint(36) };
+};
+
+/** Shows a conversation line by line, its direction marked, CR and LF visible. */
+export function wireLines(event: WireEvent, inColour: boolean): string {
+  const { dim, green, cyan } = PAINTS(inColour);
+  const who = dim(hostAndPort(event.client.hostname, event.client.port));
+  if (event.kind === "opened" || event.kind === "closed") {
+    return `${who} ${dim(`-- ${event.kind}`)}\n`;
+  }
+  if (event.kind === "drained") {
+    return `${who} ${cyan(">>")} ${dim(`${plural(event.count, "more octet")}, discarded`)}\n`;
+  }
+  const arrow = event.kind === "received" ? cyan(">>") : green("<<");
+  const shown = event.octets?.subarray(0, MAX_WIRE_OCTETS) ?? new Uint8Array();
+  const lines = new TextDecoder("latin1").decode(shown).match(/[^\n]*\n|[^\n]+/g) ?? [];
+  const text = lines.map((line) => {
+    const [, content, end] = /^([^]*?)(\r?\n?)$/.exec(line) ?? [];
+    return `${who} ${arrow} ${visible(content)}${dim(visible(end))}\n`;
+  });
+  const hidden = event.count - shown.length;
+  if (hidden > 0) text.push(`${who} ${arrow} ${dim(plural(hidden, "more octet"))}\n`);
+  return text.join("");
+}
+
+/** Printable ASCII as it is; control characters by the names that C gives them, or as `\xHH`. */
+function visible(text: string): string {
+  const named: Record<string, string> = { "\r": "\\r", "\n": "\\n", "\t": "\\t", '"': '"' };
+  return text.replace(
+    /[^\x20-\x7e]|\\/g,
+    (character) => named[character] ?? escapeControls(character),
+  );
 }
 
 /**
@@ -347,17 +733,6 @@ function countLines(text: string): number {
   return text.split("\n").length - 1;
 }
 
-/** A message and, after a colon, what caused it. */
-function messageOf(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  return error.cause === undefined ? error.message : `${error.message}: ${messageOf(error.cause)}`;
-}
-
-/** A count and its noun: `1 line`, `2 lines`. */
-function plural(count: number, noun: string): string {
-  return `${count} ${noun}${count === 1 ? "" : "s"}`;
-}
-
 function sleep(milliseconds: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, milliseconds));
 }
@@ -384,10 +759,7 @@ function firstSignal(): Promise<StopSignal> {
 async function run(settings: Settings): Promise<number> {
   const stopSignal = firstSignal();
   const log = new LogWriter();
-  if (!settings.quiet) {
-    settings.options.onExchange = (exchange) => log.write(commonLogLine(exchange));
-  }
-  settings.options.onError = (error) => say(messageOf(error));
+  listen(settings, log);
 
   const server = start(settings);
   const { hostname, port } = server.addr;
@@ -401,13 +773,25 @@ async function run(settings: Settings): Promise<number> {
   return cut > 0 ? 1 : 0;
 }
 
+/** Connects what the server tells with the log that the flags ask for. */
+function listen({ options, log, wire }: Settings, writer: LogWriter): void {
+  const inColour = Deno.stdout.isTerminal() && !Deno.noColor;
+  if (log === "common") options.onExchange = (exchange) => writer.write(commonLogLine(exchange));
+  if (log === "json") options.onExchange = (exchange) => writer.write(jsonLogLine(exchange));
+  if (wire) options.onWire = (event) => writer.write(wireLines(event, inColour));
+  options.onError = (error) => say(messageOf(error));
+}
+
 /** Runs the command with these arguments and resolves to its exit code. */
 export async function main(args: string[]): Promise<number> {
   try {
     const { values, strays } = parseFlags(args);
     if (values.help === true) console.log(helpText().trimEnd());
     else if (values.version === true) console.log(`firstline ${manifest.version}`);
-    else return await run(settingsFrom(values, strays));
+    else {
+      const settings = settingsFrom(values, strays);
+      return await (values.probe === true ? probe(settings) : run(settings));
+    }
     return 0;
   } catch (error) {
     if (!(error instanceof UsageError || error instanceof StartError)) throw error;

@@ -4,7 +4,16 @@ import { assert, assertEquals, assertMatch, assertStringIncludes, assertThrows }
 import { getAvailablePort } from "@std/net/get-available-port";
 import net from "node:net";
 import manifest from "./deno.json" with { type: "json" };
-import { commonLogLine, FLAGS, helpText, urlOf } from "./main.ts";
+import {
+  commonLogLine,
+  EXIT_CODES,
+  FLAGS,
+  helpText,
+  jsonLogLine,
+  readmeTables,
+  urlOf,
+  wireLines,
+} from "./main.ts";
 import {
   checkField,
   type Client,
@@ -99,6 +108,7 @@ async function resettable({ port }: { port: number }): Promise<net.Socket> {
 
 async function reset(socket: net.Socket): Promise<void> {
   const closed = new Promise((resolve) => socket.once("close", resolve));
+  socket.once("error", ({ message }) => assertStringIncludes(message, "ECONNRESET")); // in Deno 2.7
   socket.resetAndDestroy();
   await closed;
 }
@@ -1075,9 +1085,20 @@ Deno.test("firstline --help prints every flag with its default, and wins", async
   assertEquals({ code, stderr }, { code: 0, stderr: "" });
   assertEquals(stdout, helpText());
   for (const { name } of Object.values(FLAGS).flat()) assertStringIncludes(stdout, ` --${name}`);
-  const { requestTimeoutMs, maxConnections } = DEFAULT_LIMITS;
-  for (const text of [`[${requestTimeoutMs / 1000}]`, `[${maxConnections}]`]) {
-    assertStringIncludes(stdout, text);
+  for (const code of Object.keys(EXIT_CODES)) assertStringIncludes(stdout, `\n  ${code} `);
+  const { requestTimeoutMs, idleTimeoutMs, maxConnections } = DEFAULT_LIMITS;
+  for (const text of [requestTimeoutMs / 1000, idleTimeoutMs / 1000, maxConnections]) {
+    assertStringIncludes(stdout, `[${text}]`);
+  }
+  assertEquals(stdout.split("\n").filter((line) => line.length > 80), []);
+});
+
+Deno.test("README.md has the tables of flags, limits and exit codes that the code has", async () => {
+  const words = (text: string) => text.replace(/-{3,}/g, "---").replace(/ +/g, " "); // as formatted
+  const readme = words(await Deno.readTextFile(`${ROOT}/README.md`));
+  for (const table of readmeTables()) assertStringIncludes(readme, words(table));
+  for (const [name, value] of Object.entries(DEFAULT_LIMITS)) {
+    assertStringIncludes(readme, `| \`${name}\` | ${value} |`);
   }
 });
 
@@ -1108,7 +1129,25 @@ Deno.test("firstline exits with 2 and one line for a mistake in the arguments", 
     [["--request-timeout", "1s"], 'Cannot use --request-timeout "1s": expected seconds above 0'],
     [["--max-connections", "0"], 'Cannot use --max-connections "0": expected an integer from 1'],
     [["--link", "javascript:x"], 'Cannot use --link "javascript:x": expected an http'],
-    [["--link", "/", "--text", "a"], "Cannot use --link with --text"],
+    [["--log", "xml"], 'Cannot use --log "xml": expected common or json'],
+    [["--idle-timeout", "-1"], "Cannot use --idle-timeout without a value: expected SECONDS"],
+    [["--delay", "soon"], 'Cannot use --delay "soon": expected seconds above 0, such as 2.5'],
+    [["--status", "199"], 'Cannot use --status "199": expected an integer from 200 to 599'],
+    [["-s", "600"], 'Cannot use --status "600": expected an integer from 200 to 599'],
+    [["-H", "no colon"], 'Cannot use --header "no colon": expected "Name: value"'],
+    [["-H", "A b: c"], 'Cannot use --header "A b: c": expected a token for a name'],
+    [["-H", "A: b\r\nC: d"], 'Cannot use --header "A: b\\x0D\\x0AC: d": expected a value'],
+    [["-H", "content-length: 5"], 'Cannot use --header "content-length: 5": the server sets it'],
+    [["-H", "Transfer-Encoding: a"], "the server sets it itself"],
+    [["-H", "Connection: close"], "the server sets it itself"],
+    [["--header"], 'Cannot use --header without a value: expected "NAME: VALUE"'],
+    [["--text", "a", "--file", "b"], "Cannot use --text with --file: expected one of the two"],
+    [["--text", "a", "--link", "/"], "Cannot use --text with --link: expected one of the two"],
+    [["--file", "a", "--link", "/"], "Cannot use --file with --link: expected one of the two"],
+    [["--raw", "a", "--text", "b"], "Cannot use --raw with --text: expected one of the two"],
+    [["--raw", "a", "-s", "201"], "Cannot use --raw with --status: expected one of the two"],
+    [["--raw", "a", "-H", "B: c"], "Cannot use --raw with --header: expected one of the two"],
+    [["--probe", "--port", "0"], "Cannot use --probe with --port 0: expected a port to ask"],
   ];
   await Promise.all(mistakes.map(async ([args, message]) => {
     const { code, stdout, stderr } = await run(args);
@@ -1133,7 +1172,7 @@ Deno.test("firstline exits with 1 and one line for a start that fails", async ()
       /Cannot listen on 127\.0\.0\.1:\d+: the port is taken$/m,
     ],
     [["--host", "203.0.113.7"], {}, /203\.0\.113\.7:8080: the address is not on this machine/],
-    [["--host", "nosuch.invalid"], {}, /nosuch\.invalid:8080: the name "nosuch\.invalid" was not/],
+    [["--host", "nosuch.invalid"], {}, /nosuch\.invalid:8080: the name was not found/],
     [
       ["--port", "8081"],
       { permissions: ["--allow-net=0.0.0.0:8082"] },
@@ -1315,6 +1354,317 @@ Deno.test("firstline serves on where the reader of its log has left", async () =
   await talk(running, "GET / HTTP/1.1\r\n");
   assertMatch(await running.stderr.next(), /^firstline: Cannot write the access log: Broken pipe/);
   assertEquals(statusOf(await talk(running, "GET / HTTP/1.1\r\n")), 200);
+});
+
+Deno.test("firstline --status and --header shape the text, the page and a file", async () => {
+  const shape = ["-s", "503", "-H", "Retry-After: 60", "-H", "X-A: 1", "-H", "X-A: 2"];
+  await using text = await Running.start([...ANY_PORT, "--text", "Back at noon", ...shape]);
+  assertEquals(
+    undated(await talk(text, "GET / HTTP/1.1\r\n")),
+    "HTTP/1.1 503 Service Unavailable\r\nDate: DATE\r\n" +
+      "Content-Type: text/plain; charset=utf-8\r\nContent-Length: 12\r\nRetry-After: 60\r\n" +
+      "X-A: 1\r\nX-A: 2\r\nConnection: close\r\n\r\nBack at noon",
+  );
+  const replaced = ["-s", "404", "-H", "content-type:text/x", "-H", "Date: never"];
+  await using page = await Running.start([...ANY_PORT, ...replaced]);
+  const [head, html] = (await talk(page, "GET /a HTTP/1.1\r\n")).split("\r\n\r\n");
+  assertStringIncludes(html, "GET /a HTTP/1.1");
+  assertEquals(statusOf(head), 404);
+  assertEquals(head.match(/^(content-type|date): .*$/gim), ["content-type: text/x", "Date: never"]);
+  assertStringIncludes(head, "Content-Security-Policy: ");
+});
+
+Deno.test("firstline --status 204 and 304 answer without content", async () => {
+  for (const [code, reason] of [["204", "No Content"], ["304", "Not Modified"]]) {
+    await using running = await Running.start([...ANY_PORT, "--text", "x", "-s", code]);
+    assertEquals(
+      undated(await talk(running, "GET / HTTP/1.1\r\n")),
+      `HTTP/1.1 ${code} ${reason}\r\nDate: DATE\r\nConnection: close\r\n\r\n`,
+    );
+  }
+});
+
+/** A file for one test. */
+async function withFile(name: string, content: Uint8Array, use: (path: string) => Promise<void>) {
+  const folder = await Deno.makeTempDir();
+  try {
+    await Deno.writeFile(`${folder}/${name}`, content);
+    await use(`${folder}/${name}`);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+Deno.test("firstline --file answers the file's octets with the type of its extension", async () => {
+  const types = [["a.html", "text/html; charset=utf-8"], ["a.b.JSON", "application/json"]];
+  types.push(["noextension", "application/octet-stream"], ["a.svg", "image/svg+xml"]);
+  for (const [name, type] of types) {
+    await withFile(name, octets("\0\xff\r\n"), async (path) => {
+      const permissions = ["--allow-net", `--allow-read=${path}`];
+      await using running = await Running.start([...ANY_PORT, "--file", path], { permissions });
+      assertEquals(
+        undated(await talk(running, "GET / HTTP/1.1\r\n")),
+        `HTTP/1.1 200 OK\r\nDate: DATE\r\nContent-Length: 4\r\nContent-Type: ${type}\r\n` +
+          "Connection: close\r\n\r\n\0\xff\r\n",
+      );
+    });
+  }
+});
+
+Deno.test("firstline --file serves 50 MB whole to a slow client and a fast one at once", async () => {
+  const content = Uint8Array.from({ length: 50_000_000 }, (_, at) => at % 251);
+  await withFile("a.bin", content, async (path) => {
+    const permissions = ["--allow-net", "--allow-read"];
+    await using running = await Running.start([...ANY_PORT, "--file", path], { permissions });
+    const download = async (pieceBytes: number) => {
+      using socket = await connect(running);
+      await send(socket, "GET / HTTP/1.1\r\n\r\n");
+      const received = new Uint8Array(content.length + 500);
+      let length = 0;
+      for (
+        let count;
+        (count = await socket.read(received.subarray(length, length + pieceBytes)));
+      ) {
+        length += count;
+      }
+      const start = length - content.length;
+      assert(content.every((octet, at) => octet === received[start + at]));
+    };
+    await Promise.all([download(16 * 1024), download(10_000_000)]);
+  });
+});
+
+Deno.test("firstline refuses a file that it cannot read, and names the permission", async () => {
+  for (const flag of ["--file", "--raw"]) {
+    const absent = await run([flag, "/nowhere/a.txt"], { permissions: ["--allow-read"] });
+    assertEquals(absent.code, 2);
+    assertMatch(
+      absent.stderr,
+      /^firstline: Cannot use --\w+ "\/nowhere\/a\.txt": expected a rea.*\n$/,
+    );
+    const folder = await run([flag, ROOT], { permissions: ["--allow-read"] });
+    assertEquals(folder.code, 2);
+    const forbidden = await run([flag, "a.txt"]);
+    assertEquals(forbidden.code, 1);
+    assertEquals(
+      forbidden.stderr,
+      `firstline: Cannot use ${flag} "a.txt": permission missing, add --allow-read=a.txt\n`,
+    );
+  }
+});
+
+Deno.test("firstline --raw sends the file octet for octet, whatever was asked, then closes", async () => {
+  const broken = "HTTP/1.1 200 OK\nContent-Length: 99\r\n\r\n\0short";
+  await withFile("a.http", octets(broken), async (path) => {
+    const permissions = ["--allow-net", "--allow-read"];
+    await using running = await Running.start([...ANY_PORT, "--raw", path], { permissions });
+    for (const method of ["GET", "HEAD"]) {
+      assertEquals(await talk(running, `${method} / HTTP/1.1\r\nHost: x\r\n\r\n`), broken);
+    }
+    assertEquals(statusOf(await talk(running, "G\xc9T / HTTP/1.1\r\n")), 400);
+    assertMatch(await running.stdout.next(), /"GET \/ HTTP\/1\.1" - 44$/);
+  });
+});
+
+Deno.test("firstline --raw with --delay stalls after the head", async () => {
+  const early = "HTTP/1.1 103 Early Hints\r\n\r\n";
+  const late = "HTTP/1.1 200 OK\r\n\r\nlate";
+  await withFile("a.http", octets(early + late), async (path) => {
+    const options = { permissions: ["--allow-net", "--allow-read"] };
+    const flags = ["--raw", path, "--delay", "0.3"];
+    await using running = await Running.start([...ANY_PORT, ...flags], options);
+    using socket = await connect(running);
+    const start = performance.now();
+    await send(socket, "GET / HTTP/1.1\r\n\r\n");
+    const buffer = new Uint8Array(1000);
+    const count = await socket.read(buffer) ?? 0;
+    assertEquals(new TextDecoder().decode(buffer.subarray(0, count)), early);
+    assertEquals(await readAll(socket), late);
+    assert(performance.now() - start >= 300);
+  });
+});
+
+Deno.test("firstline --delay waits before each reply, and stops nobody else", async () => {
+  await using running = await Running.start([...ANY_PORT, "--delay", "0.3"]);
+  const start = performance.now();
+  const answers = await Promise.all([1, 2, 3].map(() => talk(running, "GET /a HTTP/1.1\r\n\r\n")));
+  const elapsed = performance.now() - start;
+  assertEquals(answers.map(statusOf), [200, 200, 200]);
+  assert(elapsed >= 300 && elapsed < 900, String(elapsed));
+});
+
+Deno.test("firstline --idle-timeout reaches the server", async () => {
+  await using running = await Running.start([...ANY_PORT, "--idle-timeout", "0.05"]);
+  assertEquals(statusOf(await talk(running, PLAIN)), 200); // ends because the server closes
+});
+
+Deno.test({
+  name: "firstline --reuse-port shares the port, and the load, among processes",
+  ignore: Deno.build.os !== "linux",
+  fn: async () => {
+    await using one = await Running.start([...ANY_PORT, "--reuse-port", "--text", "one"]);
+    const flags = ["--host", "127.0.0.1", "--port", `${one.port}`, "--reuse-port"];
+    await using two = await Running.start([...flags, "--text", "two"]);
+    assertEquals(two.port, one.port);
+    const counts = { one: 0, two: 0 };
+    for (let round = 0; round < 200; round++) {
+      const wire = await talk(one, "GET / HTTP/1.1\r\n\r\n");
+      counts[wire.slice(-3) as "one" | "two"]++;
+    }
+    assert(counts.one > 40 && counts.two > 40, JSON.stringify(counts));
+  },
+});
+
+Deno.test("firstline takes $PORT where it may read it: flag, then variable, then default", async () => {
+  const permissions = ["--allow-net", "--allow-env=PORT"];
+  const withPort = (port: string) => ({ permissions, through: ["env", `PORT=${port}`] });
+  const port = getAvailablePort();
+  await using running = await Running.start(["--host", "127.0.0.1"], withPort(`${port}`));
+  assertEquals(running.port, port);
+  const taken = await run(["--host", "127.0.0.1"], withPort(`${port}`));
+  assertEquals(taken.code, 1); // it was asked for, so it is not switched
+  await using other = await Running.start(ANY_PORT, withPort(`${port}`));
+  assert(other.port !== port);
+  const nonsense = await run(ANY_PORT.slice(0, 2), withPort("80a"));
+  assertEquals(nonsense.code, 2);
+  assertStringIncludes(nonsense.stderr, 'Cannot use $PORT "80a": expected an integer');
+  const unread = await run(["--host", "203.0.113.7"], { through: ["env", "PORT=80a"] });
+  assertStringIncludes(unread.stderr, "203.0.113.7:8080"); // no permission: as if it were not set
+  const empty = await run(["--host", "203.0.113.7"], withPort(""));
+  assertStringIncludes(empty.stderr, "203.0.113.7:8080");
+});
+
+Deno.test("firstline --log json writes one object a line", async () => {
+  await using running = await Running.start([...ANY_PORT, "--log", "json", "--text", "a"]);
+  await talk(running, 'GET /"\xe9 HTTP/1.1\r\n');
+  const { time, client, port, requestLine, status, bytes, milliseconds } = JSON.parse(
+    await running.stdout.next(),
+  );
+  assertEquals({ client, requestLine, status }, {
+    client: "127.0.0.1",
+    requestLine: "GET /\\x22\\xE9 HTTP/1.1",
+    status: 400,
+  });
+  assert(Math.abs(Date.parse(time) - Date.now()) < 60_000);
+  assert(port > 0 && bytes > 0 && milliseconds >= 0);
+});
+
+Deno.test("firstline --wire prints each request as it was received, and each reply", async () => {
+  await using running = await Running.start([
+    ...ANY_PORT,
+    "-q",
+    "--wire",
+    "--text",
+    "Hello world!",
+  ]);
+  using socket = await connect(running);
+  await send(socket, "GET / HTTP/1.0\r\nX-A: \x1b\xff\\\r\n");
+  await readAll(socket);
+  await send(socket, "more");
+  socket.close();
+  const lines = [await running.stdout.next()];
+  while (!lines[lines.length - 1].endsWith("-- closed")) lines.push(await running.stdout.next());
+  const who = /^\S+/.exec(lines[0])?.[0] ?? "";
+  assertMatch(who, /^127\.0\.0\.1:\d+$/);
+  assertEquals(lines.map((line) => undatedLine(line.replace(who, "CLIENT"))), [
+    "CLIENT -- opened",
+    String.raw`CLIENT >> GET / HTTP/1.0\r\n`,
+    String.raw`CLIENT >> X-A: \x1B\xFF\x5C\r\n`,
+    String.raw`CLIENT << HTTP/1.1 200 OK\r\n`,
+    String.raw`CLIENT << Date: DATE\r\n`,
+    String.raw`CLIENT << Content-Type: text/plain; charset=utf-8\r\n`,
+    String.raw`CLIENT << Content-Length: 12\r\n`,
+    String.raw`CLIENT << Connection: close\r\n`,
+    String.raw`CLIENT << \r\n`,
+    "CLIENT << Hello world!",
+    "CLIENT >> 4 more octets, discarded",
+    "CLIENT -- closed",
+  ]);
+});
+
+function undatedLine(line: string): string {
+  return line.replace(/Date: .* GMT/, "Date: DATE");
+}
+
+Deno.test("firstline --probe tells by its exit code whether the server is well", async () => {
+  await using well = await Running.start([...ANY_PORT, "--status", "302"]);
+  const good = await run(["--probe", "--host", "127.0.0.1", "-p", `${well.port}`]);
+  assertEquals(good, {
+    code: 0,
+    stdout: "",
+    stderr: `firstline: 127.0.0.1:${well.port} is well: HTTP/1.1 302 Found\n`,
+  });
+  const permissions = ["--allow-net", "--allow-env=PORT"];
+  const byPort = await run(["--probe"], { permissions, through: ["env", `PORT=${well.port}`] });
+  assertEquals(byPort.code, 0); // 0.0.0.0 is asked at 127.0.0.1
+  await using sick = await Running.start([...ANY_PORT, "--status", "503"]);
+  const bad = await run(["--probe", "--host", "127.0.0.1", "-p", `${sick.port}`]);
+  assertEquals(bad.code, 1);
+  assertStringIncludes(bad.stderr, "is not well: HTTP/1.1 503 Service Unavailable");
+  const absent = await run(["--probe", "-p", `${getAvailablePort()}`]);
+  assertEquals(absent.code, 1);
+  assertMatch(absent.stderr, /^firstline: 127\.0\.0\.1:\d+ is not well: Connection refused.*\n$/);
+  const forbidden = await run(["--probe", "-p", "8080"], {
+    permissions: ["--allow-net=0.0.0.0:8080"],
+  });
+  assertEquals(forbidden.code, 1);
+  assertStringIncludes(forbidden.stderr, "permission missing, add --allow-net or --allow-net=127");
+});
+
+Deno.test("firstline --probe passes over interim responses, and gives up in time", async () => {
+  const answers = ["HTTP/1.1 103 Early Hints\r\n\r\nHTTP/1.1 204 No Content\r\n", "nonsense", ""];
+  const codes: number[] = [];
+  for (const answer of answers) {
+    using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+    const probing = run(["--probe", "--host", "127.0.0.1", "-p", `${listener.addr.port}`]);
+    using socket = await listener.accept();
+    if (answer !== "") {
+      await send(socket, answer);
+      await socket.closeWrite();
+    }
+    const { code, stderr } = await probing;
+    codes.push(code);
+    if (answer === "nonsense") assertStringIncludes(stderr, "is not well: no HTTP response");
+    if (answer === "") assertStringIncludes(stderr, "is not well: no answer in time");
+  }
+  assertEquals(codes, [0, 1, 1]);
+});
+
+Deno.test("wireLines() colours for a terminal and hides what is too much", () => {
+  const client = { hostname: "::1", port: 9 };
+  const event = { client, kind: "received", octets: octets("a\r\n"), count: 3 } as const;
+  const esc = "\x1b[";
+  assertEquals(
+    wireLines(event, true),
+    `${esc}2m[::1]:9${esc}0m ${esc}36m>>${esc}0m ${esc}36ma${esc}0m${esc}2m\\r\\n${esc}0m\n`
+      .replace(`${esc}36ma${esc}0m`, "a"),
+  );
+  const long = {
+    ...event,
+    kind: "sent",
+    octets: new Uint8Array(20_000).fill(97),
+    count: 20_000,
+  } as const;
+  const [shown, hidden] = wireLines(long, false).split("\n");
+  assertEquals(shown, `[::1]:9 << ${"a".repeat(16 * 1024)}`);
+  assertEquals(hidden, `[::1]:9 << ${20_000 - 16 * 1024} more octets`);
+});
+
+Deno.test("jsonLogLine() is one line of printable ASCII", () => {
+  const line = jsonLogLine({
+    client: { hostname: "::1", port: 1 },
+    requestLine: "GET /\n\xff",
+    status: 0,
+    bytes: 7,
+    time: Date.UTC(2026, 0, 2, 3, 4, 5),
+    milliseconds: 0.12345,
+  });
+  assertEquals(
+    line,
+    '{"time":"2026-01-02T03:04:05.000Z","client":"::1","port":1,' +
+      String.raw`"requestLine":"GET /\\x0A\\xFF","status":null,"bytes":7,"milliseconds":0.123}` +
+      "\n",
+  );
 });
 
 Deno.test("urlOf() gives a link a person can click", () => {
