@@ -385,8 +385,13 @@ async function serveConnection(server: LineServer, socket: Deno.TcpConn): Promis
   using connection = new Connection(server, socket);
   try {
     for (let open = true; open;) {
-      const line = connection.takeLine() ?? await connection.awaitLine();
-      if (line === null) return;
+      const line = connection.takeLine();
+      if (line === undefined) {
+        while (connection.hasOutput()) connection.wrote(await connection.write());
+        connection.received(await connection.read());
+        if (connection.hasEnded()) return;
+        continue;
+      }
       const answered = answer(server, connection, line);
       const reply = answered instanceof Promise ? await connection.awaitReply(answered) : answered;
       if (connection.add(reply, line)) await connection.flush();
@@ -445,8 +450,8 @@ function isClientGone(error: unknown): boolean {
 
 // ---------------------------------------------------------------- bytes in
 
-/** Waiting for a first byte, busy with a request, or waiting for the client to close. */
-type Phase = "waiting" | "busy" | "lingering";
+/** Waiting for a request, reading its line, answering it, or waiting for the client to close. */
+type Phase = "waiting" | "reading" | "answering" | "lingering";
 
 /** What came before the first line end, or before whatever went wrong. */
 interface Line {
@@ -479,8 +484,7 @@ const DOT = 46;
 const SLASH = 47;
 const LETTER_C = 67;
 
-/** What a read can bring instead of bytes. */
-const END = 0;
+/** What a read brings that our deadline has ended. */
 const EXPIRED = -1;
 
 /** Where drained bytes go; nobody looks at them, so all connections share it. */
@@ -494,6 +498,7 @@ class Connection implements Disposable {
   readonly #server: LineServer;
   readonly #socket: Deno.TcpConn;
   #client: Client | undefined;
+  #hasNoDelay = false;
   #closed = false;
   #onExpire: (() => void) | undefined;
 
@@ -506,11 +511,16 @@ class Connection implements Disposable {
   #emptyLines = 0;
   /** True if a line is here, and its head ends where the buffer does. */
   #headIsCut = false;
+  /** Why no more can come, if the client or its time is at an end. */
+  #ended: Refusal | undefined;
   /** True if the client has nothing more to say. */
   #mayCloseAtOnce = false;
 
   #output: Uint8Array[] = [];
   #outputBytes = 0;
+  /** What the kernel is being given, and how much of it it has taken. */
+  #writing: Uint8Array | undefined;
+  #written = 0;
   /** What leaves after `#output`, piece by piece. */
   #rest: RawReply["raw"] | undefined;
   #sentBytes = 0;
@@ -531,16 +541,16 @@ class Connection implements Disposable {
   /**
    * Takes the next request that has come in: its line, and its head if that is
    * plain. A head that fills the buffer to the brim may have its rest one read
-   * away, so there is no line yet, unless that read has been tried.
+   * away, so that read is tried before the line is taken.
    */
-  takeLine(triedToRead = false): Line | undefined {
+  takeLine(): Line | undefined {
     const limit = this.#server.limits.maxRequestLineBytes;
     for (;;) {
       const lf = endOfLine(this.#input, this.#from + this.#scanned, this.#to);
       if (lf - this.#from >= limit) return this.#line(this.#from + limit, DOUBTFUL_HEAD, TOO_LONG);
       if (lf === this.#to) {
         this.#scanned = this.#to - this.#from;
-        return undefined;
+        return this.#ended && this.#line(this.#to, DOUBTFUL_HEAD, this.#ended);
       }
       const end = lf > this.#from && this.#input[lf - 1] === CR ? lf - 1 : lf;
       if (end === this.#from && this.#emptyLines < MAX_EMPTY_LINES) {
@@ -550,12 +560,12 @@ class Connection implements Disposable {
         continue;
       }
       const head = scanHead(this.#input, lf + 1, this.#to);
-      const isFull = this.#to === this.#input.length;
-      this.#headIsCut = head === UNFINISHED_HEAD && isFull && !triedToRead;
-      if (this.#headIsCut) {
+      if (head === UNFINISHED_HEAD && this.#to === this.#input.length && !this.#headIsCut) {
+        this.#headIsCut = true;
         this.#scanned = lf - this.#from;
         return undefined;
       }
+      this.#headIsCut = false;
       this.#scanned = this.#emptyLines = 0;
       const line = this.#line(end, head);
       this.#from = head.end === -1 ? lf + 1 : head.end;
@@ -564,59 +574,60 @@ class Connection implements Disposable {
   }
 
   #line(end: number, head: Head, fault?: Refusal): Line {
-    this.phase = "busy";
+    this.phase = "answering";
     const mayStay = head.persistent && this.#input[end - 1] !== DIGIT_0; // HTTP/1.0 may not
     this.#mayCloseAtOnce = head.bodyless && !mayStay;
     const time = this.#server.options.onExchange ? performance.now() : 0;
     return { octets: this.#input, from: this.#from, to: end, mayStay, time, fault };
   }
 
-  /** Sends what is ready, then waits for the next line; null if nothing more comes. */
-  async awaitLine(): Promise<Line | null> {
-    const { requestTimeoutMs, idleTimeoutMs } = this.#server.limits;
-    const isSecond = this.#sentBytes === 0 && this.#outputBytes > 0;
-    await this.flush();
+  /** Asks for more octets. */
+  read(): Promise<number | null> {
+    const phase = this.#scanned === 0 ? "waiting" : "reading";
+    if (phase !== this.phase) this.#enter(phase);
+    const space = this.#space();
+    return phase === "waiting" ? this.#socket.read(space) : this.#readUnlessExpired(space);
+  }
+
+  /** The first request has its deadline since the accept; later ones get theirs here. */
+  #enter(phase: "waiting" | "reading"): void {
+    this.phase = phase;
+    if (this.#sentBytes === 0) return;
+    const { idleTimeoutMs, requestTimeoutMs } = this.#server.limits;
+    this.#setDeadline(phase === "waiting" ? idleTimeoutMs : requestTimeoutMs);
     // A small reply must not wait until the client acknowledges the one before: 40 ms, measured.
-    if (isSecond) this.#socket.setNoDelay();
-    const isFirst = this.#sentBytes === 0;
-    const hasBegun = this.#scanned > 0;
-    this.phase = hasBegun ? "busy" : "waiting";
-    if (!isFirst) this.#setDeadline(hasBegun ? requestTimeoutMs : idleTimeoutMs);
-    for (;;) {
-      const count = await this.#receive();
-      if (count > 0) this.#received(count);
-      else if (!this.#headIsCut) {
-        if (this.#closed || this.#scanned === 0) return null;
-        return this.#line(this.#to, DOUBTFUL_HEAD, count === END ? UNFINISHED : TIMED_OUT);
-      }
-      const line = this.takeLine(count <= 0);
-      if (line !== undefined) return line;
-      if (!isFirst && this.phase === "waiting") this.#setDeadline(requestTimeoutMs);
-      this.phase = "busy";
+    if (!this.#hasNoDelay) this.#socket.setNoDelay();
+    this.#hasNoDelay = true;
+  }
+
+  /** Takes note of what a read brought. */
+  received(count: number | null): void {
+    if (count !== null && count > 0) {
+      this.#tell("received", count, this.#input, this.#to);
+      this.#to += count;
+      this.#headIsCut = false;
+    } else if (!this.#headIsCut) {
+      this.#ended = count === EXPIRED ? TIMED_OUT : UNFINISHED;
     }
   }
 
-  #received(count: number): void {
-    this.#tell("received", count, this.#input, this.#to);
-    this.#to += count;
+  /** True if nothing more comes, and nothing that came wants an answer. */
+  hasEnded(): boolean {
+    return this.#ended !== undefined && (this.#closed || this.#scanned === 0);
   }
 
-  async #receive(): Promise<number> {
-    const space = this.#space();
-    if (this.#scanned === 0) return await this.#socket.read(space) ?? END;
-    if (!this.#headIsCut) return await this.#readUnlessExpired(space);
-    const timer = setTimeout(() => this.expire(), 0); // nobody waits for header fields
-    const count = await this.#readUnlessExpired(space);
-    clearTimeout(timer);
-    return count;
-  }
-
-  /** A read that our deadline ends while the socket stays open for the 408. */
-  #readUnlessExpired(space: Uint8Array): Promise<number> {
-    return new Promise<number>((resolve, reject) => {
-      this.#onExpire = () => resolve(EXPIRED);
-      this.#socket.read(space).then((count) => resolve(count ?? END), reject);
-    }).finally(() => this.#onExpire = undefined);
+  /** A read that our deadline ends while the socket stays open, or that a cut head may not wait for. */
+  async #readUnlessExpired(space: Uint8Array): Promise<number | null> {
+    const timer = this.#headIsCut ? setTimeout(() => this.expire(), 0) : undefined;
+    try {
+      return await new Promise<number | null>((resolve, reject) => {
+        this.#onExpire = () => resolve(EXPIRED);
+        this.#socket.read(space).then(resolve, reject);
+      });
+    } finally {
+      this.#onExpire = undefined;
+      clearTimeout(timer);
+    }
   }
 
   /** Where the next octets go: the buffer is reused, cleared of requests, or made larger. */
@@ -662,38 +673,43 @@ class Connection implements Disposable {
     return this.#rest !== undefined || this.#outputBytes >= MAX_GATHERED_BYTES;
   }
 
-  /** Writes all that is ready: small replies together, the rest as it comes. */
+  hasOutput(): boolean {
+    return this.#writing !== undefined || this.#output.length > 0;
+  }
+
+  /** Hands all that is ready to the kernel, which takes what it has room for. */
+  write(): Promise<number> {
+    if (this.#writing === undefined) {
+      this.#writing = this.#output.length === 1 ? this.#output[0] : join(this.#output);
+      this.#output.length = this.#outputBytes = 0;
+    }
+    this.#setDeadline(this.#server.limits.writeTimeoutMs);
+    return this.#socket.write(
+      this.#written ? this.#writing.subarray(this.#written) : this.#writing,
+    );
+  }
+
+  /** Takes note of what the kernel took. */
+  wrote(count: number): void {
+    this.#tell("sent", count, this.#writing, this.#written);
+    this.#sentBytes += count;
+    this.#written += count;
+    if (this.#written < this.#writing!.length) return;
+    this.#writing = undefined;
+    this.#written = 0;
+    if (this.#exchanges.length > 0 && this.#rest === undefined) this.#reportExchanges();
+  }
+
+  /** Writes all that is ready, and the rest as it comes. */
   async flush(): Promise<void> {
-    if (this.#output.length === 0) return;
-    const octets = this.#output.length === 1 ? this.#output[0] : join(this.#output);
-    const rest = this.#rest;
-    this.#output.length = this.#outputBytes = 0;
+    while (this.hasOutput()) this.wrote(await this.write());
+    for await (const octets of this.#rest ?? []) {
+      this.#output.push(octets);
+      while (this.hasOutput()) this.wrote(await this.write());
+      this.deadline = Infinity; // a piece may take its time, like a responder
+    }
     this.#rest = undefined;
-    try {
-      await this.#writeAll(octets);
-      if (rest !== undefined) await this.#writePieces(rest);
-    } finally {
-      if (this.#exchanges.length > 0) this.#reportExchanges();
-    }
-  }
-
-  async #writePieces(pieces: RawReply["raw"]): Promise<void> {
-    this.deadline = Infinity; // a piece may take its time, like a responder
-    for await (const octets of pieces) {
-      await this.#writeAll(octets);
-      this.deadline = Infinity;
-    }
-  }
-
-  /** A write takes what the kernel has room for, so it takes several for a slow reader. */
-  async #writeAll(octets: Uint8Array): Promise<void> {
-    for (let at = 0; at < octets.length;) {
-      this.#setDeadline(this.#server.limits.writeTimeoutMs);
-      const count = await this.#socket.write(at === 0 ? octets : octets.subarray(at));
-      this.#tell("sent", count, octets, at);
-      at += count;
-      this.#sentBytes += count;
-    }
+    this.#reportExchanges();
   }
 
   #reportExchanges(): void {
@@ -762,6 +778,7 @@ class Connection implements Disposable {
   }
 
   [Symbol.dispose](): void {
+    this.#reportExchanges();
     if (!this.#closed) this.close();
   }
 }
