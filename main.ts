@@ -8,208 +8,35 @@
 import { parseArgs } from "@std/cli/parse-args";
 import { getAvailablePort } from "@std/net/get-available-port";
 import manifest from "./deno.json" with { type: "json" };
+import { ALL_FLAGS, DEFAULTS, type Flag, helpText } from "./flags.ts";
+import {
+  commonLogLine,
+  hostAndPort,
+  jsonLogLine,
+  LogWriter,
+  messageOf,
+  plural,
+  say,
+  sleep,
+  wireLines,
+} from "./log.ts";
 import {
   checkField,
-  DEFAULT_LIMITS,
-  DEFAULT_LINK,
   escapeControls,
-  type Exchange,
   page,
   type Reply,
   type Responder,
   serve,
   type ServeOptions,
   type Server,
-  type WireEvent,
 } from "./server.ts";
 
-const DEFAULT_PORT = 8080;
-const DEFAULT_HOST = "0.0.0.0";
-const DEFAULT_STATUS = 200;
-const DEFAULT_LOG = "common";
-
-/** Log text that may wait for a slow reader before lines are dropped. */
-const MAX_LOG_CHARACTERS = 1024 * 1024;
-/** Lines are written together this often, so that a busy log costs little. */
-const LOG_FLUSH_MS = 10;
-/** How long the last lines may take when the reader of the log is stuck. */
-const LAST_FLUSH_MS = 500;
-/** How much of one read or write `--wire` shows. */
-const MAX_WIRE_OCTETS = 16 * 1024;
 /** Under the shortest time that container runtimes grant a health check by default. */
 const PROBE_TIMEOUT_MS = 3_000;
+/** One Ctrl-C reaches us twice under `deno task`: from the terminal and from the task. */
+const SAME_SIGNAL_MS = 50;
 
-// ---------------------------------------------------------------- flags
-
-/** One flag: what the help and the README say of it, and what the parser makes of it. */
-export interface Flag {
-  /** The long name, without its dashes. */
-  readonly name: string;
-  /** The letter that does the same. */
-  readonly short?: string;
-  /** What stands for the value; a flag without one is on or off. */
-  readonly value?: string;
-  /** True if it may be given several times. */
-  readonly repeats?: boolean;
-  /** One sentence without its full stop. */
-  readonly help: string;
-  /** The default, read from the constant that is used. */
-  readonly default?: string | number;
-}
-
-const inSeconds = (milliseconds: number) => milliseconds / 1000;
-
-/** Every flag, in its group, in the order of `--help`. */
-export const FLAGS: Readonly<Record<string, readonly Flag[]>> = {
-  LISTEN: [
-    {
-      name: "port",
-      short: "p",
-      value: "N",
-      help: "port to listen on, or $PORT with --allow-env=PORT; 0 takes any free one",
-      default: DEFAULT_PORT,
-    },
-    {
-      name: "host",
-      value: "ADDR",
-      help: "address to listen on; :: serves IPv6 and IPv4",
-      default: DEFAULT_HOST,
-    },
-    { name: "reuse-port", help: "share the port among several processes (Linux)" },
-  ],
-  REPLY: [
-    { name: "text", short: "t", value: "TEXT", help: "answer this text instead of the page" },
-    {
-      name: "file",
-      short: "f",
-      value: "PATH",
-      help: "answer this file's content, read once at start; the type follows from the extension",
-    },
-    {
-      name: "raw",
-      value: "PATH",
-      help: "send this file as the whole response, octet for octet, then close",
-    },
-    { name: "link", value: "URL", help: "where the page's link leads", default: DEFAULT_LINK },
-    {
-      name: "status",
-      short: "s",
-      value: "CODE",
-      help: "status code, 200 to 599",
-      default: DEFAULT_STATUS,
-    },
-    {
-      name: "header",
-      short: "H",
-      value: '"NAME: VALUE"',
-      repeats: true,
-      help: "add a header field, or replace one; may be repeated",
-    },
-    {
-      name: "delay",
-      value: "SECONDS",
-      help: "wait before each reply; with --raw, between its head and the rest",
-    },
-  ],
-  LIMITS: [
-    {
-      name: "request-timeout",
-      value: "SECONDS",
-      help: "how long a request line may take",
-      default: inSeconds(DEFAULT_LIMITS.requestTimeoutMs),
-    },
-    {
-      name: "idle-timeout",
-      value: "SECONDS",
-      help: "how long a connection may stay open between requests",
-      default: inSeconds(DEFAULT_LIMITS.idleTimeoutMs),
-    },
-    {
-      name: "max-connections",
-      value: "N",
-      help: "connections at once; beyond it they wait in the kernel",
-      default: DEFAULT_LIMITS.maxConnections,
-    },
-  ],
-  LOG: [
-    { name: "quiet", short: "q", help: "no access log" },
-    {
-      name: "log",
-      value: "FORMAT",
-      help: "access log as common (log format) or json lines",
-      default: DEFAULT_LOG,
-    },
-    { name: "wire", help: "show each conversation as it crosses the wire, CR LF visible" },
-  ],
-  OTHER: [
-    {
-      name: "probe",
-      help: "ask the server that these flags would start, once; exit 0 if it answers 2xx or 3xx",
-    },
-    { name: "help", short: "h", help: "show this help" },
-    { name: "version", short: "V", help: "show the version" },
-  ],
-};
-
-const ALL_FLAGS = Object.values(FLAGS).flat();
-
-/** The exit codes, as the help and the README list them. */
-export const EXIT_CODES: Readonly<Record<string, string>> = {
-  "0": "stopped by a signal after finishing every answer; or the probe was answered",
-  "1": "could not start, had to cut someone off when stopping, or the probe failed",
-  "2": "a mistake in the arguments",
-  "130, 143": "stopped at once by a second SIGINT or SIGTERM",
-};
-
-/** The text of `--help`, within 80 columns. */
-export function helpText(): string {
-  const flags = Object.entries(FLAGS).map(([group, flags]) =>
-    `${group}\n${flags.map((flag) => entry(usageOf(flag), describe(flag))).join("")}\n`
-  );
-  const codes = Object.entries(EXIT_CODES).map(([code, meaning]) => entry(`  ${code}`, meaning));
-  return `firstline: answer HTTP requests by their first line
-
-Usage: firstline [FLAGS]
-
-Without flags it greets every client with an HTML page.
-
-${flags.join("")}EXIT CODES
-${codes.join("")}`;
-}
-
-/** The tables of the README, from the same facts as `--help`: flags by group, then exit codes. */
-export function readmeTables(): string[] {
-  const cell = (value: unknown) => String(value ?? "").replaceAll("|", "\\|");
-  const flags = Object.entries(FLAGS).map(([group, flags]) =>
-    `| ${group} | | default |\n| --- | --- | --- |\n` +
-    flags.map((flag) =>
-      `| \`${usageOf(flag).trim()}\` | ${cell(flag.help)} | ${cell(flag.default)} |\n`
-    ).join("")
-  );
-  const codes = Object.entries(EXIT_CODES).map(([code, meaning]) => `| ${code} | ${meaning} |\n`);
-  return [...flags, `| exit code | |\n| --- | --- |\n${codes.join("")}`];
-}
-
-/** How a flag is written, such as `-p, --port N`. */
-export function usageOf({ name, short, value }: Flag): string {
-  return `  ${short ? `-${short},` : "   "} --${name}${value ? ` ${value}` : ""}`;
-}
-
-function describe(flag: Flag): string {
-  return flag.default === undefined ? flag.help : `${flag.help} [${flag.default}]`;
-}
-
-/** Two columns; the second is wrapped between words. */
-function entry(left: string, right: string): string {
-  const lines = [""];
-  for (const word of right.split(" ")) {
-    const line = `${lines[lines.length - 1]} ${word}`.trimStart();
-    if (line.length <= 80 - 30) lines[lines.length - 1] = line;
-    else lines.push(word);
-  }
-  const gap = left.length < 30 ? left.padEnd(30) : `${left}\n${" ".repeat(30)}`;
-  return gap + lines.filter((line) => line !== "").join(`\n${" ".repeat(30)}`) + "\n";
-}
+// ---------------------------------------------------------------- parse
 
 /** A mistake in the arguments: exit code 2. */
 class UsageError extends Error {}
@@ -237,7 +64,7 @@ function parseFlags(args: string[]): { values: Values; strays: string[] } {
   return { values, strays: [...strays, ...(values._ as unknown[]).map(String)] };
 }
 
-// ---------------------------------------------------------------- validation
+// ---------------------------------------------------------------- validate
 
 /** Everything the flags decide, checked. */
 interface Settings {
@@ -252,8 +79,9 @@ interface Settings {
 function settingsFrom(values: Values, strays: string[]): Settings {
   checkShape(values, strays);
   const port = integerOf(values, "port", 0, 65535) ?? portFromEnvironment();
-  const log = stringOf(values, "log") ?? DEFAULT_LOG;
-  if (log !== "common" && log !== "json") {
+  const wire = values.wire === true;
+  const log = stringOf(values, "log");
+  if (log !== undefined && log !== "common" && log !== "json") {
     throw new UsageError(`Cannot use --log ${quote(log)}: expected common or json`);
   }
   const reusePort = values["reuse-port"] === true;
@@ -263,8 +91,8 @@ function settingsFrom(values: Values, strays: string[]): Settings {
   const delayMs = millisecondsOf(values, "delay") ?? 0;
   return {
     options: {
-      hostname: stringOf(values, "host") ?? DEFAULT_HOST,
-      port: port ?? DEFAULT_PORT,
+      hostname: stringOf(values, "host") ?? DEFAULTS.host,
+      port: port ?? DEFAULTS.port,
       reusePort,
       requestTimeoutMs: millisecondsOf(values, "request-timeout"),
       idleTimeoutMs: millisecondsOf(values, "idle-timeout"),
@@ -272,8 +100,8 @@ function settingsFrom(values: Values, strays: string[]): Settings {
     },
     responder: responderFrom(values, delayMs),
     portGiven: port !== undefined,
-    log: values.quiet === true ? "none" : log,
-    wire: values.wire === true,
+    log: values.quiet === true ? "none" : log ?? (wire ? "none" : DEFAULTS.log),
+    wire,
     delayMs,
   };
 }
@@ -282,7 +110,9 @@ function settingsFrom(values: Values, strays: string[]): Settings {
 function checkShape(values: Values, strays: string[]): void {
   for (const { name, value } of ALL_FLAGS) {
     if ([values[name]].flat().includes("")) {
-      throw new UsageError(`Cannot use --${name} without a value: expected ${value}`);
+      throw new UsageError(
+        `Cannot use --${name} without a value: expected ${value}, as in --${name}=VALUE`,
+      );
     }
   }
   if (strays.length > 0) {
@@ -351,17 +181,18 @@ function quote(text: string): string {
 function responderFrom(values: Values, delayMs: number): Responder | Reply {
   const raw = stringOf(values, "raw");
   if (raw !== undefined) return sendRaw(readFile("raw", raw), delayMs);
-  const status = integerOf(values, "status", 200, 599) ?? DEFAULT_STATUS;
+  const status = integerOf(values, "status", 200, 599) ?? DEFAULTS.status;
   const fields = ([values.header].flat() as Array<string | undefined>)
     .filter((field) => field !== undefined).map(headerField);
 
   const text = stringOf(values, "text");
   const file = stringOf(values, "file");
-  if (text === undefined && file === undefined) {
+  const isBare = status === 204 || status === 205 || status === 304;
+  if (text === undefined && file === undefined && !isBare) {
     return delayed(shapedPage(linkFrom(values), status, fields), delayMs);
   }
   const plain = file === undefined ? { body: text } : fileReply(file);
-  const reply = { ...plain, status, headers: merge(plain.headers, fields) };
+  const reply = { ...plain, status, headers: merge(isBare ? [] : plain.headers, fields) };
   return delayMs > 0 ? delayed(() => reply, delayMs) : reply;
 }
 
@@ -481,11 +312,11 @@ function readFile(flag: string, path: string): Uint8Array<ArrayBuffer> {
   }
 }
 
-// ---------------------------------------------------------------- serving
+// ---------------------------------------------------------------- serve
 
 /** Starts the server, or says in one sentence why it cannot. */
 function start({ options, responder, portGiven }: Settings): Server {
-  const { hostname = DEFAULT_HOST, port = DEFAULT_PORT } = options;
+  const { hostname = DEFAULTS.host, port = DEFAULTS.port } = options;
   if (!mayUse(hostname, port)) throw new StartError(`Cannot listen on ${missing(hostname, port)}`);
   try {
     return serve(options, responder);
@@ -520,7 +351,7 @@ function explain(error: unknown, hostname: string, port: number): Error {
 function reasonOf(error: unknown): string {
   if (error instanceof Deno.errors.AddrInUse) {
     const free = mayUse("0.0.0.0", 0) ? `, port ${getAvailablePort()} is free` : "";
-    return `the port is taken${free}`;
+    return `the port is taken${free}`; // with --reuse-port too, by a process of another user
   }
   if (error instanceof Deno.errors.PermissionDenied) {
     return "the system forbids it, ports below 1024 need a privilege";
@@ -528,11 +359,6 @@ function reasonOf(error: unknown): string {
   if (error instanceof Deno.errors.AddrNotAvailable) return "the address is not on this machine";
   const message = messageOf(error);
   return message.startsWith("failed to lookup") ? "the name was not found" : message;
-}
-
-function hostAndPort(hostname: string, port: number): string {
-  const host = /^[^[].*:/.test(hostname) ? `[${hostname}]` : hostname;
-  return `${host}:${port}`;
 }
 
 /** An address that means "all" is reached under the one that means "here". */
@@ -547,7 +373,7 @@ export function urlOf(hostname: string, port: number): string {
 
 /** Asks the server that these settings would start, once, and returns the exit code. */
 async function probe({ options, delayMs }: Settings): Promise<number> {
-  const { hostname = DEFAULT_HOST, port = DEFAULT_PORT } = options;
+  const { hostname = DEFAULTS.host, port = DEFAULTS.port } = options;
   if (port === 0) throw new UsageError("Cannot use --probe with --port 0: expected a port to ask");
   const host = reachable(hostname, hostname === "::" ? "::1" : "127.0.0.1");
   const address = hostAndPort(host, port);
@@ -579,164 +405,6 @@ async function askOnce(hostname: string, port: number): Promise<string> {
   }
 }
 
-// ---------------------------------------------------------------- messages and logs
-
-/** A message for the operator, on stderr. */
-function say(message: string): void {
-  console.error(`firstline: ${message}`);
-}
-
-/** A message and, after a colon, what caused it. */
-function messageOf(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  return error.cause === undefined ? error.message : `${error.message}: ${messageOf(error.cause)}`;
-}
-
-/** A count and its noun: `1 line`, `2 lines`. */
-function plural(count: number, noun: string): string {
-  return `${count} ${noun}${count === 1 ? "" : "s"}`;
-}
-
-/** One line of the Common Log Format, in UTC. */
-export function commonLogLine({ client, time, requestLine, status, bytes }: Exchange): string {
-  const line = escapeControls(requestLine);
-  return `${client.hostname} - - [${stampOf(time)}] "${line}" ${status || "-"} ${bytes}\n`;
-}
-
-let lastStamp = { second: NaN, text: "" };
-
-/** A busy log writes the same second many times: formatting it once saves half the work. */
-function stampOf(time: number): string {
-  const second = Math.floor(time / 1000);
-  if (second !== lastStamp.second) {
-    const [, day, month, year, clock] = new Date(time).toUTCString().split(" ");
-    lastStamp = { second, text: `${day}/${month}/${year}:${clock} +0000` };
-  }
-  return lastStamp.text;
-}
-
-/** One JSON object on a line; the request line is escaped as in the common format. */
-export function jsonLogLine(exchange: Exchange): string {
-  return JSON.stringify({
-    time: new Date(exchange.time).toISOString(),
-    client: exchange.client.hostname,
-    port: exchange.client.port,
-    requestLine: escapeControls(exchange.requestLine),
-    status: exchange.status || null,
-    bytes: exchange.bytes,
-    milliseconds: Math.round(exchange.milliseconds * 1000) / 1000,
-  }) + "\n";
-}
-
-type Paint = (text: string) => string;
-
-/** Colours for a terminal, or none. */
-const PAINTS = (inColour: boolean) => {
-  const paint = (code: number): Paint =>
-    inColour ? (text) => `\x1b[${code}m${text}\x1b[0m` : (text) => text;
-  return { dim: paint(2), green: paint(32), cyan: paint(36) };
-};
-
-/** Shows a conversation line by line, its direction marked, CR and LF visible. */
-export function wireLines(event: WireEvent, inColour: boolean): string {
-  const { dim, green, cyan } = PAINTS(inColour);
-  const who = dim(hostAndPort(event.client.hostname, event.client.port));
-  if (event.kind === "opened" || event.kind === "closed") {
-    return `${who} ${dim(`-- ${event.kind}`)}\n`;
-  }
-  if (event.kind === "drained") {
-    return `${who} ${cyan(">>")} ${dim(`${plural(event.count, "more octet")}, discarded`)}\n`;
-  }
-  const arrow = event.kind === "received" ? cyan(">>") : green("<<");
-  const shown = event.octets?.subarray(0, MAX_WIRE_OCTETS) ?? new Uint8Array();
-  const lines = new TextDecoder("latin1").decode(shown).match(/[^\n]*\n|[^\n]+/g) ?? [];
-  const text = lines.map((line) => {
-    const [, content, end] = /^([^]*?)(\r?\n?)$/.exec(line) ?? [];
-    return `${who} ${arrow} ${visible(content)}${dim(visible(end))}\n`;
-  });
-  const hidden = event.count - shown.length;
-  if (hidden > 0) text.push(`${who} ${arrow} ${dim(plural(hidden, "more octet"))}\n`);
-  return text.join("");
-}
-
-/** Printable ASCII as it is; control characters by the names that C gives them, or as `\xHH`. */
-function visible(text: string): string {
-  const named: Record<string, string> = { "\r": "\\r", "\n": "\\n", "\t": "\\t", '"': '"' };
-  return text.replace(
-    /[^\x20-\x7e]|\\/g,
-    (character) => named[character] ?? escapeControls(character),
-  );
-}
-
-/**
- * Writes lines to stdout without ever making a client wait: lines gather while
- * a write is under way, and where too many have gathered they are dropped and counted.
- */
-class LogWriter {
-  #waiting = "";
-  #inFlight = "";
-  #dropped = 0;
-  #flushing: Promise<void> | undefined;
-  #failure = "";
-
-  write(line: string): void {
-    if (this.#waiting.length + line.length > MAX_LOG_CHARACTERS) {
-      this.#dropped++;
-      return;
-    }
-    this.#waiting += line;
-    this.#flushing ??= this.#flush();
-  }
-
-  /** Gives the last lines a moment to leave. */
-  async finish(): Promise<void> {
-    await Promise.race([this.#flushing, sleep(LAST_FLUSH_MS)]);
-    this.#dropped += countLines(this.#waiting) + countLines(this.#inFlight);
-    this.#reportDropped();
-  }
-
-  async #flush(): Promise<void> {
-    while (this.#waiting !== "") {
-      await sleep(LOG_FLUSH_MS);
-      this.#inFlight = this.#waiting;
-      this.#waiting = "";
-      try {
-        await writeAll(Deno.stdout, this.#inFlight);
-        this.#failure = "";
-        this.#reportDropped();
-      } catch (error) {
-        this.#dropped += countLines(this.#inFlight);
-        this.#reportFailure(messageOf(error));
-      }
-      this.#inFlight = "";
-    }
-    this.#flushing = undefined;
-  }
-
-  #reportFailure(message: string): void {
-    if (message !== this.#failure) say(`Cannot write the access log: ${message}`);
-    this.#failure = message;
-  }
-
-  #reportDropped(): void {
-    if (this.#dropped > 0) say(`dropped ${plural(this.#dropped, "line")} of the access log`);
-    this.#dropped = 0;
-  }
-}
-
-async function writeAll(file: typeof Deno.stdout, text: string): Promise<void> {
-  const octets = new TextEncoder().encode(text);
-  for (let at = 0; at < octets.length;) at += await file.write(octets.subarray(at));
-}
-
-function countLines(text: string): number {
-  return text.split("\n").length - 1;
-}
-
-function sleep(milliseconds: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, milliseconds));
-}
-
 // ---------------------------------------------------------------- wait and stop
 
 type StopSignal = "SIGINT" | "SIGTERM";
@@ -744,11 +412,12 @@ type StopSignal = "SIGINT" | "SIGTERM";
 /** Resolves at the first signal; the second ends the process at once. */
 function firstSignal(): Promise<StopSignal> {
   const { promise, resolve } = Promise.withResolvers<StopSignal>();
-  let stopping = false;
+  let first = Infinity;
   const on = (signal: StopSignal, exitCode: number) =>
     Deno.addSignalListener(signal, () => {
-      if (stopping) Deno.exit(exitCode);
-      stopping = true;
+      const now = performance.now();
+      if (now - first >= SAME_SIGNAL_MS) Deno.exit(exitCode);
+      first = Math.min(first, now);
       resolve(signal);
     });
   on("SIGINT", 130);
@@ -766,8 +435,10 @@ async function run(settings: Settings): Promise<number> {
   say(`listening on ${hostAndPort(hostname, port)}, ${urlOf(hostname, port)}`);
 
   const signal = await stopSignal;
+  const ending = server.shutdown();
+  await sleep(SAME_SIGNAL_MS);
   say(`${signal} received, finishing the answers in flight; a second signal exits at once`);
-  const { cut } = await server.shutdown();
+  const { cut } = await ending;
   await log.finish();
   if (cut > 0) say(`cut off ${plural(cut, "connection")} that did not finish in time`);
   return cut > 0 ? 1 : 0;

@@ -50,7 +50,7 @@ export const DEFAULT_LIMITS: Readonly<Limits> = {
   idleTimeoutMs: 5_000,
   writeTimeoutMs: 10_000,
   lingerTimeoutMs: 2_000,
-  maxLingerBytes: 64 * 1024 * 1024, // 256 KiB cost clients that send first and read later their reply
+  maxLingerBytes: 64 * 1024 * 1024, // with 256 KiB, clients that send before they read lost replies
   maxConnections: 8192,
   shutdownGraceMs: 5_000, // within the 10 s that container runtimes wait before they kill
 };
@@ -245,7 +245,7 @@ class LineServer implements Server {
     this.addr = this.#listener.addr;
     options.onListen?.(this.addr);
     if (options.signal?.aborted) this.shutdown();
-    options.signal?.addEventListener("abort", () => this.shutdown());
+    options.signal?.addEventListener("abort", () => this.shutdown(), { once: true });
     this.#acceptAll();
   }
 
@@ -288,9 +288,7 @@ class LineServer implements Server {
     this.#closed = true;
     this.#listener.close();
     await sleep(0); // and one more reads the lines they have sent.
-    for (const connection of this.connections) {
-      if (connection.phase === "waiting") connection.close();
-    }
+    this.#expire();
     let cut = 0;
     const grace = setTimeout(() => {
       for (const connection of this.connections) {
@@ -348,11 +346,17 @@ class LineServer implements Server {
 
   #sweep(): void {
     this.#readTime();
-    for (const connection of this.connections) {
-      if (connection.deadline <= this.#now) connection.expire();
-    }
+    this.#expire();
     if (this.connections.size > 0) this.#nextSweep();
     else this.#clock = undefined;
+  }
+
+  /** Ends what is out of time, and after a shutdown what waits for nothing. */
+  #expire(): void {
+    for (const connection of this.connections) {
+      const isIdle = this.#closed && connection.phase === "waiting";
+      if (isIdle || connection.deadline <= this.#now) connection.expire();
+    }
   }
 }
 
@@ -360,7 +364,7 @@ function checkLimits(options: ServeOptions): Limits {
   const limits = { ...DEFAULT_LIMITS };
   for (const name of Object.keys(limits) as Array<keyof Limits>) {
     const value = options[name] ?? limits[name];
-    if (!(value > 0 && value <= Number.MAX_SAFE_INTEGER)) {
+    if (!(value > 0 && value < 2 ** 31)) { // more is too much for a timer
       throw new RangeError(`Cannot use ${name} ${value}: expected a positive number`);
     }
     limits[name] = value;

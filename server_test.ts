@@ -1,19 +1,12 @@
-/** Tests in the order of server.ts, then main.ts: real sockets, real processes, no fixed ports. */
+/** Tests in the order of server.ts, then of the command: real sockets, real processes, no fixed ports. */
 
 import { assert, assertEquals, assertMatch, assertStringIncludes, assertThrows } from "@std/assert";
 import { getAvailablePort } from "@std/net/get-available-port";
 import net from "node:net";
 import manifest from "./deno.json" with { type: "json" };
-import {
-  commonLogLine,
-  EXIT_CODES,
-  FLAGS,
-  helpText,
-  jsonLogLine,
-  readmeTables,
-  urlOf,
-  wireLines,
-} from "./main.ts";
+import { EXIT_CODES, FLAGS, helpText, readmeTables } from "./flags.ts";
+import { commonLogLine, jsonLogLine, wireLines } from "./log.ts";
+import { urlOf } from "./main.ts";
 import {
   checkField,
   type Client,
@@ -1121,7 +1114,7 @@ Deno.test("firstline exits with 2 and one line for a mistake in the arguments", 
     [["--port", "0x50"], 'Cannot use --port "0x50": expected an integer from 0 to 65535'],
     [["--port", "99999"], 'Cannot use --port "99999": expected an integer from 0 to 65535'],
     [["--port=-1"], 'Cannot use --port "-1": expected an integer from 0 to 65535'],
-    [["--port"], "Cannot use --port without a value: expected N"],
+    [["--port"], "Cannot use --port without a value: expected N, as in --port=VALUE"],
     [["--text="], "Cannot use --text without a value: expected TEXT"],
     [["--host", ""], "Cannot use --host without a value: expected ADDR"],
     [["--host", "127.0.0.1:80"], 'Cannot use --host "127.0.0.1:80": expected an address or a name'],
@@ -1285,6 +1278,20 @@ Deno.test("firstline exits at once at the second signal, with 130 or 143", async
   }
 });
 
+Deno.test("firstline takes one Ctrl-C that reaches it twice for one", async () => {
+  await using running = await Running.start(ANY_PORT);
+  using half = await connect(running);
+  await send(half, "GET /late HT");
+  await talk(running, "GET / HTTP/1.1\r\n");
+  running.process.kill("SIGINT");
+  running.process.kill("SIGTERM");
+  assertMatch(await running.stderr.next(), /SIG\w+ received, finishing/);
+  await send(half, "TP/1.1\r\n\r\n");
+  assertStringIncludes(await readAll(half), "GET /late HTTP/1.1");
+  half.close();
+  assertEquals((await running.process.status).code, 0);
+});
+
 Deno.test("firstline exits with 1 where the grace period cut someone off", async () => {
   await using running = await Running.start(ANY_PORT);
   using half = await connect(running);
@@ -1375,8 +1382,9 @@ Deno.test("firstline --status and --header shape the text, the page and a file",
 });
 
 Deno.test("firstline --status 204 and 304 answer without content", async () => {
-  for (const [code, reason] of [["204", "No Content"], ["304", "Not Modified"]]) {
-    await using running = await Running.start([...ANY_PORT, "--text", "x", "-s", code]);
+  const cases = [["204", "No Content", "--text=x"], ["304", "Not Modified", "--link=/"]];
+  for (const [code, reason, flag] of cases) {
+    await using running = await Running.start([...ANY_PORT, flag, "-s", code]);
     assertEquals(
       undated(await talk(running, "GET / HTTP/1.1\r\n")),
       `HTTP/1.1 ${code} ${reason}\r\nDate: DATE\r\nConnection: close\r\n\r\n`,

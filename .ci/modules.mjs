@@ -3,7 +3,14 @@ import { readFileSync } from "node:fs";
 
 const ALLOWED = {
   "server.ts": [],
-  "main.ts": ["@std/cli/parse-args", "@std/net/get-available-port", "./deno.json", "./server.ts"],
+  "main.ts": [
+    "@std/cli/parse-args",
+    "@std/net/get-available-port",
+    "./deno.json",
+    "./flags.ts",
+    "./log.ts",
+    "./server.ts",
+  ],
 };
 
 const name = process.argv[2];

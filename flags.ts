@@ -1,0 +1,185 @@
+/**
+ * The facts about the command line, stated once: `--help`, the README and the
+ * parser all read them here.
+ *
+ * @module
+ */
+
+import { DEFAULT_LIMITS, DEFAULT_LINK } from "./server.ts";
+
+/** What holds where a flag is not given. */
+export const DEFAULTS = { port: 8080, host: "0.0.0.0", status: 200, log: "common" } as const;
+
+/** One flag: what the help and the README say of it, and what the parser makes of it. */
+export interface Flag {
+  /** The long name, without its dashes. */
+  readonly name: string;
+  /** The letter that does the same. */
+  readonly short?: string;
+  /** What stands for the value; a flag without one is on or off. */
+  readonly value?: string;
+  /** True if it may be given several times. */
+  readonly repeats?: boolean;
+  /** One sentence without its full stop. */
+  readonly help: string;
+  /** The default, read from the constant that is used. */
+  readonly default?: string | number;
+}
+
+const inSeconds = (milliseconds: number) => milliseconds / 1000;
+
+/** Every flag, in its group, in the order of `--help`. */
+export const FLAGS: Readonly<Record<string, readonly Flag[]>> = {
+  LISTEN: [
+    {
+      name: "port",
+      short: "p",
+      value: "N",
+      help: "port to listen on, or $PORT with --allow-env=PORT; 0 takes any free one",
+      default: DEFAULTS.port,
+    },
+    {
+      name: "host",
+      value: "ADDR",
+      help: "address to listen on; :: serves IPv6 and IPv4",
+      default: DEFAULTS.host,
+    },
+    { name: "reuse-port", help: "share the port among several processes (Linux)" },
+  ],
+  REPLY: [
+    { name: "text", short: "t", value: "TEXT", help: "answer this text instead of the page" },
+    {
+      name: "file",
+      short: "f",
+      value: "PATH",
+      help: "answer this file's content, read once at start; the type follows from the extension",
+    },
+    {
+      name: "raw",
+      value: "PATH",
+      help: "send this file as the whole response, octet for octet, then close",
+    },
+    { name: "link", value: "URL", help: "where the page's link leads", default: DEFAULT_LINK },
+    {
+      name: "status",
+      short: "s",
+      value: "CODE",
+      help: "status code, 200 to 599",
+      default: DEFAULTS.status,
+    },
+    {
+      name: "header",
+      short: "H",
+      value: '"NAME: VALUE"',
+      repeats: true,
+      help: "add a header field, or replace one; may be repeated",
+    },
+    {
+      name: "delay",
+      value: "SECONDS",
+      help: "wait before each reply; with --raw, between its head and the rest",
+    },
+  ],
+  LIMITS: [
+    {
+      name: "request-timeout",
+      value: "SECONDS",
+      help: "how long a request line may take",
+      default: inSeconds(DEFAULT_LIMITS.requestTimeoutMs),
+    },
+    {
+      name: "idle-timeout",
+      value: "SECONDS",
+      help: "how long a connection may stay open between requests",
+      default: inSeconds(DEFAULT_LIMITS.idleTimeoutMs),
+    },
+    {
+      name: "max-connections",
+      value: "N",
+      help: "connections at once; beyond it they wait in the kernel",
+      default: DEFAULT_LIMITS.maxConnections,
+    },
+  ],
+  LOG: [
+    { name: "quiet", short: "q", help: "no access log" },
+    {
+      name: "log",
+      value: "FORMAT",
+      help: "access log as common (log format) or json lines",
+      default: DEFAULTS.log,
+    },
+    {
+      name: "wire",
+      help: "show conversations as they cross the wire, CR LF visible, instead of the access log",
+    },
+  ],
+  OTHER: [
+    {
+      name: "probe",
+      help: "ask the server that these flags would start, once; exit 0 if it answers 2xx or 3xx",
+    },
+    { name: "help", short: "h", help: "show this help" },
+    { name: "version", short: "V", help: "show the version" },
+  ],
+};
+
+/** The same flags without their groups. */
+export const ALL_FLAGS: readonly Flag[] = Object.values(FLAGS).flat();
+
+/** The exit codes, as the help and the README list them. */
+export const EXIT_CODES: Readonly<Record<string, string>> = {
+  "0": "stopped by a signal after finishing every answer; or the probe was answered",
+  "1": "could not start, had to cut someone off when stopping, or the probe failed",
+  "2": "a mistake in the arguments",
+  "130, 143": "stopped at once by a second SIGINT or SIGTERM",
+};
+
+/** The text of `--help`, within 80 columns. */
+export function helpText(): string {
+  const flags = Object.entries(FLAGS).map(([group, flags]) =>
+    `${group}\n${flags.map((flag) => entry(usageOf(flag), describe(flag))).join("")}\n`
+  );
+  const codes = Object.entries(EXIT_CODES).map(([code, meaning]) => entry(`  ${code}`, meaning));
+  return `firstline: answer HTTP requests by their first line
+
+Usage: firstline [FLAGS]
+
+Without flags it greets every client with an HTML page.
+
+${flags.join("")}EXIT CODES
+${codes.join("")}`;
+}
+
+/** The tables of the README, from the same facts as `--help`: flags by group, then exit codes. */
+export function readmeTables(): string[] {
+  const cell = (value: unknown) => String(value ?? "").replaceAll("|", "\\|");
+  const flags = Object.entries(FLAGS).map(([group, flags]) =>
+    `| ${group} | | default |\n| --- | --- | --- |\n` +
+    flags.map((flag) =>
+      `| \`${usageOf(flag).trim()}\` | ${cell(flag.help)} | ${cell(flag.default)} |\n`
+    ).join("")
+  );
+  const codes = Object.entries(EXIT_CODES).map(([code, meaning]) => `| ${code} | ${meaning} |\n`);
+  return [...flags, `| exit code | |\n| --- | --- |\n${codes.join("")}`];
+}
+
+/** How a flag is written, such as `-p, --port N`. */
+function usageOf({ name, short, value }: Flag): string {
+  return `  ${short ? `-${short},` : "   "} --${name}${value ? ` ${value}` : ""}`;
+}
+
+function describe(flag: Flag): string {
+  return flag.default === undefined ? flag.help : `${flag.help} [${flag.default}]`;
+}
+
+/** Two columns; the second is wrapped between words. */
+function entry(left: string, right: string): string {
+  const lines = [""];
+  for (const word of right.split(" ")) {
+    const line = `${lines[lines.length - 1]} ${word}`.trimStart();
+    if (line.length <= 80 - 30) lines[lines.length - 1] = line;
+    else lines.push(word);
+  }
+  const gap = left.length < 30 ? left.padEnd(30) : `${left}\n${" ".repeat(30)}`;
+  return gap + lines.filter((line) => line !== "").join(`\n${" ".repeat(30)}`) + "\n";
+}
