@@ -1061,7 +1061,7 @@ class Running implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     try {
-      this.process.kill("SIGKILL");
+      this.process.kill("SIGTERM");
     } catch (error) {
       if (!(error instanceof TypeError)) throw error; // it has ended already
     }
@@ -1262,6 +1262,7 @@ Deno.test("firstline finishes what it is answering at SIGINT and SIGTERM, exit 0
     assertStringIncludes(await running.stderr.next(), `${signal} received, finishing`);
     await send(half, "TP/1.1\r\nHost: x\r\n\r\n");
     assertStringIncludes(await readAll(half), "GET /late HTTP/1.1");
+    half.close();
     assertEquals((await running.process.status).code, 0);
   }
 });
