@@ -414,11 +414,11 @@ function answer(
   connection: Connection,
   line: Line,
 ): EncodedReply | Promise<EncodedReply> {
+  const form = isHead(line) ? HEAD_ONLY : 0;
   const refusal = line.fault ?? checkRequestLine(line.octets, line.from, line.to);
   if (refusal !== undefined) {
-    return encodeReply(refuse(refusal, textOf(line)), server.date, CLOSE);
+    return encodeReply(refuse(refusal, textOf(line)), server.date, form | CLOSE);
   }
-  const form = isHead(line) ? HEAD_ONLY : 0;
   if (server.responder instanceof FixedReply) {
     return server.responder.encode(server.date, form | lastFlag(server, connection, line));
   }

@@ -267,6 +267,8 @@ Deno.test("serve() sends HEAD the same head and no content", async () => {
   await using server = start();
   const head = HELLO_WIRE.slice(0, HELLO_WIRE.indexOf("Hello"));
   assertEquals(undated(await talk(server.addr, "HEAD / HTTP/1.1\r\n")), head);
+  const refused = await talk(server.addr, "HEAD / HTTP/3.0\r\n");
+  assertEquals([statusOf(refused), refused.endsWith("\r\n\r\n")], [505, true]);
 });
 
 Deno.test("serve() refuses what is not a request line", async () => {
