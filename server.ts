@@ -701,22 +701,25 @@ class Connection implements Disposable {
     if (this.#written < this.#writing!.length) return;
     this.#writing = undefined;
     this.#written = 0;
-    if (this.#exchanges.length > 0 && this.#rest === undefined) this.#reportExchanges();
+    if (this.#rest === undefined) this.#reportExchanges();
   }
 
   /** Writes all that is ready, and the rest as it comes. */
   async flush(): Promise<void> {
     while (this.hasOutput()) this.wrote(await this.write());
-    for await (const octets of this.#rest ?? []) {
+    if (this.#rest === undefined) return;
+    this.deadline = Infinity; // a piece may take its time, like a responder
+    for await (const octets of this.#rest) {
       this.#output.push(octets);
       while (this.hasOutput()) this.wrote(await this.write());
-      this.deadline = Infinity; // a piece may take its time, like a responder
+      this.deadline = Infinity;
     }
     this.#rest = undefined;
     this.#reportExchanges();
   }
 
   #reportExchanges(): void {
+    if (this.#exchanges.length === 0) return;
     const now = performance.now();
     for (const { line, requestLine, reply, contentAt } of this.#exchanges) {
       const contentEnd = reply.rest
