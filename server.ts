@@ -513,6 +513,8 @@ class Connection implements Disposable {
   /** Octets after `#from` that hold no line end. */
   #scanned = 0;
   #emptyLines = 0;
+  /** True if the line, or an empty one before it, has no CR at its end. */
+  #hasBareLf = false;
   /** True if a line is here, and its head ends where the buffer does. */
   #headIsCut = false;
   /** Why no more can come, if the client or its time is at an end. */
@@ -557,6 +559,7 @@ class Connection implements Disposable {
         return this.#ended && this.#line(this.#to, DOUBTFUL_HEAD, this.#ended);
       }
       const end = lf > this.#from && this.#input[lf - 1] === CR ? lf - 1 : lf;
+      if (end === lf) this.#hasBareLf = true;
       if (end === this.#from && this.#emptyLines < MAX_EMPTY_LINES) {
         this.#emptyLines++;
         this.#scanned = 0;
@@ -571,7 +574,8 @@ class Connection implements Disposable {
       }
       this.#headIsCut = false;
       this.#scanned = this.#emptyLines = 0;
-      const line = this.#line(end, head);
+      const line = this.#line(end, this.#hasBareLf ? DOUBTFUL_HEAD : head);
+      this.#hasBareLf = false;
       this.#from = head.end === -1 ? lf + 1 : head.end;
       return line;
     }
