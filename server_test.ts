@@ -737,6 +737,9 @@ Deno.test("serve() gives pipelined requests the same replies wherever they are c
 Deno.test("serve() answers nothing after a reply that closes", async () => {
   await using server = start();
   const closing = [
+    "GET / HTTP/1.1\nHost: x\r\n\r\n",
+    "\nGET / HTTP/1.1\r\nHost: x\r\n\r\n",
+    "\r\n\nGET / HTTP/1.1\r\nHost: x\r\n\r\n",
     "GET / HTTP/1.1\r\n\r\n",
     "GET / HTTP/1.0\r\nHost: x\r\n\r\n",
     "G@T / HTTP/1.1\r\n\r\n",
