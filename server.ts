@@ -60,13 +60,15 @@ const FIRST_BUFFER_BYTES = 2048;
 /** RFC 9112 §2.2 asks for one; people press Enter twice. */
 const MAX_EMPTY_LINES = 2;
 /** Replies to requests that came together leave together, up to this size. */
-const MAX_GATHERED_BYTES = 64 * 1024;
+const MAX_GATHERED_BYTES = 8 * 1024;
 /** Content larger than this is not copied, but written on its own. */
 const MAX_COPIED_BYTES = 16 * 1024;
 /** How much of an offending line a refusal repeats. */
 const MAX_ECHO_OCTETS = 200;
 /** Descriptors and kernel memory come back when clients leave, which takes a moment. */
 const ACCEPT_RETRY_MS = 100;
+/** Long enough for the event loop to hand over what the kernel holds, and too short to notice. */
+const SETTLE_MS = 10;
 /** A shortage comes and goes with each client; one report a minute tells enough. */
 const ACCEPT_REPORT_MS = 60_000;
 
@@ -223,6 +225,7 @@ class LineServer implements Server {
 
   readonly #listener: Deno.TcpListener;
   readonly #sweepMs: number;
+  #accepted = 0;
   #closed = false;
   #clock: AbortSignal | undefined;
   #now = 0;
@@ -258,6 +261,7 @@ class LineServer implements Server {
     while (!this.#closed) {
       try {
         const socket = await this.#listener.accept();
+        this.#accepted++;
         this.#startClock();
         serveConnection(this, socket);
       } catch (error) {
@@ -284,10 +288,10 @@ class LineServer implements Server {
   }
 
   async #stop(): Promise<void> {
-    await sleep(0); // one turn of the event loop lets in whoever has connected already,
+    await settled(() => this.#accepted); // lets in whoever has connected already,
     this.#closed = true;
     this.#listener.close();
-    await sleep(0); // and one more reads the lines they have sent.
+    await settled(() => this.#waiting()); // and reads the lines that they have sent
     this.#expire();
     let cut = 0;
     const grace = setTimeout(() => {
@@ -351,6 +355,12 @@ class LineServer implements Server {
     else this.#clock = undefined;
   }
 
+  #waiting(): number {
+    let count = 0;
+    for (const { phase } of this.connections) if (phase === "waiting") count++;
+    return count;
+  }
+
   /** Ends what is out of time, and after a shutdown what waits for nothing. */
   #expire(): void {
     for (const connection of this.connections) {
@@ -370,6 +380,14 @@ function checkLimits(options: ServeOptions): Limits {
     limits[name] = value;
   }
   return limits;
+}
+
+/** Resolves when a number has not changed for a moment, or when a flood never lets it rest. */
+async function settled(read: () => number): Promise<void> {
+  for (let moments = 0, before = NaN; before !== read() && moments < 20; moments++) {
+    before = read();
+    await sleep(SETTLE_MS);
+  }
 }
 
 function sleep(milliseconds: number): Promise<void> {

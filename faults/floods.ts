@@ -1,0 +1,315 @@
+/**
+ * Floods a real server process, one fault after another, each beside an honest client that
+ * measures its own latency; denies servers their logs, and stops them under load.
+ *
+ * @module
+ */
+
+import { parseArgs } from "@std/cli/parse-args";
+import {
+  BEGINNINGS,
+  type Circumstances,
+  connect,
+  crowd,
+  dribble,
+  isGone,
+  isWhole,
+  LARGE_BYTES,
+  LAST_REQUEST,
+  megabytes,
+  numberOf,
+  octets,
+  PLAIN_REQUEST,
+  pour,
+  printTable,
+  read,
+  reset,
+  send,
+  ServerProcess,
+  sleep,
+  statusOf,
+  stay,
+  type Usage,
+} from "./clients.ts";
+import { type Experience, HonestClient } from "./honest.ts";
+
+const MAX_MEDIAN_MS = 10;
+const MAX_WORST_MS = 1_000;
+const GRACE_MS = 5_000;
+
+/** What a flood or a stop came to. */
+interface Row {
+  what: string;
+  honest?: Experience;
+  usages?: Usage[];
+}
+
+/** One run of one of them: how large it is to be, and what should hold and does not. */
+class Trial {
+  readonly faults = new Set<string>();
+
+  constructor(readonly scale: number) {}
+
+  /** The size that was asked for, or a part of it. */
+  size(full: number): number {
+    return Math.max(1, Math.round(full * this.scale));
+  }
+
+  demand(holds: boolean, otherwise: string): void {
+    if (!holds) this.faults.add(otherwise);
+  }
+}
+
+// ---------------------------------------------------------------- floods
+
+/** A fault that a server has to bear while it serves others. */
+interface Flood extends Circumstances {
+  /** The honest client keeps its connection, where new ones cannot be had. */
+  persistent?: boolean;
+  /** Does the worst, and says what that was. */
+  run(trial: Trial, server: ServerProcess): Promise<string>;
+  /** Judges the messages of the server that has stopped, and says what they were. */
+  judge?(trial: Trial, messages: string): string;
+}
+
+const FLOODS: Record<string, Flood> = {
+  resets: {
+    async run(trial, { port }) {
+      const count = trial.size(20_000);
+      await crowd(count, 500, (index) => reset(port, BEGINNINGS[index % BEGINNINGS.length]));
+      return `${count} connect and reset`;
+    },
+  },
+  silences: {
+    async run(trial, { port }) {
+      const wires = await crowd(trial.size(5_000), Infinity, () => stay(port));
+      trial.demand(wires.every((wire) => wire === ""), "answered where nothing was asked");
+      return `${wires.length} say nothing`;
+    },
+  },
+  dribbles: {
+    async run(trial, { port }) {
+      const wires = await crowd(trial.size(2_000), Infinity, () => dribble(port));
+      trial.demand(wires.every((wire) => statusOf(wire) === 408 && isWhole(wire)), "not all 408");
+      return `${wires.length} send a byte a second`;
+    },
+  },
+  endless: {
+    async run(trial, { port }) {
+      const block = new Uint8Array(64 * 1024).fill(0x61);
+      await crowd(trial.size(300), 50, () => pour(port, block));
+      return `${trial.size(300)} lines without an end, 50 at once`;
+    },
+  },
+  unread: {
+    largeReply: true,
+    async run(trial, server) {
+      const sockets = await crowd(trial.size(500), Infinity, () => connect(server.port));
+      await Promise.all(sockets.map((socket) => send(socket, PLAIN_REQUEST)));
+      const { descriptors } = server.start;
+      const half = descriptors + sockets.length / 2;
+      await server.measureUntil((usage) => usage.descriptors > half, 5_000); // all are being answered
+      const last = await server.measureUntil(
+        (usage) => usage.descriptors < descriptors + 2,
+        20_000,
+      );
+      trial.demand(last.descriptors < descriptors + 2, "waits for ever for who does not read");
+      for (const socket of sockets) socket.close();
+      return `${sockets.length} never read ${LARGE_BYTES / 1e6} MB`;
+    },
+  },
+  pipelines: {
+    async run(trial, { port }) {
+      const block = octets(PLAIN_REQUEST.repeat(2_000));
+      await crowd(trial.size(200), Infinity, () => pour(port, block));
+      return `${trial.size(200)} pipeline and never read`;
+    },
+  },
+  descriptors: {
+    flags: ["--request-timeout", "2"],
+    shell: 'ulimit -n 128; exec "$@"',
+    persistent: true,
+    async run(trial, { port }) {
+      await crowd(300, Infinity, () => stay(port));
+      const start = performance.now();
+      trial.demand(isWhole(await stay(port, LAST_REQUEST)), "no recovery");
+      trial.demand(performance.now() - start < MAX_WORST_MS, "slow recovery");
+      return "300 say nothing, descriptors for 100";
+    },
+    judge(trial, messages) {
+      const reports = messages.match(/Too many open files/g)?.length ?? 0;
+      trial.demand(reports > 0 && reports < 50, "not reported once a shortage");
+      return `, reported ${reports} times`;
+    },
+  },
+  "log stuck": { stdout: "piped", run: fillLog, judge: countDropped },
+  "log gone": {
+    stdout: "piped",
+    async run(trial, server) {
+      await server.child.stdout.cancel();
+      return await fillLog(trial, server);
+    },
+    judge: countDropped,
+  },
+  "log full": { shell: 'exec "$@" >/dev/full', run: fillLog, judge: countDropped },
+  "log closed": { shell: 'exec "$@" >&-', run: fillLog },
+};
+
+/** Long lines, because a pipe and the server's buffer take a megabyte before any is dropped. */
+async function fillLog(trial: Trial, { port }: ServerProcess): Promise<string> {
+  const request = `GET /${"a".repeat(8_000)} HTTP/1.0\r\n\r\n`;
+  const wires = await crowd(trial.size(2_000), 20, () => stay(port, request));
+  trial.demand(wires.every((wire) => isWhole(wire)), "not all replies are whole");
+  return `${wires.length} lines of 8 KB`;
+}
+
+function countDropped(trial: Trial, messages: string): string {
+  const counts = Array.from(messages.matchAll(/dropped (\d+) lines/g), ([, count]) => +count);
+  const dropped = counts.reduce((sum, count) => sum + count, 0);
+  trial.demand(dropped > 0, "does not say what was dropped");
+  return `, ${dropped} dropped`;
+}
+
+/** Starts a server for the flood alone, and demands what must hold in every flood. */
+async function bear(flood: Flood, trial: Trial): Promise<Row> {
+  await using server = await ServerProcess.start(flood);
+  await server.warmUp();
+  const { port } = server;
+  const { persistent, largeReply: headOnly } = flood;
+  using client = await HonestClient.begin({ port, persistent, headOnly });
+  const what = await server.watch(flood.run(trial, server));
+  const honest = await client.stop();
+  const end = await server.recover();
+  const code = await server.stop();
+
+  trial.demand(server.hasRecovered(end), "memory or descriptors did not come back");
+  trial.demand(honest.failures.length === 0, `honest client failed: ${honest.failures[0]}`);
+  trial.demand(honest.medianMs < MAX_MEDIAN_MS, "median too high");
+  trial.demand(honest.worstMs < MAX_WORST_MS, "worst too high");
+  trial.demand(code === 0, `exit code ${code}`);
+  const said = flood.judge?.(trial, server.stderr) ?? "";
+  return { what: what + said, honest, usages: [server.start, server.peak, end] };
+}
+
+// ---------------------------------------------------------------- stopping
+
+const STOPS: Record<string, (trial: Trial) => Promise<string>> = {
+  "stop answering": (trial) => stopUnderLoad(trial, ["--delay", "0.5"]),
+  "stop at once": (trial) => stopUnderLoad(trial, []),
+  async "stop unfinished"(trial) {
+    await using server = await ServerProcess.start();
+    using _halfWay = await sendHalfALine(server);
+    const start = performance.now();
+    const code = await server.stop();
+    const elapsedMs = performance.now() - start;
+    trial.demand(code === 1, `exit code ${code}`);
+    trial.demand(elapsedMs > GRACE_MS && elapsedMs < GRACE_MS + MAX_WORST_MS, "not punctual");
+    return `half a line is cut after ${(elapsedMs / 1000).toFixed(1)} s, exit ${code}`;
+  },
+  async "stop twice"(trial) {
+    const codes: number[] = [];
+    for (const signal of ["SIGTERM", "SIGINT"] as const) {
+      await using server = await ServerProcess.start();
+      using _halfWay = await sendHalfALine(server);
+      server.child.kill(signal);
+      await server.message(/received/);
+      const start = performance.now();
+      codes.push(await server.stop(signal));
+      trial.demand(performance.now() - start < MAX_WORST_MS, `slow at the second ${signal}`);
+    }
+    trial.demand(`${codes}` === "143,130", `exit codes ${codes}`);
+    return `second signal, exit ${codes.join(" and ")}`;
+  },
+  rolling: replaceUnderLoad,
+};
+
+async function sendHalfALine({ port }: ServerProcess): Promise<Deno.TcpConn> {
+  const socket = await connect(port);
+  await send(socket, "GET / HT");
+  await stay(port, LAST_REQUEST); // whoever is answered came later, so the other one is in
+  return socket;
+}
+
+/** Everyone has sent a line before the signal, so everyone gets a whole reply. */
+async function stopUnderLoad(trial: Trial, flags: string[]): Promise<string> {
+  await using server = await ServerProcess.start({ flags });
+  const sockets = await crowd(trial.size(200), Infinity, () => connect(server.port));
+  await Promise.all(sockets.map((socket) => send(socket, PLAIN_REQUEST)));
+  const stopped = server.stop();
+  const wires = await Promise.all(sockets.map((socket) => read(socket)));
+  for (const socket of sockets) socket.close();
+  const whole = wires.filter((wire) => isWhole(wire)).length;
+  const code = await stopped;
+  trial.demand(whole === sockets.length && code === 0, "someone got no whole reply");
+  return `${whole} of ${sockets.length} answered whole, exit ${code}`;
+}
+
+/** Processes share a port and replace each other; only the kernel's queue may lose someone. */
+async function replaceUnderLoad(trial: Trial): Promise<string> {
+  const flags = ["--reuse-port", "--quiet", "--port"];
+  let current = await ServerProcess.start({ flags: [...flags, "0"] });
+  const { port } = current;
+  const rounds = Math.max(3, trial.size(20));
+  let [isOver, requests, lost] = [false, 0, 0];
+  const ask = async () => {
+    for (; !isOver; requests++) {
+      const wire = await stay(port, LAST_REQUEST).catch(lostInQueue);
+      if (wire === "") lost++;
+      else trial.demand(isWhole(wire), "a reply is cut off");
+    }
+  };
+  const replace = async () => {
+    for (let round = 0; round < rounds; round++) {
+      await using old = current;
+      current = await ServerProcess.start({ flags: [...flags, String(port)] });
+      await sleep(50); // both serve
+      const code = await old.stop();
+      trial.demand(code === 0, `exit code ${code}`);
+    }
+  };
+  await Promise.all([crowd(20, 20, ask), replace().finally(() => isOver = true)]);
+  await current.stop();
+  return `${rounds} replaced, ${lost} of ${requests} requests lost in the kernel's queue`;
+}
+
+function lostInQueue(error: unknown): string {
+  if (isGone(error)) return "";
+  throw error;
+}
+
+// ---------------------------------------------------------------- the command
+
+async function runOne(name: string, scale: number): Promise<string[]> {
+  const trial = new Trial(scale);
+  let row: Row = { what: "" };
+  try {
+    row = name in FLOODS ? await bear(FLOODS[name], trial) : { what: await STOPS[name](trial) };
+  } catch (error) {
+    trial.demand(false, String(error));
+  }
+  const { what, honest, usages = [] } = row;
+  const verdict = trial.faults.size === 0 ? "holds" : `FAILS: ${[...trial.faults].join("; ")}`;
+  console.error(`${name}: ${verdict}`);
+  return [
+    name,
+    what,
+    String(honest?.requests ?? ""),
+    honest?.medianMs.toFixed(1) ?? "",
+    honest?.worstMs.toFixed(1) ?? "",
+    usages.map(megabytes).join(" / "),
+    usages.map(({ descriptors }) => descriptors).join(" / "),
+    verdict,
+  ];
+}
+
+const flags = parseArgs(Deno.args, { string: ["only", "scale"] });
+const names = [...Object.keys(FLOODS), ...Object.keys(STOPS)];
+if (flags.only !== undefined && !names.includes(flags.only)) {
+  throw new RangeError(`Cannot run "${flags.only}": expected one of ${names.join(", ")}`);
+}
+const scale = numberOf(flags.scale, 1);
+const rows = [["fault", "what", "honest", "median ms", "worst ms", "MB", "descriptors", "verdict"]];
+for (const name of flags.only ? [flags.only] : names) rows.push(await runOne(name, scale));
+console.log("Memory and descriptors: at the start / peak / at the end");
+printTable(rows);
+Deno.exit(rows.slice(1).every((row) => row.at(-1) === "holds") ? 0 : 1);

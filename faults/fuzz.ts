@@ -1,0 +1,337 @@
+/**
+ * Fuzzes the request line and the head: pure functions first, sockets then. Each case has a seed
+ * of its own, so that `--seed N --inputs 1 --seconds 0` replays the one that failed.
+ *
+ * The oracles below are written from the grammar (design, sections 3 and 4), one regular
+ * expression each, and share nothing with the parser.
+ *
+ * @module
+ */
+
+import { parseArgs } from "@std/cli/parse-args";
+import { DEFAULT_LIMITS, parseRequestLine, scanHead, serve } from "../server.ts";
+import {
+  connect,
+  crowd,
+  HOST,
+  isGone,
+  numberOf,
+  octets,
+  Random,
+  read,
+  send,
+  sleep,
+} from "./clients.ts";
+
+// ---------------------------------------------------------------- oracles
+
+const TOKEN = "[!#$%&'*+.^_`|~0-9A-Za-z-]+";
+const ABSOLUTE = "[A-Za-z][A-Za-z0-9+.-]*://[!-~]+";
+const LINE = new RegExp(
+  `^(?<method>${TOKEN}) (?<target>(?<plain>/[!-~]*|${ABSOLUTE})|[!-~]+) ` +
+    "HTTP/(?<major>[0-9])[.](?<minor>[0-9])$",
+);
+const AUTHORITY = /^(\[[0-9a-f:.]+\]|[a-z0-9._~!$&'()*+,;=%-]+):[0-9]+$/i;
+const HEAD = new RegExp(`^((?:${TOKEN}:[\\t\\x20-\\x7e\\x80-\\xff]*\\r\\n)*)\\r\\n`);
+
+/** The statuses that a line without its line end may be answered with. */
+function statusesFor(line: string): number[] {
+  const { method, target, plain, major } = LINE.exec(line)?.groups ?? {};
+  if (method === undefined) return [400];
+  if (major !== "1") return [505];
+  if (plain !== undefined) return [method === "CONNECT" ? 501 : 200];
+  if (target === "*") return [method === "OPTIONS" ? 200 : 400];
+  if (method !== "CONNECT") return [400];
+  return AUTHORITY.test(target) ? [501] : [400, 501]; // an odd host is refused one way or the other
+}
+
+/** Where the next request would start if the connection may stay open after this head; or -1. */
+function endOfPlainHead(rest: string): number {
+  const head = HEAD.exec(rest);
+  if (head === null) return -1;
+  const valuesOf = (name: string) =>
+    head[1].split("\r\n").filter((line) => line.toLowerCase().startsWith(`${name}:`))
+      .map((line) => line.slice(name.length + 1).trim().toLowerCase());
+  const asksForMore = ["content-length", "transfer-encoding", "upgrade", "expect"]
+    .some((name) => valuesOf(name).length > 0);
+  const mayStay = valuesOf("host").length === 1 && !asksForMore &&
+    valuesOf("connection").every((value) => value === "keep-alive");
+  return mayStay ? head[0].length : -1;
+}
+
+/** One reply that a stream of octets may get. */
+interface Expected {
+  statuses: number[];
+  line: string;
+  /** The connection may stay open after it. */
+  mayStay: boolean;
+}
+
+/** The replies that a stream may get at most; the server may stop after any of them. */
+function expectedReplies(stream: string, ended: boolean): Expected[] {
+  const replies: Expected[] = [];
+  for (let rest = stream, mayStay = true; mayStay;) {
+    const skipped = /^(?:\r?\n){0,2}/.exec(rest)?.[0] ?? "";
+    rest = rest.slice(skipped.length);
+    const lf = rest.indexOf("\n");
+    const line = (lf === -1 ? rest : rest.slice(0, lf)).replace(/\r$/, "");
+    let statuses = statusesFor(line);
+    if (lf === -1 && rest === "") return replies;
+    if (lf === -1) statuses = [ended ? 400 : 408];
+    if ((lf === -1 ? rest.length : lf) >= DEFAULT_LIMITS.maxRequestLineBytes) statuses = [414];
+    const head = endOfPlainHead(rest.slice(lf + 1));
+    const isPlain = rest[lf - 1] === "\r" && !/(^|[^\r])\n/.test(skipped) && !/0$/.test(line);
+    mayStay = lf !== -1 && statuses[0] === 200 && isPlain && head !== -1;
+    replies.push({ statuses, line, mayStay });
+    rest = rest.slice(lf + 1 + head);
+  }
+  return replies;
+}
+
+// ---------------------------------------------------------------- inputs
+
+const TOKEN_OCTETS = "!#$%&'*+-.^_`|~0189AZaz";
+const NASTY_OCTETS = "\r\n\0\t :\x0b\x7f\x80\xff*/[]@%HTP012";
+const PLAIN_FIELDS = "Accept: */*|User-Agent: curl/8.5.0|X-Empty:|X-Tab: \ta|Te-St:x".split("|");
+const ODD_FIELDS = ("Host: y|host:|Content-Length: 0|content-length:5|Content-Length: 5, 5|" +
+  "Content-Length : 5|Content-Lengthy: 5|Transfer-Encoding: chunked|TRANSFER-ENCODING:\tchunked|" +
+  "Transfer-Encoding : chunked|Transfer_Encoding: chunked|Transfer-Encodin: x|Upgrade: h2c|" +
+  "Expect: 100-continue|Connection: close|Connection: Keep-Alive|connection:keep-alive|" +
+  "Connection: keep-alive, upgrade|Connection:| folded|\tfolded|: x|no colon|X: \xe9|X: a\0b|" +
+  "X: a\rb|X: a\nContent-Length: 5|Te\x80st: x|\xa0Host: y").split("|");
+
+function text(random: Random, alphabet: string, most: number): string {
+  return Array.from({ length: 1 + random.below(most) }, () => random.pick(alphabet)).join("");
+}
+
+function visible(random: Random): string {
+  return text(random, "!\"#$%&'()*+,-./09:;<=>?@AZ[\\]^_`az{|}~", 20);
+}
+
+/** A line from the grammar, any form of target for any method. */
+function requestLine(random: Random): string {
+  const named = random.pick(["GET", "HEAD", "POST", "OPTIONS", "CONNECT", "get"]);
+  const method = random.below(3) > 0 ? named : text(random, TOKEN_OCTETS, 8);
+  const path = "/" + (random.below(2) > 0 ? visible(random) : "");
+  const authority = random.pick(["a.example:80", "[::1]:443", "a:1", "user@a:1", ":1", "a%20:9"]);
+  const scheme = random.pick(["http", "HTTPS", "coap+tcp", "x-1.y", "1x"]);
+  const target = random.pick([path, path, path, "*", authority, `${scheme}://${visible(random)}`]);
+  const version = random.pick(["1.1", "1.1", "1.1", "1.0", "1.9", "2.0", "0.9"]);
+  return `${method} ${target} HTTP/${version}`;
+}
+
+/** Fields and the empty line; plain ones let the connection stay open. */
+function headSection(random: Random, plain: boolean): string {
+  const fields = Array.from(
+    { length: random.below(5) },
+    () => random.pick(plain || random.below(2) > 0 ? PLAIN_FIELDS : ODD_FIELDS),
+  );
+  if (plain || random.below(5) > 0) fields.splice(random.below(fields.length + 1), 0, "Host: x");
+  return fields.map((field) => `${field}\r\n`).join("") + "\r\n";
+}
+
+function mutate(random: Random, input: string): string {
+  let output = input;
+  for (let times = 1 + random.below(3); times > 0; times--) {
+    const at = random.below(output.length + 1);
+    const end = at + random.below(4);
+    const [before, part, after] = [output.slice(0, at), output.slice(at, end), output.slice(end)];
+    output = random.pick([
+      () => before + random.pick(NASTY_OCTETS) + after, // replaces
+      () => before + part + random.pick(NASTY_OCTETS) + after, // inserts
+      () => before + after, // deletes
+      () => before + part + part + after, // repeats
+      () => output.replace("\r\n", random.pick(["\n", "\r", "\r\r\n", "\n\r"])),
+    ])();
+  }
+  return output;
+}
+
+/** One to four requests on end, odd or mutated as chance has it. */
+function requestStream(random: Random): string {
+  const requests = Array.from({ length: 1 + random.below(4) }, () => {
+    const plain = random.below(3) > 0;
+    const length = random.below(100) > 0 ? random.below(9) : 8170 + random.below(20);
+    const line = plain ? `GET /${"a".repeat(length)} HTTP/1.1` : requestLine(random);
+    const request = random.pick(["", "", "", "\r\n", "\n\r\n"]) + `${line}\r\n` +
+      headSection(random, plain) + random.pick(["", "", "", "", "body"]);
+    return random.below(3) > 0 ? request : mutate(random, request);
+  });
+  const stream = requests.join("");
+  return random.below(5) > 0 ? stream : stream.slice(0, random.below(stream.length));
+}
+
+// ---------------------------------------------------------------- pure functions
+
+function check(holds: boolean, message: string, ...inputs: unknown[]): asserts holds {
+  if (!holds) throw new Error([message, ...inputs.map((each) => JSON.stringify(each))].join("\n"));
+}
+
+/** The parser and the oracle agree on accept or refuse, and on the status. */
+function fuzzLine(random: Random): boolean {
+  const grammatical = requestLine(random);
+  const line = random.below(2) > 0 ? grammatical : mutate(random, grammatical);
+  const parsed = parseRequestLine(octets(line));
+  const status = "expected" in parsed ? parsed.status : 200;
+  check(statusesFor(line).includes(status), `parsed as ${status}, not ${statusesFor(line)}`, line);
+  check("expected" in parsed || parsed.text === line, "the wording changed", line);
+  return status === 200;
+}
+
+/** No head may stay open that the oracle doubts, all must end where it says, plain ones do stay. */
+function fuzzHead(random: Random): boolean {
+  const before = "x".repeat(random.below(3));
+  const isPlain = random.below(3) === 0;
+  const section = headSection(random, isPlain);
+  const head = isPlain || random.below(2) > 0 ? section : mutate(random, section);
+  const rest = head + random.pick(["", "GET / HTTP/1.1\r\n", "\r\n", "x"]);
+  const to = isPlain || random.below(4) > 0 ? rest.length : random.below(rest.length + 1);
+  const { end, persistent } = scanHead(octets(before + rest), before.length, before.length + to);
+  const expected = endOfPlainHead(rest.slice(0, to));
+  if (persistent) check(end - before.length === expected, `stays open from ${end}`, rest, to);
+  if (isPlain) check(persistent, "a plain head closes", rest);
+  return persistent;
+}
+
+function fuzzPure(name: string, seed: number, inputs: number, fuzz: (random: Random) => boolean) {
+  let accepted = 0;
+  for (let index = 0; index < inputs; index++) {
+    try {
+      if (fuzz(new Random(seed + index))) accepted++;
+    } catch (error) {
+      explain(error, seed + index);
+    }
+  }
+  console.log(`${name}: ${inputs} inputs, ${accepted} accepted, the others refused, as expected`);
+}
+
+function explain(error: unknown, seed: number): never {
+  const message = error instanceof Error ? error.message : String(error);
+  throw new Error(`${message}\nReplay with --seed ${seed} --inputs 1 --seconds 0`);
+}
+
+// ---------------------------------------------------------------- sockets
+
+const REQUEST_TIMEOUT_MS = 1_000;
+const PATIENCE_MS = 10_000;
+const AT_ONCE = 50;
+
+/** Talks to a server in this process until the time is over; returns how many replies came. */
+async function fuzzSockets(seed: number, seconds: number): Promise<number> {
+  let fault: unknown;
+  const onError = (error: unknown) => fault ??= error;
+  const options = { hostname: HOST, port: 0, requestTimeoutMs: REQUEST_TIMEOUT_MS, onError };
+  await using server = serve(options, ({ text }) => ({ body: text }));
+  const end = performance.now() + seconds * 1000;
+  let [next, replies] = [seed, 0];
+  await crowd(AT_ONCE, AT_ONCE, async () => {
+    do {
+      const caseSeed = next++;
+      const conversation = fuzzConversation(new Random(caseSeed), server.addr.port);
+      const count = await conversation.catch((error) => explain(error, caseSeed));
+      replies += count;
+    } while (performance.now() < end);
+  });
+  check(fault === undefined, `the server reported ${fault}`);
+  return replies;
+}
+
+/** The same stream in one piece and in several: the same replies, and those that were expected. */
+async function fuzzConversation(random: Random, port: number): Promise<number> {
+  const stream = requestStream(random);
+  const ended = random.below(50) > 0;
+  const expected = expectedReplies(stream, ended);
+  const cuts = Array.from({ length: 1 + random.below(5) }, () => random.below(stream.length + 1));
+  const edges = [0, ...cuts.sort((a, b) => a - b), stream.length];
+  const pieces = edges.slice(1).map((edge, at) => stream.slice(edges[at], edge));
+  const whole = splitReplies(await converse(port, [stream], ended, false), expected);
+  const cut = splitReplies(await converse(port, pieces, ended, random.below(2) > 0), expected);
+  for (const replies of [whole, cut]) checkReplies(replies, expected, stream, pieces);
+  for (let at = 0; at < Math.min(whole.length, cut.length); at++) {
+    const isSame = undated(whole[at].wire) === undated(cut[at].wire);
+    check(isSame, "cutting changed the reply", stream, pieces);
+  }
+  return whole.length + cut.length;
+}
+
+/** Sends the pieces and gathers all that comes back. */
+async function converse(
+  port: number,
+  pieces: string[],
+  ended: boolean,
+  paused: boolean,
+): Promise<string> {
+  using socket = await connect(port);
+  let hangs = false;
+  const patience = setTimeout(() => {
+    hangs = true;
+    socket[Symbol.dispose]();
+  }, PATIENCE_MS);
+  const wire = read(socket);
+  for (const piece of pieces) {
+    if (!await send(socket, piece)) break;
+    if (paused) await sleep(0); // lets the server read each piece by itself
+  }
+  if (ended) await socket.closeWrite().catch((error) => check(isGone(error), String(error)));
+  await wire;
+  clearTimeout(patience);
+  check(!hangs, "hangs", pieces);
+  return wire;
+}
+
+interface Received {
+  wire: string;
+  status: number;
+  closes: boolean;
+  content: string;
+}
+
+function splitReplies(wire: string, expected: Expected[]): Received[] {
+  const replies: Received[] = [];
+  for (let rest = wire; rest !== "";) {
+    const head = /^HTTP\/1\.1 (\d{3}) [^]*?\r\n\r\n/.exec(rest);
+    check(head !== null, "not the head of a reply", rest);
+    const isHead = expected[replies.length]?.line.startsWith("HEAD ");
+    const length = isHead ? 0 : Number(/\r\ncontent-length: (\d+)\r\n/i.exec(head[0])?.[1]);
+    const content = rest.slice(head[0].length, head[0].length + length);
+    check(content.length === length, "a reply is not whole", rest);
+    const closes = /\r\nconnection: close\r\n/i.test(head[0]);
+    replies.push({ wire: head[0] + content, status: Number(head[1]), closes, content });
+    rest = rest.slice(head[0].length + length);
+  }
+  return replies;
+}
+
+/** Fewer replies than expected are fine if the last one says that it closes; more never are. */
+function checkReplies(replies: Received[], expected: Expected[], stream: string, pieces: string[]) {
+  const statuses = replies.map(({ status }) => status);
+  const explain = `got ${statuses}, expected ${JSON.stringify(expected)}`;
+  check(replies.length <= expected.length, `too many replies, ${explain}`, stream, pieces);
+  check(replies.length > 0 || expected.length === 0, `no reply, ${explain}`, stream, pieces);
+  for (const [at, { status, closes, content }] of replies.entries()) {
+    const { statuses, line, mayStay } = expected[at];
+    const isLast = at === replies.length - 1;
+    check(statuses.includes(status), `reply ${at}: ${explain}`, stream, pieces);
+    check(closes || mayStay, `reply ${at} stays open, ${explain}`, stream, pieces);
+    check(!closes || isLast, `reply ${at} closes and is not the last, ${explain}`, stream, pieces);
+    check(closes || !isLast || at === expected.length - 1, `silence, ${explain}`, stream, pieces);
+    const isEcho = status !== 200 || content === line || line.startsWith("HEAD ");
+    check(isEcho, `reply ${at} answers another request, ${explain}`, stream, pieces);
+  }
+}
+
+function undated(wire: string): string {
+  return wire.replace(/\r\nDate: [^\r]*|\r\nConnection: close/g, "");
+}
+
+// ---------------------------------------------------------------- the command
+
+const flags = parseArgs(Deno.args, { string: ["seed", "inputs", "seconds"] });
+const seed = numberOf(flags.seed, Date.now() % 1_000_000_000);
+const inputs = numberOf(flags.inputs, 100_000);
+const seconds = numberOf(flags.seconds, 20);
+console.log(`seed ${seed}`);
+fuzzPure("parseRequestLine()", seed, inputs, fuzzLine);
+fuzzPure("scanHead()", seed, inputs, fuzzHead);
+const replies = await fuzzSockets(seed, seconds);
+console.log(`sockets: ${replies} replies in ${seconds} s, as expected`);
