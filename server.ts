@@ -63,6 +63,8 @@ const MAX_EMPTY_LINES = 2;
 const MAX_GATHERED_BYTES = 8 * 1024;
 /** Content larger than this is not copied, but written on its own. */
 const MAX_COPIED_BYTES = 16 * 1024;
+/** Large content goes to the kernel in turns of so much; then other events have theirs. */
+const MAX_TURN_BYTES = 4 * 1024 * 1024;
 /** How much of an offending line a refusal repeats. */
 const MAX_ECHO_OCTETS = 200;
 /** Descriptors and kernel memory come back when clients leave, which takes a moment. */
@@ -229,6 +231,8 @@ class LineServer implements Server {
   #closed = false;
   #clock: AbortSignal | undefined;
   #now = 0;
+  #turnBytes = 0;
+  #nextTurn: Promise<void> | undefined;
   #nextClose: PromiseWithResolvers<void> | undefined;
   #ended = Promise.withResolvers<Ending>();
 
@@ -317,6 +321,19 @@ class LineServer implements Server {
     this.connections.delete(connection);
     this.#nextClose?.resolve();
     this.#nextClose = undefined;
+  }
+
+  /**
+   * Waits until this turn of the event loop has room for so much. Copying into the
+   * kernel is work: 500 clients that never read 5 MB kept everyone waiting for 2 s.
+   */
+  async room(bytes: number): Promise<void> {
+    while (this.#turnBytes >= MAX_TURN_BYTES) await this.#nextTurn;
+    this.#turnBytes += bytes;
+    this.#nextTurn ??= sleep(0).then(() => {
+      this.#turnBytes = 0;
+      this.#nextTurn = undefined;
+    });
   }
 
   #aClose(): Promise<void> {
@@ -731,10 +748,14 @@ class Connection implements Disposable {
     while (this.hasOutput()) this.wrote(await this.write());
     if (this.#rest === undefined) return;
     this.deadline = Infinity; // a piece may take its time, like a responder
-    for await (const octets of this.#rest) {
-      this.#output.push(octets);
-      while (this.hasOutput()) this.wrote(await this.write());
-      this.deadline = Infinity;
+    for await (const piece of this.#rest) {
+      for (let at = 0; at < piece.length; at += MAX_TURN_BYTES) {
+        const octets = piece.subarray(at, at + MAX_TURN_BYTES);
+        await this.#server.room(octets.length);
+        this.#output.push(octets);
+        while (this.hasOutput()) this.wrote(await this.write());
+        this.deadline = Infinity;
+      }
     }
     this.#rest = undefined;
     this.#reportExchanges();
