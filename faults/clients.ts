@@ -165,6 +165,8 @@ export async function pour(port: number, block: Uint8Array): Promise<void> {
 
 /** A reply too large for the kernel's buffers of one connection. */
 export const LARGE_BYTES = 5_000_000;
+/** How many it answers before anything is measured. */
+export const WARM_UP_REQUESTS = 5_000;
 /** How much more memory than at the start counts as having come back. */
 const MAX_GROWTH_BYTES = 20e6;
 /** V8 returns memory when it has been idle for half a minute. */
@@ -267,7 +269,7 @@ export class ServerProcess implements AsyncDisposable {
 
   /** Makes it busy, since a server's memory at rest means little before; then measures it. */
   async warmUp(): Promise<void> {
-    await crowd(5_000, 500, () => stay(this.port, "HEAD / HTTP/1.0\r\n\r\n"));
+    await crowd(WARM_UP_REQUESTS, 500, () => stay(this.port, "HEAD / HTTP/1.0\r\n\r\n"));
     this.start = await this.measure();
     this.peak = { ...this.start };
   }

@@ -30,6 +30,7 @@ import {
   statusOf,
   stay,
   type Usage,
+  WARM_UP_REQUESTS,
 } from "./clients.ts";
 import { type Experience, HonestClient } from "./honest.ts";
 
@@ -160,7 +161,7 @@ async function fillLog(trial: Trial, { port }: ServerProcess): Promise<string> {
   const request = `GET /${"a".repeat(8_000)} HTTP/1.0\r\n\r\n`;
   const wires = await crowd(trial.size(2_000), 20, () => stay(port, request));
   trial.demand(wires.every((wire) => isWhole(wire)), "not all replies are whole");
-  return `${wires.length} lines of 8 KB`;
+  return `${wires.length} lines of 8 KB, after ${WARM_UP_REQUESTS} short ones`;
 }
 
 function countDropped(trial: Trial, messages: string): string {
