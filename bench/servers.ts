@@ -78,6 +78,19 @@ const PEERS: readonly Peer[] = [
     ],
   },
   {
+    name: "bare",
+    title: "bare `Deno.listen` loop",
+    product: "Deno",
+    versionCommand: [Deno.execPath(), "--version"],
+    command: (port) => [
+      Deno.execPath(),
+      "run",
+      "--allow-net",
+      `${HERE}/peer_bare.ts`,
+      `${port}`,
+    ],
+  },
+  {
     name: "nginx",
     title: "nginx `return 200`",
     product: "nginx",
