@@ -220,7 +220,8 @@ class LineServer implements Server {
   readonly options: ServeOptions;
   readonly limits: Limits;
   readonly responder: Responder | FixedReply;
-  readonly connections = new Set<Connection>();
+  /** Each knows its place: V8 keeps what a set has forgotten until a full collection. */
+  readonly connections: Connection[] = [];
   stopping = false;
   /** The value of the `Date` field (RFC 9110 §6.6.1), at most one sweep old. */
   date = "";
@@ -277,7 +278,7 @@ class LineServer implements Server {
         }
         await sleep(ACCEPT_RETRY_MS);
       }
-      while (this.connections.size >= this.limits.maxConnections) {
+      while (this.connections.length >= this.limits.maxConnections) {
         await this.#aClose();
       }
     }
@@ -299,12 +300,12 @@ class LineServer implements Server {
     this.#expire();
     let cut = 0;
     const grace = setTimeout(() => {
-      for (const connection of this.connections) {
+      for (const connection of [...this.connections]) {
         if (connection.phase !== "lingering") cut++;
         connection.close();
       }
     }, this.limits.shutdownGraceMs);
-    while (this.connections.size > 0) await this.#aClose();
+    while (this.connections.length > 0) await this.#aClose();
     clearTimeout(grace);
     this.#ended.resolve({ cut });
   }
@@ -317,8 +318,11 @@ class LineServer implements Server {
     this.options.onError?.(error);
   }
 
-  released(connection: Connection): void {
-    this.connections.delete(connection);
+  /** The last connection takes the place of the one that has closed. */
+  released({ place }: Connection): void {
+    const last = this.connections.pop()!;
+    if (place < this.connections.length) this.connections[place] = last;
+    last.place = place;
     this.#nextClose?.resolve();
     this.#nextClose = undefined;
   }
@@ -368,7 +372,7 @@ class LineServer implements Server {
   #sweep(): void {
     this.#readTime();
     this.#expire();
-    if (this.connections.size > 0) this.#nextSweep();
+    if (this.connections.length > 0) this.#nextSweep();
     else this.#clock = undefined;
   }
 
@@ -380,7 +384,7 @@ class LineServer implements Server {
 
   /** Ends what is out of time, and after a shutdown what waits for nothing. */
   #expire(): void {
-    for (const connection of this.connections) {
+    for (const connection of [...this.connections]) {
       const isIdle = this.#closed && connection.phase === "waiting";
       if (isIdle || connection.deadline <= this.#now) connection.expire();
     }
@@ -533,6 +537,8 @@ const SINK = new Uint8Array(64 * 1024);
 class Connection implements Disposable {
   phase: Phase = "waiting";
   deadline: number;
+  /** Where it stands among the server's connections. */
+  place: number;
 
   readonly #server: LineServer;
   readonly #socket: Deno.TcpConn;
@@ -571,7 +577,7 @@ class Connection implements Disposable {
     this.#server = server;
     this.#socket = socket;
     this.deadline = server.deadlineIn(server.limits.requestTimeoutMs);
-    server.connections.add(this);
+    this.place = server.connections.push(this) - 1;
     this.#tell("opened");
   }
 

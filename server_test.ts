@@ -189,6 +189,18 @@ Deno.test("shutdown() closes who waits, answers who has sent half a line, and re
   assert(refused instanceof Deno.errors.ConnectionRefused);
 });
 
+Deno.test("shutdown() answers everyone who had sent a line by then", async () => {
+  const server = start();
+  const sockets = await Promise.all(Array.from({ length: 300 }, () => connect(server.addr)));
+  await Promise.all(sockets.map((socket) => send(socket, "GET / HTTP/1.1\r\n\r\n")));
+  const ending = server.shutdown();
+  for (const socket of sockets) {
+    assertEquals(undated(await readAll(socket)), HELLO_WIRE);
+    socket.close();
+  }
+  assertEquals(await ending, { cut: 0 });
+});
+
 Deno.test("shutdown() delivers the answer in flight", async () => {
   const asked = Promise.withResolvers<void>();
   const reply = Promise.withResolvers<Reply>();
