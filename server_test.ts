@@ -733,6 +733,23 @@ Deno.test("serve() writes large replies alone, between small ones", async () => 
   assertEquals(bodies, ["/a", large, "/b", large, "/c"]);
 });
 
+Deno.test("serve() keeps replies that wait for their reader apart from others", async () => {
+  const bodyOf = (target: string) => target.padEnd(7_000, target.slice(1));
+  const ask = (target: string) => PLAIN.replace("/", target);
+  await using server = start(({ target }) => ({ body: bodyOf(target) }));
+  const targets = Array.from({ length: 1000 }, (_, at) => `/${at}`);
+  using late = await connect(server.addr);
+  const sent = send(late, targets.map(ask).join("")); // 7 MB of replies, more than the kernel takes
+  using other = await connect(server.addr);
+  for (const target of targets.slice(0, 200).map((target) => target + "x")) {
+    await send(other, ask(target));
+    assertEquals((await readReplies(other, 1))[0].split("\r\n\r\n")[1], bodyOf(target));
+  }
+  const replies = await readReplies(late, targets.length);
+  assertEquals(replies.map((reply) => reply.split("\r\n\r\n")[1]), targets.map(bodyOf));
+  await sent;
+});
+
 Deno.test("serve() gives pipelined requests the same replies wherever they are cut", async () => {
   await using server = start(({ target }) => ({ body: target }));
   const wire = PLAIN.replace("/", "/1") + "\r\n" + PLAIN.replace("/", "/2") +
