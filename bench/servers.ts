@@ -64,32 +64,8 @@ interface Peer {
 }
 
 const PEERS: readonly Peer[] = [
-  {
-    name: "serve",
-    title: "Deno.serve",
-    product: "Deno",
-    versionCommand: [Deno.execPath(), "--version"],
-    command: (port) => [
-      Deno.execPath(),
-      "run",
-      "--allow-net",
-      `${HERE}/peer_serve.ts`,
-      `${port}`,
-    ],
-  },
-  {
-    name: "bare",
-    title: "bare `Deno.listen` loop",
-    product: "Deno",
-    versionCommand: [Deno.execPath(), "--version"],
-    command: (port) => [
-      Deno.execPath(),
-      "run",
-      "--allow-net",
-      `${HERE}/peer_bare.ts`,
-      `${port}`,
-    ],
-  },
+  denoPeer("serve", "Deno.serve"),
+  denoPeer("bare", "bare `Deno.listen` loop"),
   {
     name: "nginx",
     title: "nginx `return 200`",
@@ -121,6 +97,17 @@ const PEERS: readonly Peer[] = [
     command: (port) => ["python3", `${HERE}/peer.py`, `${port}`],
   },
 ];
+
+function denoPeer(name: string, title: string): Peer {
+  const run = [Deno.execPath(), "run", "--allow-net", `${HERE}/peer_${name}.ts`];
+  return {
+    name,
+    title,
+    product: "Deno",
+    versionCommand: [Deno.execPath(), "--version"],
+    command: (port) => [...run, `${port}`],
+  };
+}
 
 export const PEER_NAMES: readonly string[] = PEERS.map(({ name }) => name);
 
