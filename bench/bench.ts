@@ -13,7 +13,11 @@ import { chart, type Metric, Results, tables, verdicts } from "./report.ts";
 import { findPeers, FIRSTLINE, PEER_NAMES, type Server, versionFrom } from "./servers.ts";
 
 /** Many short rounds: a shared machine is slow for a while, and a median passes over that. */
-const DEFAULT_ROUNDS = 10;
+const DEFAULT_ROUNDS = 12;
+/** Then all start afresh: where a process's memory happens to lie is worth 5 % of its speed. */
+const ROUNDS_A_PROCESS = 4;
+/** Each way of loading; in its first seconds compiled JavaScript costs a tenth more. */
+const WARM_UP_SECONDS = 3;
 const DEFAULT_SECONDS = 1;
 
 /** After this, what a server did at its start or for new connections is done. */
@@ -23,7 +27,7 @@ const HELP = `Measure Firstline and its peers on this machine.
 
 Usage: deno task bench [FLAGS]
 
-  --rounds N      rounds that count, after one to warm up [${DEFAULT_ROUNDS}]
+  --rounds N      how often each figure is taken [${DEFAULT_ROUNDS}]
   --seconds N     length of each load [${DEFAULT_SECONDS}]
   --only A,B      only these peers [${PEER_NAMES.join(",")}]
   --json FILE     also write every sample to this file
@@ -77,7 +81,7 @@ function countFrom(values: Record<string, unknown>, name: string): number | unde
 
 // ---------------------------------------------------------------- one round
 
-/** A server that stays up over the rounds. */
+/** A server that stays up over some rounds. */
 interface Contender {
   readonly server: Server;
   readonly process: ServerProcess;
@@ -85,9 +89,7 @@ interface Contender {
 
 /** Modes outside, servers inside: what is compared is measured within seconds. */
 async function measureRound(contenders: Contender[], seconds: number, results: Results) {
-  for (const mode of Object.keys(MODES) as Mode[]) {
-    for (const contender of contenders) await measureLoad(contender, mode, seconds, results);
-  }
+  await measureLoads(contenders, seconds, results);
   for (const { server, process } of contenders) {
     await keepFault(results, server, ["loaded"], async () => {
       results.add(server, "loaded", await process.residentKiB() / 1024);
@@ -95,6 +97,12 @@ async function measureRound(contenders: Contender[], seconds: number, results: R
   }
   for (const { server } of contenders) {
     if (!server.variant) await measureStart(server, results);
+  }
+}
+
+async function measureLoads(contenders: Contender[], seconds: number, results: Results) {
+  for (const mode of Object.keys(MODES) as Mode[]) {
+    for (const contender of contenders) await measureLoad(contender, mode, seconds, results);
   }
 }
 
@@ -170,16 +178,22 @@ async function run({ rounds, seconds, peers, json }: Settings): Promise<void> {
   const versions = [...new Set(servers.map(({ version }) => version)), `wrk ${wrk}`];
   say(`found ${versions.join(", ")}${missing.length > 0 ? `; not found: ${missing}` : ""}`);
 
-  const contenders: Contender[] = [];
-  for (const server of servers) {
-    const process = cleanup.use(await ServerProcess.start(server.launch));
-    contenders.push({ server, process });
-  }
   const results = new Results();
-  for (let round = 0; round <= rounds; round++) {
-    say(round === 0 ? "warming up" : `round ${round} of ${rounds}`);
-    await measureRound(contenders, seconds, round === 0 ? new Results() : results);
-    contenders.push(...contenders.splice(0, 3)); // so that nobody is always the first
+  const [text, ...variants] = FIRSTLINE;
+  const order = [text, ...found, ...variants]; // close in time to whom it is compared with
+  for (let round = 1; round <= rounds;) {
+    await using running = new AsyncDisposableStack();
+    const contenders: Contender[] = [];
+    for (const server of order) {
+      contenders.push({ server, process: running.use(await ServerProcess.start(server.launch)) });
+    }
+    say("warming up");
+    await measureLoads(contenders, WARM_UP_SECONDS, new Results());
+    for (let count = 0; count < ROUNDS_A_PROCESS && round <= rounds; count++, round++) {
+      say(`round ${round} of ${rounds}`);
+      await measureRound(contenders, seconds, results);
+      contenders.push(...contenders.splice(0, 3)); // so that nobody is always the first
+    }
   }
   console.log([
     `${versions.join(", ")}. Medians of ${rounds} rounds, ${seconds} s each load.`,

@@ -31,14 +31,18 @@ export class Results {
 
   /** NaN if there is no sample. */
   median(name: string, metric: Metric): number {
-    const sorted = (this.samples[name]?.[metric] ?? []).toSorted((a, b) => a - b);
-    const middle = (sorted.length - 1) / 2;
-    return (sorted[Math.floor(middle)] + sorted[Math.ceil(middle)]) / 2;
+    return medianOf(this.samples[name]?.[metric] ?? []);
   }
 
   isFaulty(name: string, metric: Metric): boolean {
     return this.faults[name]?.[metric] !== undefined;
   }
+}
+
+function medianOf(figures: readonly number[]): number {
+  const sorted = figures.toSorted((a, b) => a - b);
+  const middle = (sorted.length - 1) / 2;
+  return (sorted[Math.floor(middle)] + sorted[Math.ceil(middle)]) / 2;
 }
 
 // ---------------------------------------------------------------- tables
@@ -163,20 +167,22 @@ const TARGETS: readonly Target[] = [
   { metric: "start", against: "serve", must: 1.2, aim: 1.05 },
 ];
 
-/** Each target with what was measured. */
+/** Each target with the median of what it was in each round. */
 export function verdicts(results: Results): string {
   const rows = TARGETS.map((target) => {
     const { name = "firstline", metric, against, must, aim, moreIsBetter } = target;
     const names = against === undefined ? [name] : [name, against];
-    const samples = names.map((name) => results.samples[name]?.[metric] ?? []);
-    const measured = results.median(name, metric) / (against ? results.median(against, metric) : 1);
+    const [figures, units] = names.map((name) => results.samples[name]?.[metric] ?? []);
+    const quotients = figures.map((figure, round) => figure / (units ? units[round] : 1))
+      .filter(Number.isFinite);
+    const measured = medianOf(quotients);
     const bound = (limit?: number) => limit ? `${moreIsBetter ? "≥" : "≤"} ${limit}` : "";
     return [
       `${names.join(" / ")}: ${metric}`,
       bound(must),
       bound(aim),
       Number.isNaN(measured) ? "–" : measured.toFixed(2),
-      rangeOf(samples),
+      rangeOf(quotients),
       names.some((name) => results.isFaulty(name, metric)) ? "flawed" : judge(measured, target),
     ];
   });
@@ -186,9 +192,8 @@ export function verdicts(results: Results): string {
   ]);
 }
 
-/** The least and the greatest of the same quotient in each round: how far to trust its median. */
-function rangeOf([figures, units = figures.map(() => 1)]: number[][]): string {
-  const quotients = figures.map((figure, round) => figure / units[round]).filter(Number.isFinite);
+/** The least and the greatest: how far to trust the median. */
+function rangeOf(quotients: readonly number[]): string {
   if (quotients.length === 0) return "–";
   return `${Math.min(...quotients).toFixed(2)} to ${Math.max(...quotients).toFixed(2)}`;
 }
