@@ -66,7 +66,7 @@ const SPARE_BYTES = 8 * 1024;
 const MAX_SPARES = 64;
 /** Content larger than this is not copied, but written on its own. */
 const MAX_COPIED_BYTES = 16 * 1024;
-/** Large content goes to the kernel in turns of so much; then other events have theirs. */
+/** Large content is written, and late input drained, in turns of so much; then other events have theirs. */
 const MAX_TURN_BYTES = 4 * 1024 * 1024;
 /** How much of an offending line a refusal repeats. */
 const MAX_ECHO_OCTETS = 200;
@@ -331,8 +331,9 @@ class LineServer implements Server {
   }
 
   /**
-   * Waits until this turn of the event loop has room for so much. Copying into the
-   * kernel is work: 500 clients that never read 5 MB kept everyone waiting for 2 s.
+   * Waits until this turn of the event loop has room for so much. Copying to and from
+   * the kernel is work: 500 clients that never read 5 MB kept everyone waiting for 2 s,
+   * and 200 that sent on after their last reply for 1 s.
    */
   async room(bytes: number): Promise<void> {
     while (this.#turnBytes >= MAX_TURN_BYTES) await this.#nextTurn;
@@ -812,6 +813,7 @@ class Connection implements Disposable {
         const count = await this.#socket.read(SINK);
         if (count === null) return;
         drained += count;
+        await this.#server.room(count);
       }
     } finally {
       if (drained > 0) this.#tell("drained", drained);
