@@ -82,6 +82,13 @@ export async function read(
   return wire;
 }
 
+/** Reads from each until the server closes, and closes it. */
+export async function readAll(sockets: Deno.Conn[]): Promise<string[]> {
+  const wires = await Promise.all(sockets.map((socket) => read(socket)));
+  for (const socket of sockets) socket.close();
+  return wires;
+}
+
 /** True if the text is exactly one reply, with all of its content unless HEAD was asked. */
 export function isWhole(wire: string, headOnly = false): boolean {
   const headEnd = wire.indexOf("\r\n\r\n") + 4;
