@@ -388,9 +388,8 @@ async function probe({ options, delayMs }: Settings): Promise<number> {
 /** The status line of the final response; interim ones (1xx) are passed over. */
 async function askOnce(hostname: string, port: number): Promise<string> {
   using socket = await Deno.connect({ hostname, port });
-  const request = `GET / HTTP/1.1\r\nHost: ${
-    hostAndPort(hostname, port)
-  }\r\nConnection: close\r\n\r\n`;
+  const host = hostAndPort(hostname, port);
+  const request = `GET / HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n\r\n`;
   await socket.write(new TextEncoder().encode(request));
   const decoder = new TextDecoder("latin1");
   const buffer = new Uint8Array(4096);

@@ -434,6 +434,7 @@ async function serveConnection(server: LineServer, socket: Deno.TcpConn): Promis
     for (let open = true; open;) {
       const line = connection.takeLine();
       if (line === undefined) {
+        // As flush() does, without the price of another coroutine for each request.
         while (connection.hasOutput()) connection.wrote(await connection.write());
         connection.received(await connection.read());
         if (connection.hasEnded()) return;
@@ -813,7 +814,7 @@ class Connection implements Disposable {
         const count = await this.#socket.read(SINK);
         if (count === null) return;
         drained += count;
-        await this.#server.room(4 * count); // 64 KiB at a time, it takes longer
+        await this.#server.room(4 * count); // in small reads, octets take longer
       }
     } finally {
       if (drained > 0) this.#tell("drained", drained);
