@@ -66,8 +66,10 @@ const SPARE_BYTES = 8 * 1024;
 const MAX_SPARES = 64;
 /** Content larger than this is not copied, but written on its own. */
 const MAX_COPIED_BYTES = 16 * 1024;
-/** Large content is written in turns of so much, late input drained in turns of a quarter. */
+/** Large content is written in turns of so much; then other events have theirs. */
 const MAX_TURN_BYTES = 4 * 1024 * 1024;
+/** What a drained octet counts in a turn: it comes in smaller pieces than it would be written. */
+const DRAINED_WEIGHT = 4;
 /** How much of an offending line a refusal repeats. */
 const MAX_ECHO_OCTETS = 200;
 /** Descriptors and kernel memory come back when clients leave, which takes a moment. */
@@ -369,8 +371,7 @@ class LineServer implements Server {
 
   #readTime(): void {
     this.#now = performance.now();
-    const date = new Date().toUTCString();
-    if (date !== this.date) this.date = date;
+    this.date = new Date().toUTCString();
   }
 
   #sweep(): void {
@@ -656,7 +657,7 @@ class Connection implements Disposable {
     this.#hasNoDelay = true;
   }
 
-  /** Takes note of what a read brought. */
+  /** Takes note of what a read brought. Nothing is the end, unless a whole line was here before. */
   received(count: number | null): void {
     if (count !== null && count > 0) {
       this.#tell("received", count, this.#input, this.#to);
@@ -672,7 +673,10 @@ class Connection implements Disposable {
     return this.#ended !== undefined && (this.#closed || this.#scanned === 0);
   }
 
-  /** A read that our deadline ends while the socket stays open, or that a cut head may not wait for. */
+  /**
+   * A read that our deadline ends while the socket stays open, or that a cut head may not
+   * wait for. One that was given up goes on, and takes what comes before `linger()` does.
+   */
   async #readUnlessExpired(space: Uint8Array): Promise<number | null> {
     const timer = this.#headIsCut ? setTimeout(() => this.expire(), 0) : undefined;
     try {
@@ -814,7 +818,7 @@ class Connection implements Disposable {
         const count = await this.#socket.read(SINK);
         if (count === null) return;
         drained += count;
-        await this.#server.room(4 * count); // in small reads, octets take longer
+        await this.#server.room(DRAINED_WEIGHT * count);
       }
     } finally {
       if (drained > 0) this.#tell("drained", drained);
@@ -1153,6 +1157,7 @@ class FixedReply {
       this.#date = date;
       this.#forms = [];
     }
+    // It is sent many times, so what it lies in is never given back.
     return this.#forms[form] ??= { ...encodeReply(this.#reply, date, form), spare: undefined };
   }
 }
