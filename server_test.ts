@@ -99,6 +99,20 @@ async function resettable({ port }: { port: number }): Promise<net.Socket> {
   return socket;
 }
 
+/** Until disposed of, whoever listens accepts this one connection and no other. */
+function listeningToOneWho(socket: Pick<Deno.Conn, "read" | "write">): Disposable {
+  const { listen } = Deno;
+  const closed = Promise.withResolvers<never>();
+  const accepted = [{ ...socket, closeWrite() {}, [Symbol.dispose]() {} }];
+  Object.assign(Deno, {
+    listen: () => ({
+      accept: () => accepted.pop() ?? closed.promise,
+      close: () => closed.reject(new Deno.errors.BadResource("closed")),
+    }),
+  });
+  return { [Symbol.dispose]: () => Object.assign(Deno, { listen }) };
+}
+
 async function reset(socket: net.Socket): Promise<void> {
   const closed = new Promise((resolve) => socket.once("close", resolve));
   socket.once("error", ({ message }) => assertStringIncludes(message, "ECONNRESET")); // in Deno 2.7
@@ -570,6 +584,35 @@ Deno.test("serve() discards no more than maxLingerBytes", async () => {
   socket.write(new Uint8Array(50_000_000));
   assertMatch(String(await error), /ECONNRESET|EPIPE/);
   assertEquals(await server.shutdown(), { cut: 0 });
+});
+
+Deno.test("serve() writes and drains in turns, so that others have theirs", async () => {
+  const content = new Uint8Array(32 * 1024 * 1024);
+  const crossed = { written: 0, drained: 0 };
+  let request: string | undefined = "POST / HTTP/1.1\r\nContent-Length: 1\r\n\r\n";
+  using _ = listeningToOneWho({ // is never slow: with real ones, others get in by chance
+    read(buffer: Uint8Array) {
+      const count = request ? octets(request).length : buffer.length;
+      if (request) buffer.set(octets(request));
+      else crossed.drained += count;
+      request = undefined;
+      return Promise.resolve(count);
+    },
+    write(bytes: Uint8Array) {
+      crossed.written += bytes.length;
+      return Promise.resolve(bytes.length);
+    },
+  });
+  await using _server = start({ body: content });
+  const turnsUntil = async (isDone: () => boolean) => {
+    let turns = 0;
+    for (; !isDone(); turns++) await new Promise((resolve) => setTimeout(resolve, 0));
+    return turns;
+  };
+  const toWrite = await turnsUntil(() => crossed.written > content.length);
+  assert(toWrite >= 4, `written in ${toWrite} turns`);
+  const toDrain = await turnsUntil(() => crossed.drained >= DEFAULT_LIMITS.maxLingerBytes);
+  assert(toDrain >= 16, `drained in ${toDrain} turns`);
 });
 
 Deno.test("serve() gives up on a client that does not read", async () => {
