@@ -8,7 +8,7 @@
 import { parseArgs } from "@std/cli/parse-args";
 import { getAvailablePort } from "@std/net/get-available-port";
 import manifest from "./deno.json" with { type: "json" };
-import { ALL_FLAGS, DEFAULTS, type Flag, helpText } from "./flags.ts";
+import { ALL_FLAGS, DEFAULTS, type Flag, helpText } from "./command/flags.ts";
 import {
   commonLogLine,
   hostAndPort,
@@ -18,12 +18,12 @@ import {
   plural,
   say,
   sleep,
-  wireLines,
-} from "./log.ts";
+  watched,
+} from "./command/log.ts";
+import { page } from "./command/page.ts";
 import {
   checkField,
   escapeControls,
-  page,
   type Reply,
   type Responder,
   serve,
@@ -448,7 +448,8 @@ function listen({ options, log, wire }: Settings, writer: LogWriter): void {
   const inColour = Deno.stdout.isTerminal() && !Deno.noColor;
   if (log === "common") options.onExchange = (exchange) => writer.write(commonLogLine(exchange));
   if (log === "json") options.onExchange = (exchange) => writer.write(jsonLogLine(exchange));
-  if (wire) options.onWire = (event) => writer.write(wireLines(event, inColour));
+  const show = (text: string) => writer.write(text);
+  if (wire) options.wrap = (socket) => watched(socket, show, inColour);
   options.onError = (error) => say(messageOf(error));
 }
 

@@ -4,17 +4,16 @@ import { assert, assertEquals, assertMatch, assertStringIncludes, assertThrows }
 import { getAvailablePort } from "@std/net/get-available-port";
 import net from "node:net";
 import manifest from "./deno.json" with { type: "json" };
-import { EXIT_CODES, FLAGS, helpText, readmeTables } from "./flags.ts";
-import { commonLogLine, jsonLogLine, wireLines } from "./log.ts";
+import { EXIT_CODES, FLAGS, helpText, readmeTables } from "./command/flags.ts";
+import { commonLogLine, jsonLogLine, wireLines } from "./command/log.ts";
 import { urlOf } from "./main.ts";
+import { escapeHtml, page } from "./command/page.ts";
 import {
   checkField,
   type Client,
   DEFAULT_LIMITS,
   escapeControls,
-  escapeHtml,
   type Exchange,
-  page,
   parseRequestLine,
   type Reply,
   type RequestLine,
@@ -1034,7 +1033,7 @@ const ROOT = import.meta.dirname!;
 
 /** The map that these tests run under serves the command as well: `npm:` or its cached file. */
 const IMPORT_MAP = /^(npm|file):/.test(import.meta.resolve("@std/cli/parse-args"))
-  ? ["--import-map=npm_imports.json"]
+  ? ["--import-map=.ci/npm_imports.json"]
   : [];
 
 interface RunOptions {

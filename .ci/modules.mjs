@@ -7,8 +7,9 @@ const ALLOWED = {
     "@std/cli/parse-args",
     "@std/net/get-available-port",
     "./deno.json",
-    "./flags.ts",
-    "./log.ts",
+    "./command/flags.ts",
+    "./command/log.ts",
+    "./command/page.ts",
     "./server.ts",
   ],
 };

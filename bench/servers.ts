@@ -35,7 +35,7 @@ function firstline(name: string, what: string, flags: string[], ending: string):
   const limits = ["--max-connections", `${2 * IDLE_CONNECTIONS}`, "--idle-timeout", IDLE_SECONDS];
   // The import map in use here is passed on; modules from npm resolve to a file once loaded.
   const withNpm = /^(npm|file):/.test(import.meta.resolve("@std/cli/parse-args"));
-  const map = withNpm ? [`--import-map=${HERE}/../npm_imports.json`] : [];
+  const map = withNpm ? [`--import-map=${HERE}/../.ci/npm_imports.json`] : [];
   const run = [Deno.execPath(), "run", "--allow-net", ...map, `${HERE}/../main.ts`];
   return {
     name,

@@ -224,7 +224,7 @@ export class ServerProcess implements AsyncDisposable {
     const file = largeReply ? Deno.makeTempFileSync({ prefix: "firstline-" }) : undefined;
     if (file) Deno.writeFileSync(file, new Uint8Array(LARGE_BYTES));
     const command = ["deno", "run", "--no-prompt", "--allow-net"];
-    if (isNpm) command.push("--import-map=npm_imports.json");
+    if (isNpm) command.push("--import-map=.ci/npm_imports.json");
     command.push(...(file ? [`--allow-read=${file}`, "main.ts", "--file", file] : ["main.ts"]));
     if (!flags.includes("--port")) command.push("--port", "0");
     const server = new ServerProcess([...command, "--host", HOST, ...flags], shell, stdout);

@@ -5,7 +5,8 @@
  * @module
  */
 
-import { DEFAULT_LIMITS, DEFAULT_LINK } from "./server.ts";
+import { DEFAULT_LIMITS } from "../server.ts";
+import { DEFAULT_LINK } from "./page.ts";
 
 /** What holds where a flag is not given. */
 export const DEFAULTS = { port: 8080, host: "0.0.0.0", status: 200, log: "common" } as const;

@@ -5,7 +5,7 @@
  * @module
  */
 
-import { escapeControls, type Exchange, type WireEvent } from "./server.ts";
+import { type Client, clientOf, escapeControls, type Exchange, type Socket } from "../server.ts";
 
 /** Log text that may wait for a slow reader before lines are dropped. */
 const MAX_LOG_CHARACTERS = 1024 * 1024;
@@ -66,6 +66,55 @@ export function jsonLogLine(exchange: Exchange): string {
     bytes: exchange.bytes,
     milliseconds: Math.round(exchange.milliseconds * 1000) / 1000,
   }) + "\n";
+}
+
+/** Something that a connection went through. */
+export interface WireEvent {
+  /** The far end. */
+  readonly client: Client;
+  /** What happened: `drained` stands for octets that came after the reply and were discarded. */
+  readonly kind: "opened" | "received" | "sent" | "drained" | "closed";
+  /** What was received or sent; only to be looked at during the call. */
+  readonly octets?: Uint8Array;
+  /** How many octets that was, or how many were drained. */
+  readonly count: number;
+}
+
+/** A socket whose conversation is shown. */
+export function watched(
+  socket: Socket,
+  show: (text: string) => void,
+  inColour: boolean,
+): Socket {
+  const client = clientOf(socket.remoteAddr as Deno.NetAddr);
+  const tell = (kind: WireEvent["kind"], count = 0, octets?: Uint8Array) =>
+    show(wireLines({ client, kind, count, octets: octets?.subarray(0, count) }, inColour));
+  let drained = -1;
+  tell("opened");
+  return {
+    remoteAddr: socket.remoteAddr,
+    setNoDelay: (noDelay) => socket.setNoDelay(noDelay),
+    async read(octets) {
+      const count = await socket.read(octets);
+      if (drained >= 0) drained += count ?? 0;
+      else if (count !== null) tell("received", count, octets);
+      return count;
+    },
+    async write(octets) {
+      const count = await socket.write(octets);
+      tell("sent", count, octets);
+      return count;
+    },
+    closeWrite() {
+      drained = 0;
+      return socket.closeWrite();
+    },
+    [Symbol.dispose]() {
+      if (drained > 0) tell("drained", drained);
+      tell("closed");
+      socket[Symbol.dispose]();
+    },
+  };
 }
 
 type Paint = (text: string) => string;

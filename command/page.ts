@@ -1,0 +1,118 @@
+/**
+ * The page that greets each client, for `serve()`.
+ *
+ * @module
+ */
+
+import type { Client, Reply, RequestLine } from "../server.ts";
+
+/** Where the page's link leads by default: the specification of what the page shows. */
+export const DEFAULT_LINK = "https://www.rfc-editor.org/rfc/rfc9112";
+
+const PAGE_HEADERS: Reply["headers"] = Object.freeze<Array<readonly [string, string]>>([
+  ["Content-Type", "text/html; charset=utf-8"],
+  [
+    "Content-Security-Policy",
+    "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+  ],
+  ["X-Content-Type-Options", "nosniff"],
+]);
+
+const PAGE_STYLE = `
+  :root { color-scheme: light dark; --ink: #1c2127; --soft: #59636e; --paper: #fbfaf7;
+    --card: #fff; --line: #dfdcd3; --accent: #0b63ce; --on-accent: #fff; --wire: #0a7a4b }
+  @media (prefers-color-scheme: dark) { :root { --ink: #e8e6e1; --soft: #a2a9b1; --paper: #14171a;
+    --card: #1d2125; --line: #343a40; --accent: #7ab4ff; --on-accent: #10151c; --wire: #6fd6a4 } }
+  * { box-sizing: border-box }
+  body { margin: 0; padding: clamp(1.5rem, 6vw, 5rem) 1.25rem; background: var(--paper);
+    color: var(--ink); font: 1.0625rem/1.6 system-ui, sans-serif }
+  main { max-width: 42rem; margin: auto }
+  h1 { margin: 0 0 .75rem; font-size: clamp(1.75rem, 7vw, 3rem); line-height: 1.15;
+    letter-spacing: -.02em; overflow-wrap: anywhere; text-wrap: balance }
+  h2 { margin: 3rem 0 .75rem; font-size: 1.125rem }
+  p { margin: 0 0 1rem }
+  .lead { color: var(--soft); font-size: 1.1875rem }
+  .link { display: inline-block; margin-top: .5rem; padding: .6rem 1.2rem; border-radius: .5rem;
+    background: var(--accent); color: var(--on-accent); font-weight: 600; text-decoration: none }
+  .link:hover { text-decoration: underline }
+  .link:focus-visible { outline: 3px solid var(--ink); outline-offset: 3px }
+  ol { margin: 0; padding: 0; list-style: none; counter-reset: step }
+  li { position: relative; padding: 0 0 1.25rem 2.75rem; counter-increment: step }
+  li::before { content: counter(step); position: absolute; left: 0; top: .05rem; width: 1.75rem;
+    height: 1.75rem; border: 1px solid var(--line); border-radius: 50%; background: var(--card);
+    color: var(--soft); font-size: .875rem; line-height: 1.65rem; text-align: center }
+  pre { margin: .5rem 0 0; padding: .75rem 1rem; border: 1px solid var(--line);
+    border-radius: .5rem; background: var(--card); color: var(--wire); white-space: pre-wrap;
+    overflow-wrap: anywhere; font: .9375rem/1.5 ui-monospace, monospace }
+  small { color: var(--soft); font-size: .75rem; letter-spacing: .05em }
+  footer { margin-top: 2rem; padding-top: 1rem; border-top: 1px solid var(--line);
+    color: var(--soft); font-size: .9375rem }
+`;
+
+/**
+ * A responder that greets each client by its address with an HTML page: a link
+ * to follow, what has just happened on the wire, and the request line.
+ *
+ * @param link Where the link leads; RFC 9112 by default.
+ */
+export function page(
+  link: string = DEFAULT_LINK,
+): (request: RequestLine, client: Client) => Reply {
+  const href = escapeHtml(link);
+  return (request, { hostname, port }) => {
+    const address = hostname.includes(":") ? `[${hostname}]:${port}` : `${hostname}:${port}`;
+    return {
+      headers: PAGE_HEADERS,
+      body: `<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>Hello, ${address}</title>
+<style>${PAGE_STYLE}</style>
+</head>
+<body>
+<main>
+<h1>Hello, ${address}</h1>
+<p class="lead">That is the address you called from, and this page was written for it.</p>
+<p><a class="link" href="${href}">Follow this link</a></p>
+<h2>What just happened on the wire</h2>
+<ol>
+<li>Your client opened a TCP connection from port ${port}.</li>
+<li>It sent one line that says what it wants:
+<pre>${escapeHtml(request.text)} <small>line end</small></pre></li>
+<li>That line end was enough. The server answered at once, without waiting for header
+fields: they could not have changed a word of this page.</li>
+<li>The answer was a status line, a few header fields, an empty line, and the text that
+you are reading.</li>
+</ol>
+<footer>Change the path in the address bar and watch the line above change with it.</footer>
+</main>
+</body>
+</html>
+`,
+    };
+  };
+}
+
+/**
+ * Makes text safe between tags and in quoted attributes of HTML.
+ *
+ * @example
+ * ```ts
+ * import { escapeHtml } from "../server.ts";
+ *
+ * console.log(escapeHtml('<a href="x">')); // "&lt;a href=&quot;x&quot;&gt;"
+ * ```
+ */
+export function escapeHtml(text: string): string {
+  return text.replace(/[&<>"']/g, (character) => HTML_ENTITIES[character]);
+}
+
+const HTML_ENTITIES: Record<string, string> = {
+  "&": "&amp;",
+  "<": "&lt;",
+  ">": "&gt;",
+  '"': "&quot;",
+  "'": "&#39;",
+};
