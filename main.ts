@@ -9,18 +9,13 @@ import { parseArgs } from "@std/cli/parse-args";
 import { getAvailablePort } from "@std/net/get-available-port";
 import manifest from "./deno.json" with { type: "json" };
 import { ALL_FLAGS, DEFAULTS, type Flag, helpText } from "./command/flags.ts";
-import {
-  commonLogLine,
-  hostAndPort,
-  jsonLogLine,
-  LogWriter,
-  messageOf,
-  plural,
-  say,
-  sleep,
-  watched,
-} from "./command/log.ts";
+import { hostAndPort } from "./command/address.ts";
+import { commonLogLine, jsonLogLine, openLog } from "./command/log.ts";
+import { messageOf, plural, said, say } from "./command/messages.ts";
+import type { Output } from "./command/output.ts";
 import { page } from "./command/page.ts";
+import { sleep } from "./command/sleep.ts";
+import { watched } from "./command/wire.ts";
 import {
   checkField,
   escapeControls,
@@ -426,7 +421,7 @@ function firstSignal(): Promise<StopSignal> {
 
 async function run(settings: Settings): Promise<number> {
   const stopSignal = firstSignal();
-  const log = new LogWriter();
+  const log = openLog();
   listen(settings, log);
 
   const server = start(settings);
@@ -444,7 +439,7 @@ async function run(settings: Settings): Promise<number> {
 }
 
 /** Connects what the server tells with the log that the flags ask for. */
-function listen({ options, log, wire }: Settings, writer: LogWriter): void {
+function listen({ options, log, wire }: Settings, writer: Output): void {
   const inColour = Deno.stdout.isTerminal() && !Deno.noColor;
   if (log === "common") options.onExchange = (exchange) => writer.write(commonLogLine(exchange));
   if (log === "json") options.onExchange = (exchange) => writer.write(jsonLogLine(exchange));
@@ -457,8 +452,8 @@ function listen({ options, log, wire }: Settings, writer: LogWriter): void {
 export async function main(args: string[]): Promise<number> {
   try {
     const { values, strays } = parseFlags(args);
-    if (values.help === true) console.log(helpText().trimEnd());
-    else if (values.version === true) console.log(`firstline ${manifest.version}`);
+    if (values.help === true) print(helpText());
+    else if (values.version === true) print(`firstline ${manifest.version}\n`);
     else {
       const settings = settingsFrom(values, strays);
       return await (values.probe === true ? probe(settings) : run(settings));
@@ -468,6 +463,17 @@ export async function main(args: string[]): Promise<number> {
     if (!(error instanceof UsageError || error instanceof StartError)) throw error;
     say(error.message);
     return error instanceof UsageError ? 2 : 1;
+  } finally {
+    await said();
+  }
+}
+
+/** What was asked for is not a message: whoever asked waits for it, and is told where it is lost. */
+function print(text: string): void {
+  try {
+    console.log(text.trimEnd());
+  } catch (error) {
+    throw new StartError(`Cannot write to stdout: ${messageOf(error)}`);
   }
 }
 

@@ -5,7 +5,8 @@ import { getAvailablePort } from "@std/net/get-available-port";
 import net from "node:net";
 import manifest from "./deno.json" with { type: "json" };
 import { EXIT_CODES, FLAGS, helpText, readmeTables } from "./command/flags.ts";
-import { commonLogLine, jsonLogLine, wireLines } from "./command/log.ts";
+import { commonLogLine, jsonLogLine } from "./command/log.ts";
+import { wireLines } from "./command/wire.ts";
 import { urlOf } from "./main.ts";
 import { escapeHtml, page } from "./command/page.ts";
 import {
@@ -1413,7 +1414,10 @@ Deno.test({
     }
     assertEquals(await running.stop(), 0);
     await running.stderr.until("SIGTERM received");
-    assertMatch(await running.stderr.next(), /^firstline: dropped \d+ lines of the access log$/);
+    assertMatch(
+      await running.stderr.next(),
+      /^firstline: dropped \d+ lines of the log so far: nobody reads it$/,
+    );
   },
 });
 
@@ -1424,11 +1428,17 @@ Deno.test({
     const fullDisk = ["sh", "-c", 'exec "$@" >/dev/full', "sh"];
     await using running = await Running.start(ANY_PORT, { through: fullDisk });
     await talk(running, "GET / HTTP/1.1\r\n");
-    assertMatch(await running.stderr.next(), /^firstline: Cannot write the access log: No space/);
+    assertMatch(
+      await running.stderr.next(),
+      /^firstline: dropped 1 line of the log so far: No space/,
+    );
     await talk(running, "GET / HTTP/1.1\r\n");
     assertEquals(await running.stop(), 0);
     assertStringIncludes(await running.stderr.next(), "SIGTERM received");
-    assertEquals(await running.stderr.next(), "firstline: dropped 2 lines of the access log");
+    assertMatch(
+      await running.stderr.next(),
+      /^firstline: dropped 2 lines of the log so far: No space/,
+    );
   },
 });
 
@@ -1436,7 +1446,10 @@ Deno.test("firstline serves on where the reader of its log has left", async () =
   await using running = await Running.start(ANY_PORT);
   await running.stdout.cancel();
   await talk(running, "GET / HTTP/1.1\r\n");
-  assertMatch(await running.stderr.next(), /^firstline: Cannot write the access log: Broken pipe/);
+  assertMatch(
+    await running.stderr.next(),
+    /^firstline: dropped 1 line of the log so far: Broken pipe/,
+  );
   assertEquals(statusOf(await talk(running, "GET / HTTP/1.1\r\n")), 200);
 });
 

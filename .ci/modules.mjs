@@ -7,9 +7,8 @@ const ALLOWED = {
     "@std/cli/parse-args",
     "@std/net/get-available-port",
     "./deno.json",
-    "./command/flags.ts",
-    "./command/log.ts",
-    "./command/page.ts",
+    ...["address", "flags", "log", "messages", "output", "page", "sleep", "wire"]
+      .map((name) => `./command/${name}.ts`),
     "./server.ts",
   ],
 };
