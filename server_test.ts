@@ -7,7 +7,7 @@ import manifest from "./deno.json" with { type: "json" };
 import { EXIT_CODES, FLAGS, helpText, readmeTables } from "./command/flags.ts";
 import { commonLogLine, jsonLogLine } from "./command/log.ts";
 import { wireLines } from "./command/wire.ts";
-import { urlOf } from "./main.ts";
+import { urlOf } from "./command/address.ts";
 import { escapeHtml, page } from "./command/page.ts";
 import {
   checkField,

@@ -21,6 +21,8 @@ export interface Flag {
   readonly value?: string;
   /** True if it may be given several times. */
   readonly repeats?: boolean;
+  /** Flags that cannot be given together with it. */
+  readonly excludes?: readonly string[];
   /** One sentence without its full stop. */
   readonly help: string;
   /** The default, read from the constant that is used. */
@@ -48,16 +50,24 @@ export const FLAGS: Readonly<Record<string, readonly Flag[]>> = {
     { name: "reuse-port", help: "share the port among several processes (Linux)" },
   ],
   REPLY: [
-    { name: "text", short: "t", value: "TEXT", help: "answer this text instead of the page" },
+    {
+      name: "text",
+      short: "t",
+      value: "TEXT",
+      excludes: ["file", "link"],
+      help: "answer this text instead of the page",
+    },
     {
       name: "file",
       short: "f",
       value: "PATH",
+      excludes: ["link"],
       help: "answer this file's content, read once at start; the type follows from the extension",
     },
     {
       name: "raw",
       value: "PATH",
+      excludes: ["text", "file", "link", "status", "header"],
       help: "send this file as the whole response, octet for octet, then close",
     },
     { name: "link", value: "URL", help: "where the page's link leads", default: DEFAULT_LINK },

@@ -1,0 +1,84 @@
+/**
+ * What the flags were given, read and checked: each value is what it should be,
+ * or a mistake that names the flag and what was expected.
+ *
+ * @module
+ */
+
+import { escapeControls } from "../server.ts";
+import { ALL_FLAGS } from "./flags.ts";
+
+/** A mistake in the arguments: exit code 2. */
+export class UsageError extends Error {}
+
+/** The value of each flag, by its name. */
+export type Values = Readonly<Record<string, unknown>>;
+
+/** Refuses what no flag takes, flags without their value, and flags that exclude each other. */
+export function checkShape(values: Values, strays: readonly string[]): void {
+  for (const { name, value } of ALL_FLAGS) {
+    if (stringsOf(values, name).includes("") || strays.includes(`--${name}=`)) {
+      throw new UsageError(
+        `Cannot use --${name} without a value: expected ${value}, as in --${name}=VALUE`,
+      );
+    }
+  }
+  if (strays.length > 0) {
+    throw new UsageError(
+      `Cannot use ${quote(strays[0])}: expected only the flags that --help lists`,
+    );
+  }
+  const isGiven = (name: string) => stringsOf(values, name).length > 0;
+  for (const { name, excludes = [] } of ALL_FLAGS.filter((flag) => isGiven(flag.name))) {
+    const other = excludes.find(isGiven);
+    if (other) {
+      throw new UsageError(`Cannot use --${name} with --${other}: expected one of the two`);
+    }
+  }
+}
+
+/** The value of a flag that may be given several times. */
+export function stringsOf(values: Values, name: string): string[] {
+  return [values[name]].flat().filter((value) => typeof value === "string");
+}
+
+/** The value of a flag, if it was given. */
+export function stringOf(values: Values, name: string): string | undefined {
+  return stringsOf(values, name)[0];
+}
+
+/** An integer in these bounds, if it was given. */
+export function integerOf(
+  values: Values,
+  name: string,
+  min: number,
+  max: number,
+): number | undefined {
+  const value = stringOf(values, name);
+  return value === undefined ? undefined : integer(`--${name}`, value, min, max);
+}
+
+/** An integer in these bounds, however it was given. */
+export function integer(name: string, value: string, min: number, max: number): number {
+  const number = /^\d{1,9}$/.test(value) ? Number(value) : NaN;
+  if (number >= min && number <= max) return number;
+  throw new UsageError(
+    `Cannot use ${name} ${quote(value)}: expected an integer from ${min} to ${max}`,
+  );
+}
+
+/** Seconds as milliseconds, if they were given. */
+export function millisecondsOf(values: Values, name: string): number | undefined {
+  const value = stringOf(values, name);
+  if (value === undefined) return undefined;
+  const number = /^\d{1,6}(\.\d{1,3})?$/.test(value) ? Number(value) : NaN;
+  if (number > 0) return number * 1000;
+  throw new UsageError(
+    `Cannot use --${name} ${quote(value)}: expected seconds above 0, such as 2.5`,
+  );
+}
+
+/** A value as messages repeat it. */
+export function quote(text: string): string {
+  return `"${escapeControls(text)}"`;
+}
