@@ -1,0 +1,32 @@
+/**
+ * Files and folders that last as long as a test.
+ *
+ * @module
+ */
+
+/** A folder of its own, filled with files by their paths in it; gone when disposed of. */
+export class TemporaryFolder implements Disposable {
+  readonly path = Deno.makeTempDirSync({ prefix: "firstline-" });
+
+  constructor(files: Record<string, string | Uint8Array> = {}) {
+    for (const [name, content] of Object.entries(files)) this.write(name, content);
+  }
+
+  /** Writes a file, its folders too, and gives its whole path. */
+  write(name: string, content: string | Uint8Array): string {
+    const path = this.pathOf(name);
+    Deno.mkdirSync(path.slice(0, path.lastIndexOf("/")), { recursive: true });
+    if (typeof content === "string") Deno.writeTextFileSync(path, content);
+    else Deno.writeFileSync(path, content);
+    return path;
+  }
+
+  /** The whole path of what has this name in the folder. */
+  pathOf(name: string): string {
+    return `${this.path}/${name}`;
+  }
+
+  [Symbol.dispose](): void {
+    Deno.removeSync(this.path, { recursive: true });
+  }
+}

@@ -1,0 +1,198 @@
+/** How the command starts: what it makes of its arguments, where it listens, why it cannot. */
+
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { getAvailablePort } from "@std/net/get-available-port";
+import { EXIT_CODES, FLAGS, helpText } from "../command/flags.ts";
+import manifest from "../deno.json" with { type: "json" };
+import { DEFAULT_LIMITS } from "../server.ts";
+import { talk } from "./clients.ts";
+import { ANY_PORT, type Circumstances, run, ServerProcess } from "./process.ts";
+import { WATCHED } from "./time.ts";
+
+Deno.test("firstline --help prints every flag with its default, and wins", WATCHED, async () => {
+  const { code, stdout, stderr } = await run(["--port", "abc", "--help", "--bogus", "-V"]);
+  assertEquals({ code, stderr }, { code: 0, stderr: "" });
+  assertEquals(stdout, helpText());
+  for (const { name } of Object.values(FLAGS).flat()) assertStringIncludes(stdout, ` --${name}`);
+  for (const code of Object.keys(EXIT_CODES)) assertStringIncludes(stdout, `\n  ${code} `);
+  const { requestTimeoutMs, idleTimeoutMs, maxConnections } = DEFAULT_LIMITS;
+  for (const text of [requestTimeoutMs / 1000, idleTimeoutMs / 1000, maxConnections]) {
+    assertStringIncludes(stdout, `[${text}]`);
+  }
+  assertEquals(stdout.split("\n").filter((line) => line.length > 80), []);
+});
+
+Deno.test("firstline --version prints the version and wins over mistakes", WATCHED, async () => {
+  const { code, stdout, stderr } = await run(["--port", "abc", "-V"]);
+  assertEquals({ code, stdout, stderr }, {
+    code: 0,
+    stdout: `firstline ${manifest.version}\n`,
+    stderr: "",
+  });
+});
+
+Deno.test(
+  "firstline exits with 2 and one line for a mistake in the arguments",
+  WATCHED,
+  async () => {
+    const mistakes: Array<[string[], string]> = [
+      [["--bogus"], 'Cannot use "--bogus": expected only the flags that --help lists'],
+      [["-z"], 'Cannot use "-z": expected only the flags that --help lists'],
+      [["stray\n"], 'Cannot use "stray\\x0A": expected only the flags that --help lists'],
+      [["--", "stray"], 'Cannot use "stray": expected only the flags that --help lists'],
+      [["--port", "abc"], 'Cannot use --port "abc": expected an integer from 0 to 65535'],
+      [["--port", "0x50"], 'Cannot use --port "0x50": expected an integer from 0 to 65535'],
+      [["--port", "99999"], 'Cannot use --port "99999": expected an integer from 0 to 65535'],
+      [["--port=-1"], 'Cannot use --port "-1": expected an integer from 0 to 65535'],
+      [["--port"], "Cannot use --port without a value: expected N, as in --port=VALUE"],
+      [["--text="], "Cannot use --text without a value: expected TEXT"],
+      [["--host", ""], "Cannot use --host without a value: expected ADDR"],
+      [
+        ["--host", "127.0.0.1:80"],
+        'Cannot use --host "127.0.0.1:80": expected an address or a name',
+      ],
+      [["--request-timeout", "0"], 'Cannot use --request-timeout "0": expected seconds above 0'],
+      [["--request-timeout", "1s"], 'Cannot use --request-timeout "1s": expected seconds above 0'],
+      [["--max-connections", "0"], 'Cannot use --max-connections "0": expected an integer from 1'],
+      [["--link", "javascript:x"], 'Cannot use --link "javascript:x": expected an http'],
+      [["--log", "xml"], 'Cannot use --log "xml": expected common or json'],
+      [["--idle-timeout", "-1"], "Cannot use --idle-timeout without a value: expected SECONDS"],
+      [["--delay", "soon"], 'Cannot use --delay "soon": expected seconds above 0, such as 2.5'],
+      [["--status", "199"], 'Cannot use --status "199": expected an integer from 200 to 599'],
+      [["-s", "600"], 'Cannot use --status "600": expected an integer from 200 to 599'],
+      [["-H", "no colon"], 'Cannot use --header "no colon": expected "Name: value"'],
+      [["-H", "A b: c"], 'Cannot use --header "A b: c": expected a token for a name'],
+      [["-H", "A: b\r\nC: d"], 'Cannot use --header "A: b\\x0D\\x0AC: d": expected a value'],
+      [["-H", "content-length: 5"], 'Cannot use --header "content-length: 5": the server sets it'],
+      [["-H", "Transfer-Encoding: a"], "the server sets it itself"],
+      [["-H", "Connection: close"], "the server sets it itself"],
+      [["--header"], 'Cannot use --header without a value: expected "NAME: VALUE"'],
+      [["--text", "a", "--file", "b"], "Cannot use --text with --file: expected one of the two"],
+      [["--text", "a", "--link", "/"], "Cannot use --text with --link: expected one of the two"],
+      [["--file", "a", "--link", "/"], "Cannot use --file with --link: expected one of the two"],
+      [["--raw", "a", "--text", "b"], "Cannot use --raw with --text: expected one of the two"],
+      [["--raw", "a", "-s", "201"], "Cannot use --raw with --status: expected one of the two"],
+      [["--raw", "a", "-H", "B: c"], "Cannot use --raw with --header: expected one of the two"],
+      [["--probe", "--port", "0"], "Cannot use --probe with --port 0: expected a port to ask"],
+    ];
+    await Promise.all(mistakes.map(async ([args, message]) => {
+      const { code, stdout, stderr } = await run(args);
+      assertEquals({ code, stdout }, { code: 2, stdout: "" }, args.join(" "));
+      assertStringIncludes(stderr, message);
+      assertMatch(stderr, /^firstline: [^\n]+\n$/);
+    }));
+  },
+);
+
+Deno.test("firstline exits with 1 and one line for a start that fails", WATCHED, async () => {
+  using taken = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const { port } = taken.addr;
+  const failures: Array<[string[], Circumstances, RegExp]> = [
+    [
+      ["--host", "127.0.0.1", "--port", `${port}`],
+      {},
+      /Cannot listen on 127\.0\.0\.1:\d+: the port is taken, port \d+ is free/,
+    ],
+    [
+      ["--host", "127.0.0.1", "--port", `${port}`],
+      { permissions: [`--allow-net=127.0.0.1:${port}`] },
+      /Cannot listen on 127\.0\.0\.1:\d+: the port is taken$/m,
+    ],
+    [["--host", "203.0.113.7"], {}, /203\.0\.113\.7:8080: the address is not on this machine/],
+    [["--host", "nosuch.invalid"], {}, /nosuch\.invalid:8080: the name was not found/],
+    [
+      ["--port", "8081"],
+      { permissions: ["--allow-net=0.0.0.0:8082"] },
+      /0\.0\.0\.0:8081: permission missing, add --allow-net or --allow-net=0\.0\.0\.0:8081/,
+    ],
+    [["--host", "::"], { permissions: [] }, /\[::\]:8080: permission missing, add --allow-net/],
+  ];
+  await Promise.all(failures.map(async ([args, options, message]) => {
+    const { code, stdout, stderr } = await run(args, options);
+    assertEquals({ code, stdout }, { code: 1, stdout: "" }, args.join(" "));
+    assertMatch(stderr, message);
+    assertMatch(stderr, /^firstline: [^\n]+\n$/);
+  }));
+});
+
+Deno.test({
+  ...WATCHED,
+  name: "firstline exits with 1 where the system forbids the port",
+  ignore: Deno.build.os !== "linux",
+  fn: async () => {
+    const drop = "setpriv --bounding-set=-net_bind_service --inh-caps=-all";
+    const shell = `[ "$(id -u)" = 0 ] && exec ${drop} "$@"; exec "$@"`;
+    const { code, stderr } = await run(["--host", "127.0.0.1", "--port", "1"], { shell });
+    assertEquals(code, 1);
+    assertMatch(stderr, /^firstline: Cannot listen on 127\.0\.0\.1:1: the system forbids it/);
+  },
+});
+
+Deno.test(
+  "firstline takes a free port, loudly, where the default one is taken",
+  WATCHED,
+  async () => {
+    let blocker: Deno.TcpListener | undefined;
+    try {
+      blocker = Deno.listen({ hostname: "127.0.0.1", port: 8080 });
+    } catch (error) {
+      if (!(error instanceof Deno.errors.AddrInUse)) throw error; // taken already: as good
+    }
+    await using server = await ServerProcess.start(["--host", "127.0.0.1", "--text", "moved"]);
+    blocker?.close();
+    assert(server.port !== 8080);
+    assertStringIncludes(await talk(server, "GET / HTTP/1.1\r\n"), "moved");
+  },
+);
+
+Deno.test("firstline listens on the port it is given and says where", WATCHED, async () => {
+  const port = getAvailablePort({ preferredPort: 0 });
+  await using server = await ServerProcess.start(["-p", `${port}`, "--host", "127.0.0.1"]);
+  assertEquals(
+    server.listening,
+    `firstline: listening on 127.0.0.1:${port}, http://127.0.0.1:${port}/`,
+  );
+  const response = await fetch(`http://127.0.0.1:${port}/tea`);
+  assertStringIncludes(await response.text(), "GET /tea HTTP/1.1");
+});
+
+Deno.test({
+  ...WATCHED,
+  name: "firstline --reuse-port shares the port, and the load, among processes",
+  ignore: Deno.build.os !== "linux",
+  fn: async () => {
+    await using one = await ServerProcess.start([...ANY_PORT, "--reuse-port", "--text", "one"]);
+    const flags = ["--host", "127.0.0.1", "--port", `${one.port}`, "--reuse-port"];
+    await using two = await ServerProcess.start([...flags, "--text", "two"]);
+    assertEquals(two.port, one.port);
+    const counts = { one: 0, two: 0 };
+    for (let round = 0; round < 200; round++) {
+      const wire = await talk(one, "GET / HTTP/1.1\r\n\r\n");
+      counts[wire.slice(-3) as "one" | "two"]++;
+    }
+    assert(counts.one > 40 && counts.two > 40, JSON.stringify(counts));
+  },
+});
+
+Deno.test(
+  "firstline takes $PORT where it may read it: flag, then variable, then default",
+  WATCHED,
+  async () => {
+    const permissions = ["--allow-net", "--allow-env=PORT"];
+    const withPort = (port: string) => ({ permissions, env: { PORT: port } });
+    const port = getAvailablePort();
+    await using server = await ServerProcess.start(["--host", "127.0.0.1"], withPort(`${port}`));
+    assertEquals(server.port, port);
+    const taken = await run(["--host", "127.0.0.1"], withPort(`${port}`));
+    assertEquals(taken.code, 1); // it was asked for, so it is not switched
+    await using other = await ServerProcess.start(ANY_PORT, withPort(`${port}`));
+    assert(other.port !== port);
+    const nonsense = await run(ANY_PORT.slice(0, 2), withPort("80a"));
+    assertEquals(nonsense.code, 2);
+    assertStringIncludes(nonsense.stderr, 'Cannot use $PORT "80a": expected an integer');
+    const unread = await run(["--host", "203.0.113.7"], { env: { PORT: "80a" } });
+    assertStringIncludes(unread.stderr, "203.0.113.7:8080"); // no permission: as if it were not set
+    const empty = await run(["--host", "203.0.113.7"], withPort(""));
+    assertStringIncludes(empty.stderr, "203.0.113.7:8080");
+  },
+);

@@ -1,0 +1,64 @@
+/** How the command stops. */
+
+import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { connect, readAll, send, talk } from "./clients.ts";
+import { ANY_PORT, ServerProcess } from "./process.ts";
+import { WATCHED } from "./time.ts";
+
+Deno.test(
+  "firstline finishes what it is answering at SIGINT and SIGTERM, exit 0",
+  WATCHED,
+  async () => {
+    for (const signal of ["SIGINT", "SIGTERM"] as const) {
+      await using server = await ServerProcess.start(ANY_PORT);
+      using half = await connect(server);
+      await send(half, "GET /late HT");
+      await talk(server, "GET / HTTP/1.1\r\n"); // the half line has been read by now
+      server.kill(signal);
+      assertStringIncludes(await server.stderr.next(), `${signal} received, finishing`);
+      await send(half, "TP/1.1\r\nHost: x\r\n\r\n");
+      assertStringIncludes(await readAll(half), "GET /late HTTP/1.1");
+      half.close();
+      assertEquals(await server.exitCode(), 0);
+    }
+  },
+);
+
+Deno.test("firstline exits at once at the second signal, with 130 or 143", WATCHED, async () => {
+  for (const [signal, code] of [["SIGINT", 130], ["SIGTERM", 143]] as const) {
+    await using server = await ServerProcess.start(ANY_PORT);
+    using half = await connect(server);
+    await send(half, "GET /late HT");
+    await talk(server, "GET / HTTP/1.1\r\n");
+    server.kill("SIGTERM");
+    await server.stderr.next();
+    assertEquals(await server.stop(signal), code);
+  }
+});
+
+Deno.test("firstline takes one Ctrl-C that reaches it twice for one", WATCHED, async () => {
+  await using server = await ServerProcess.start(ANY_PORT);
+  using half = await connect(server);
+  await send(half, "GET /late HT");
+  await talk(server, "GET / HTTP/1.1\r\n");
+  server.kill("SIGINT");
+  server.kill("SIGTERM");
+  assertMatch(await server.stderr.next(), /SIG\w+ received, finishing/);
+  await send(half, "TP/1.1\r\n\r\n");
+  assertStringIncludes(await readAll(half), "GET /late HTTP/1.1");
+  half.close();
+  assertEquals(await server.exitCode(), 0);
+});
+
+Deno.test("firstline exits with 1 where the grace period cut someone off", WATCHED, async () => {
+  await using server = await ServerProcess.start(ANY_PORT);
+  using half = await connect(server);
+  await send(half, "GET /never");
+  await talk(server, "GET / HTTP/1.1\r\n");
+  assertEquals(await server.stop(), 1);
+  await server.stderr.next();
+  assertEquals(
+    await server.stderr.next(),
+    "firstline: cut off 1 connection that did not finish in time",
+  );
+});
