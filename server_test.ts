@@ -14,8 +14,18 @@ import {
   scanHead,
   serve,
   type ServeOptions,
+  type Server,
 } from "./server.ts";
-import { connect, readAll, readReplies, reset, resettable, send, talk } from "./tests/clients.ts";
+import {
+  connect,
+  HOST,
+  readAll,
+  readReplies,
+  reset,
+  resettable,
+  send,
+  talk,
+} from "./tests/clients.ts";
 import { sleep, WATCHED } from "./tests/time.ts";
 import { HELLO_WIRE, octets, PLAIN_REQUEST, statusOf, undated } from "./tests/wire.ts";
 
@@ -24,8 +34,17 @@ import { HELLO_WIRE, octets, PLAIN_REQUEST, statusOf, undated } from "./tests/wi
 const HELLO: Reply = { body: "Hello world!" };
 
 /** A server on a free loopback port; whatever reaches `onError` fails the test. */
-function start(responder: Responder | Reply = HELLO, options: ServeOptions = {}) {
-  return serve({ hostname: "127.0.0.1", port: 0, onError: fail, ...options }, responder);
+function start(responder: Responder | Reply = HELLO, options: ServeOptions = {}): Server {
+  const server = serve({ hostname: HOST, port: 0, onError: fail, ...options }, responder);
+  return {
+    addr: server.addr,
+    finished: server.finished,
+    shutdown: () => server.shutdown(),
+    async [Symbol.asyncDispose]() {
+      await server.shutdown();
+      await sleep(0); // the turn of the event loop in which the last octets were counted
+    },
+  };
 }
 
 function fail(error: unknown): never {
