@@ -26,12 +26,13 @@ import {
 // ---------------------------------------------------------------- oracles
 
 const TOKEN = "[!#$%&'*+.^_`|~0-9A-Za-z-]+";
-const ABSOLUTE = "[A-Za-z][A-Za-z0-9+.-]*://[!-~]+";
+const ABSOLUTE = "[A-Za-z][A-Za-z0-9+.-]*://[^\\x00- /?#\\x7f-\\xff][!-~]*";
 const LINE = new RegExp(
   `^(?<method>${TOKEN}) (?<target>(?<plain>/[!-~]*|${ABSOLUTE})|[!-~]+) ` +
     "HTTP/(?<major>[0-9])[.](?<minor>[0-9])$",
 );
 const AUTHORITY = /^(\[[0-9a-f:.]+\]|[a-z0-9._~!$&'()*+,;=%-]+):[0-9]+$/i;
+const HOST_VALUE = /^(\[[0-9a-f:.]+\]|([a-z0-9._~!$&'()*+;=-]|%[0-9a-f]{2})+)(:[0-9]*)?$/;
 const HEAD = new RegExp(`^((?:${TOKEN}:[\\t\\x20-\\x7e\\x80-\\xff]*\\r\\n)*)\\r\\n`);
 
 /** The statuses that a line without its line end may be answered with. */
@@ -39,6 +40,8 @@ function statusesFor(line: string): number[] {
   const { method, target, plain, major } = LINE.exec(line)?.groups ?? {};
   if (method === undefined) return [400];
   if (major !== "1") return [505];
+  if (plain !== undefined && !plain.startsWith("/") && !URL.canParse(plain)) return [400];
+  if (method.length > 32 && (plain !== undefined || target === "*")) return [400, 501];
   if (plain !== undefined) return [method === "CONNECT" ? 501 : 200];
   if (target === "*") return [method === "OPTIONS" ? 200 : 400];
   if (method !== "CONNECT") return [400];
@@ -54,7 +57,8 @@ function endOfPlainHead(rest: string): number {
       .map((line) => line.slice(name.length + 1).trim().toLowerCase());
   const asksForMore = ["content-length", "transfer-encoding", "upgrade", "expect"]
     .some((name) => valuesOf(name).length > 0);
-  const mayStay = valuesOf("host").length === 1 && !asksForMore &&
+  const mayStay = valuesOf("host").length === 1 && HOST_VALUE.test(valuesOf("host")[0]) &&
+    !asksForMore &&
     valuesOf("connection").every((value) => value === "keep-alive");
   return mayStay ? head[0].length : -1;
 }
@@ -93,12 +97,13 @@ function expectedReplies(stream: string, ended: boolean): Expected[] {
 const TOKEN_OCTETS = "!#$%&'*+-.^_`|~0189AZaz";
 const NASTY_OCTETS = "\r\n\0\t :\x0b\x7f\x80\xff*/[]@%HTP012";
 const PLAIN_FIELDS = "Accept: */*|User-Agent: curl/8.5.0|X-Empty:|X-Tab: \ta|Te-St:x".split("|");
-const ODD_FIELDS = ("Host: y|host:|Content-Length: 0|content-length:5|Content-Length: 5, 5|" +
-  "Content-Length : 5|Content-Lengthy: 5|Transfer-Encoding: chunked|TRANSFER-ENCODING:\tchunked|" +
-  "Transfer-Encoding : chunked|Transfer_Encoding: chunked|Transfer-Encodin: x|Upgrade: h2c|" +
-  "Expect: 100-continue|Connection: close|Connection: Keep-Alive|connection:keep-alive|" +
-  "Connection: keep-alive, upgrade|Connection:| folded|\tfolded|: x|no colon|X: \xe9|X: a\0b|" +
-  "X: a\rb|X: a\nContent-Length: 5|Te\x80st: x|\xa0Host: y").split("|");
+const ODD_FIELDS =
+  ("Host: y|host:|Host: u@h|Host: h/p|Host: a, b|Host: [::1]:8080|Host: a%20b|Host: a%2|Host: h:8x|Content-Length: 0|content-length:5|Content-Length: 5, 5|" +
+    "Content-Length : 5|Content-Lengthy: 5|Transfer-Encoding: chunked|TRANSFER-ENCODING:\tchunked|" +
+    "Transfer-Encoding : chunked|Transfer_Encoding: chunked|Transfer-Encodin: x|Upgrade: h2c|" +
+    "Expect: 100-continue|Connection: close|Connection: Keep-Alive|connection:keep-alive|" +
+    "Connection: keep-alive, upgrade|Connection:| folded|\tfolded|: x|no colon|X: \xe9|X: a\0b|" +
+    "X: a\rb|X: a\nContent-Length: 5|Te\x80st: x|\xa0Host: y").split("|");
 
 function text(random: Random, alphabet: string, most: number): string {
   return Array.from({ length: 1 + random.below(most) }, () => random.pick(alphabet)).join("");
