@@ -2,9 +2,12 @@
 import { createServer } from "node:http";
 import process from "node:process";
 
+const [port, bytes] = process.argv.slice(2);
+const content = bytes ? new Uint8Array(Number(bytes)) : "Hello world!";
+
 const server = createServer((_request, response) => {
   response.setHeader("Content-Type", "text/plain; charset=utf-8");
-  response.end("Hello world!");
+  response.end(content);
 });
 server.keepAliveTimeout = 0; // off: idle connections stay while their memory is measured
-server.listen(Number(process.argv[2]), "127.0.0.1");
+server.listen(Number(port), "127.0.0.1");

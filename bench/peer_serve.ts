@@ -1,5 +1,8 @@
 /** The peer `Deno.serve`. Its own Content-Type for text is the one all send, at no cost. */
+const [port, bytes] = Deno.args;
+const content = bytes ? new Uint8Array(Number(bytes)) : "Hello world!";
+
 Deno.serve(
-  { hostname: "127.0.0.1", port: Number(Deno.args[0]), onListen() {} },
-  () => new Response("Hello world!"),
+  { hostname: "127.0.0.1", port: Number(port), onListen() {} },
+  () => new Response(content),
 );

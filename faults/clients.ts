@@ -132,13 +132,16 @@ export async function crowd<T>(
 /** What a client may have sent before it resets. */
 export const BEGINNINGS = ["", "G", "GET / HTTP/1.1\r\nHo", PLAIN_REQUEST];
 
-/** Sends that and then a reset, which only node:net can. */
-export function reset(port: number, beginning: string): Promise<void> {
+/** Sends that, reads nothing, and after a while sends a reset, which only node:net can. */
+export function reset(port: number, beginning: string, afterMs = 0): Promise<void> {
   const { promise, resolve, reject } = Promise.withResolvers<void>();
+  const leave = () => afterMs > 0 ? setTimeout(end, afterMs) : end();
+  const end = () => socket.resetAndDestroy();
   const socket = net.connect(port, HOST, () => {
-    if (beginning === "") socket.resetAndDestroy();
-    else socket.write(beginning, () => socket.resetAndDestroy());
+    if (beginning === "") leave();
+    else socket.write(beginning, leave);
   });
+  socket.pause();
   socket.once("error", (error: Error) => {
     if (!/ECONNRESET|EPIPE/.test(error.message)) reject(error);
   });
@@ -178,12 +181,21 @@ export const WARM_UP_REQUESTS = 5_000;
 const MAX_GROWTH_BYTES = 20e6;
 /** V8 returns memory when it has been idle for half a minute. */
 const RECOVERY_MS = 60_000;
+/** A server that needs longer to start or to stop hangs. */
+const START_TIMEOUT_MS = 10_000;
+const STOP_TIMEOUT_MS = 20_000;
 
 /** What a process holds at one moment. */
 export interface Usage {
   rssBytes: number;
   descriptors: number;
 }
+
+/** Others that may stand in for Firstline, each with the command that starts it. */
+export const PEERS: Readonly<Record<string, string[]>> = {
+  deno: ["deno", "run", "--no-prompt", "--allow-net", "bench/peer_serve.ts"],
+  node: ["node", "bench/peer_node.mjs"],
+};
 
 /** How a server is started, where not in the plain way. */
 export interface Circumstances {
@@ -192,8 +204,12 @@ export interface Circumstances {
   shell?: string;
   /** Where the access log goes: nowhere, or into a pipe that nobody reads. */
   stdout?: "null" | "piped";
+  /** Nobody hears what it says on stderr. */
+  unheard?: boolean;
   /** It answers with `LARGE_BYTES`. */
   largeReply?: boolean;
+  /** One of `PEERS`, which knows no flags. */
+  peer?: string;
 }
 
 /** A server of its own process on 127.0.0.1, warmed up, and watched for what it holds. */
@@ -205,7 +221,7 @@ export class ServerProcess implements AsyncDisposable {
   peak: Usage = { ...this.start };
   #news = Promise.withResolvers<void>();
 
-  private constructor(command: string[], shell: string, stdout: "null" | "piped") {
+  private constructor(command: string[], { shell = 'exec "$@"', stdout = "null" }: Circumstances) {
     this.child = new Deno.Command("sh", {
       args: ["-c", shell, "sh", ...command],
       cwd: new URL("..", import.meta.url),
@@ -217,18 +233,17 @@ export class ServerProcess implements AsyncDisposable {
   }
 
   /** Starts the command and resolves when it listens. */
-  static async start(
-    { flags = [], shell = 'exec "$@"', stdout = "null", largeReply = false }: Circumstances = {},
-  ): Promise<ServerProcess> {
-    const isNpm = import.meta.resolve("@std/cli/parse-args").includes("npm"); // a path once loaded
+  static async start(circumstances: Circumstances = {}): Promise<ServerProcess> {
+    const { peer, largeReply, unheard, flags = [] } = circumstances;
     const file = largeReply ? Deno.makeTempFileSync({ prefix: "firstline-" }) : undefined;
     if (file) Deno.writeFileSync(file, new Uint8Array(LARGE_BYTES));
-    const command = ["deno", "run", "--no-prompt", "--allow-net"];
-    if (isNpm) command.push("--import-map=.ci/npm_imports.json");
-    command.push(...(file ? [`--allow-read=${file}`, "main.ts", "--file", file] : ["main.ts"]));
-    if (!flags.includes("--port")) command.push("--port", "0");
-    const server = new ServerProcess([...command, "--host", HOST, ...flags], shell, stdout);
-    server.port = Number((await server.message(/listening on \S+:(\d+),/))[1]);
+    const port = peer || unheard ? freePort() : 0;
+    const command = peer
+      ? [...PEERS[peer], `${port}`, `${largeReply ? LARGE_BYTES : ""}`]
+      : firstlineCommand(file, port, flags);
+    const server = new ServerProcess(command, circumstances);
+    server.port = port || Number((await server.message(/listening on \S+:(\d+),/))[1]);
+    if (port) await listening(port);
     if (file) Deno.removeSync(file); // it is read at start
     return server;
   }
@@ -299,10 +314,13 @@ export class ServerProcess implements AsyncDisposable {
       descriptors <= this.start.descriptors;
   }
 
-  /** Sends the signal and resolves to the exit code. */
+  /** Sends the signal and resolves to the exit code; who hangs is killed, which is 137. */
   async stop(signal: Deno.Signal = "SIGTERM"): Promise<number> {
     this.child.kill(signal);
-    return (await this.child.status).code;
+    const timer = setTimeout(() => this.child.kill("SIGKILL"), STOP_TIMEOUT_MS);
+    const { code } = await this.child.status;
+    clearTimeout(timer);
+    return code;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -312,6 +330,33 @@ export class ServerProcess implements AsyncDisposable {
       if (!(error instanceof TypeError)) throw error; // that says it has ended already
     }
     await this.child.status;
+  }
+}
+
+function firstlineCommand(file: string | undefined, port: number, flags: string[]): string[] {
+  const isNpm = import.meta.resolve("@std/cli/parse-args").includes("npm"); // a path once loaded
+  const command = ["deno", "run", "--no-prompt", "--allow-net"];
+  if (isNpm) command.push("--import-map=.ci/npm_imports.json");
+  command.push(...(file ? [`--allow-read=${file}`, "main.ts", "--file", file] : ["main.ts"]));
+  if (!flags.includes("--port")) command.push("--port", `${port}`);
+  return [...command, "--host", HOST, ...flags];
+}
+
+function freePort(): number {
+  using listener = Deno.listen({ hostname: HOST, port: 0 });
+  return listener.addr.port;
+}
+
+/** Resolves when somebody listens there. */
+async function listening(port: number): Promise<void> {
+  const end = performance.now() + START_TIMEOUT_MS;
+  for (;;) {
+    try {
+      return (await connect(port)).close();
+    } catch (error) {
+      if (performance.now() > end) throw error;
+      await sleep(20);
+    }
   }
 }
 

@@ -7,15 +7,15 @@
 
 /// <reference lib="deno.worker" />
 
-import { connect, isWhole, read, send, sleep, statusOf } from "./clients.ts";
+import { connect, send, sleep, textOf } from "./clients.ts";
 
 /** How it asks. */
 export interface Task {
   port: number;
   /** On one connection, not on a new one each time. */
   persistent?: boolean;
-  /** For the head alone: to ask for megabytes again and again would be a flood. */
-  headOnly?: boolean;
+  /** Between requests: to ask for megabytes without a pause would be a flood. */
+  pauseMs: number;
 }
 
 /** What it saw. */
@@ -55,8 +55,10 @@ export class HonestClient implements Disposable {
 
 // ---------------------------------------------------------------- in the worker
 
-const PAUSE_MS = 5;
-const PATIENCE_MS = 5_000;
+/** Beyond what any flood may make it wait, so that the worst is measured and not cut off. */
+const PATIENCE_MS = 60_000;
+const REQUEST = "GET / HTTP/1.1\r\nHost: x\r\n\r\n";
+const buffer = new Uint8Array(256 * 1024);
 
 const failures: string[] = [];
 const latenciesMs: number[] = [];
@@ -69,24 +71,44 @@ async function askAll(task: Task): Promise<void> {
     await ask(task).catch((error) => failures.push(String(error)));
     latenciesMs.push(performance.now() - start);
     if (latenciesMs.length === 1) self.postMessage(experience());
-    await sleep(PAUSE_MS);
+    await sleep(task.pauseMs);
   }
   self.postMessage(experience());
 }
 
-async function ask({ port, persistent, headOnly }: Task): Promise<void> {
+async function ask({ port, persistent }: Task): Promise<void> {
   const socket = kept ?? await connect(port);
   kept = undefined;
   const patience = setTimeout(() => socket[Symbol.dispose](), PATIENCE_MS);
   try {
-    await send(socket, `${headOnly ? "HEAD" : "GET"} / HTTP/1.1\r\nHost: x\r\n\r\n`);
-    const wire = await read(socket, (wire) => isWhole(wire, headOnly));
-    if (statusOf(wire) !== 200 || !isWhole(wire, headOnly)) throw new Error(`got "${wire}"`);
-    if (persistent && !/^connection: close\r$/im.test(wire)) kept = socket;
+    await send(socket, REQUEST);
+    const head = await readReply(socket);
+    if (persistent && !/^connection: close\r$/im.test(head)) kept = socket;
   } finally {
     clearTimeout(patience);
     if (kept === undefined) socket[Symbol.dispose]();
   }
+}
+
+/** Reads one whole reply, counts its content instead of keeping it, and returns its head. */
+async function readReply(socket: Deno.Conn): Promise<string> {
+  let [head, missing] = ["", Infinity];
+  while (missing > 0) {
+    const count = await socket.read(buffer);
+    if (count === null) throw new Error(`ended ${missing} octets early, after "${head}"`);
+    if (missing < Infinity) missing -= count;
+    else {
+      head += textOf(buffer.subarray(0, count));
+      const headEnd = head.indexOf("\r\n\r\n") + 4;
+      if (headEnd < 4) continue;
+      const content = head.length - headEnd;
+      head = head.slice(0, headEnd);
+      missing = Number(/^content-length: (\d+)\r$/im.exec(head)?.[1]) - content;
+      if (!head.startsWith("HTTP/1.1 200 ")) throw new Error(`got "${head}"`);
+    }
+  }
+  if (missing !== 0) throw new Error(`got too much, or no length, after "${head}"`);
+  return head;
 }
 
 function experience(): Experience {

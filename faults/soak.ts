@@ -88,8 +88,8 @@ async function soak(seconds: number, seed: number): Promise<string[]> {
   });
   await server.warmUp();
   const { port, start, peak } = server;
-  using passing = await HonestClient.begin({ port });
-  using staying = await HonestClient.begin({ port, persistent: true });
+  using passing = await HonestClient.begin({ port, pauseMs: 5 });
+  using staying = await HonestClient.begin({ port, pauseMs: 5, persistent: true });
   const counts = await server.watch(harass(port, seconds, seed));
   const honest = [await passing.stop(), await staying.stop()];
   const end = await server.recover();
