@@ -304,14 +304,14 @@ export class ServerProcess implements AsyncDisposable {
     return result;
   }
 
-  /** Waits for memory and descriptors to come back to where they began. */
-  async recover(): Promise<Usage> {
-    return await this.measureUntil((usage) => this.hasRecovered(usage), RECOVERY_MS);
+  /** Waits for descriptors, and memory too unless it is not asked for, to come back to the start. */
+  async recover(memoryToo = true): Promise<Usage> {
+    return await this.measureUntil((usage) => this.hasRecovered(usage, memoryToo), RECOVERY_MS);
   }
 
-  hasRecovered({ rssBytes, descriptors }: Usage): boolean {
-    return rssBytes <= this.start.rssBytes + MAX_GROWTH_BYTES &&
-      descriptors <= this.start.descriptors;
+  hasRecovered({ rssBytes, descriptors }: Usage, memoryToo = true): boolean {
+    const hasMemory = !memoryToo || rssBytes <= this.start.rssBytes + MAX_GROWTH_BYTES;
+    return hasMemory && descriptors <= this.start.descriptors;
   }
 
   /** Sends the signal and resolves to the exit code; who hangs is killed, which is 137. */

@@ -74,6 +74,8 @@ interface Flood extends Circumstances {
   persistent?: boolean;
   /** How long the honest client had to wait is reported, but not judged. */
   mayWait?: boolean;
+  /** Its peak must fit into this much memory, and what was taken once may be kept. */
+  maxBytes?: number;
   /** It makes sense for the peers too: it needs none of Firstline's deadlines, flags and logs. */
   comparable?: boolean;
   /** Does the worst, and says what that was. */
@@ -138,6 +140,7 @@ const FLOODS: Record<string, Flood> = {
   "unread 1000": { ...unread(1_000), mayWait: true },
   comebacks: {
     comparable: true,
+    maxBytes: 256e6,
     async run(trial, { port }) {
       const clients = trial.size(8_000);
       for (let wave = 0; wave < COMEBACK_WAVES; wave++) {
@@ -250,10 +253,12 @@ async function bear(flood: Flood, trial: Trial, peer?: string): Promise<Row> {
   using client = await HonestClient.begin({ port: server.port, persistent, pauseMs });
   const what = await server.watch(flood.run(trial, server));
   const honest = await client.stop();
-  const end = await server.recover();
+  const end = await server.recover(!flood.maxBytes);
   const code = await server.stop();
 
-  trial.demand(server.hasRecovered(end), "memory or descriptors did not come back");
+  const { maxBytes } = flood;
+  if (maxBytes) trial.demand(server.peak.rssBytes < maxBytes, "takes too much memory");
+  trial.demand(server.hasRecovered(end, !maxBytes), "memory or descriptors did not come back");
   trial.demand(honest.failures.length === 0, `honest client failed: ${honest.failures[0]}`);
   trial.demand(largeReply || honest.medianMs < MAX_MEDIAN_MS, "median too high");
   trial.demand(flood.mayWait || honest.worstMs < MAX_WORST_MS, "worst too high");
