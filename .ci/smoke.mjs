@@ -1,17 +1,173 @@
-// Starts the executable with a reply baked in and checks that it answers and stops.
+// What can only break in an executable: compiles some and runs them from another folder.
+//   node .ci/smoke.mjs [--must-compile] [DENO_FLAG ...]   compiles with these flags of deno
+//   node .ci/smoke.mjs --executable PATH                  takes one that is there
+// Where no executable can be built, `deno run` stands in for it, which is said, and what only an
+// executable has is left out, which is said too.
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
 
-const server = spawn(process.argv[2], ["--host", "127.0.0.1", "--port", "0"], {
-  stdio: ["ignore", "inherit", "pipe"],
-});
-const ended = once(server, "exit");
-const [heard] = await once(server.stderr, "data");
-const url = /http:\/\/\S+/.exec(heard)?.[0];
-assert.ok(url, `expected a listening line, got: ${heard}`);
-const response = await fetch(url);
-assert.equal(await response.text(), "Back at noon");
-server.kill("SIGTERM");
-assert.deepEqual(await ended, [0, null]);
-console.log("The executable answers with the text baked in, and stops with exit code 0.");
+const given = process.argv.slice(2);
+const executable = given[0] === "--executable" ? resolve(given[1]) : undefined;
+const mustCompile = given[0] === "--must-compile";
+const denoFlags = executable ? [] : given.filter((flag) => flag !== "--must-compile")
+  .map((flag) => flag.replace(/^--import-map=/, `$&${resolve(".")}/`));
+
+const { version } = JSON.parse(readFileSync("deno.json", "utf8"));
+const box = mkdtempSync(join(tmpdir(), "firstline-"));
+const elsewhere = join(box, "elsewhere");
+const site = "dist/smoke";
+let standsIn = false;
+
+/** The command line that starts the program with these permissions and flags inside. */
+function build(name, permissions, flags = [], include = []) {
+  const from = ["--no-prompt", ...permissions, ...denoFlags];
+  const run = ["deno", "run", ...from, resolve("main.ts"), ...flags];
+  if (standsIn) return run;
+  const output = join(box, name);
+  const compile = ["compile", ...from, ...include, "--output", output, "main.ts", ...flags];
+  const { status, stderr } = spawnSync("deno", compile, { encoding: "utf8" });
+  if (status === 0) return [output];
+  const isOffline = /error sending request for url .*denort-/.test(stderr);
+  assert.ok(isOffline && !mustCompile, stderr);
+  console.log("NOT RUN: the executables, because denort cannot be had here. deno run stands in.");
+  standsIn = true;
+  return run;
+}
+
+/** Runs it to its end. */
+function run([program, ...before], args, env = {}) {
+  const options = { cwd: elsewhere, encoding: "utf8", timeout: 20_000, env: environment(env) };
+  const { status, stdout, stderr } = spawnSync(program, [...before, ...args], options);
+  return { status, stdout, stderr };
+}
+
+function environment(env) {
+  const { PORT: _, ...rest } = process.env;
+  return { ...rest, NO_COLOR: "1", ...env };
+}
+
+/** Starts it, waits until it listens, lets `use` ask it, and stops it. */
+async function serving([program, ...before], args, use, env = {}) {
+  const all = [...before, "--host", "127.0.0.1", "--quiet", ...args];
+  const options = { cwd: elsewhere, stdio: ["ignore", "inherit", "pipe"], env: environment(env) };
+  const server = spawn(program, all, options);
+  const ended = once(server, "exit");
+  let said = "";
+  server.stderr.setEncoding("utf8").on("data", (text) => said += text);
+  const watchdog = setTimeout(() => server.kill("SIGKILL"), 30_000);
+  try {
+    while (!/http:\/\/\S+/.test(said)) {
+      await Promise.race([
+        once(server.stderr, "data"),
+        ended.then(() => assert.fail(`It ended before it listened: ${said}`)),
+      ]);
+    }
+    await use(/http:\/\/\S+/.exec(said)[0]);
+    server.kill("SIGTERM");
+    const [status] = await ended;
+    if (process.platform === "win32") return; // has no SIGTERM: it just ends
+    assert.equal(status, 0);
+    assert.match(said, /SIGTERM received/);
+  } finally {
+    clearTimeout(watchdog);
+    server.kill("SIGKILL");
+  }
+}
+
+async function answer(url) {
+  const response = await fetch(url);
+  return { status: response.status, headers: response.headers, body: await response.text() };
+}
+
+async function freePort() {
+  const server = createServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address();
+  server.close();
+  await once(server, "close");
+  return String(port);
+}
+
+/** As released: it may use the network, read files and look for $PORT. */
+async function checkReleased(program) {
+  const { status, stdout } = run(program, ["--version"]);
+  assert.deepEqual({ status, stdout: stdout.trim() }, {
+    status: 0,
+    stdout: `firstline ${version}`,
+  });
+
+  const port = await freePort();
+  const health = ["--health", "/healthz"];
+  const probe = (...args) =>
+    run(program, ["--host", "127.0.0.1", ...args, "--probe"], { PORT: port });
+  await serving(program, ["--status", "503", ...health], async (url) => {
+    assert.equal(new URL(url).port, port);
+    assert.equal((await answer(url)).status, 503);
+    assert.equal((await answer(`${url}healthz`)).status, 200);
+    assert.equal(probe(...health).status, 0);
+    assert.equal(probe().status, 1);
+  }, { PORT: port });
+  assert.equal(probe(...health).status, 1);
+
+  writeFileSync(join(elsewhere, "notice.html"), "<p>Back at noon");
+  await serving(program, ["--port", "0", "--file", "notice.html"], async (url) => {
+    const { body, headers } = await answer(url);
+    assert.equal(body, "<p>Back at noon");
+    assert.equal(headers.get("content-type"), "text/html; charset=utf-8");
+  });
+  console.log("It tells its version, reads files and $PORT, probes itself and stops.");
+}
+
+/** Flags inside hold until others are given; what it may not read, it says. */
+async function checkBaked() {
+  const flags = ["--port", "0", "--status", "503", "--header", "Retry-After: 60"];
+  const program = build("baked", ["--allow-net"], flags);
+  await serving(program, [], async (url) => {
+    const { status, headers } = await answer(url);
+    assert.deepEqual([status, headers.get("retry-after")], [503, "60"]);
+  });
+  await serving(program, ["--status", "200", "--text", "Here again"], async (url) => {
+    const { status, body, headers } = await answer(url);
+    assert.deepEqual([status, body, headers.get("retry-after")], [200, "Here again", "60"]);
+  });
+  const { status, stderr } = run(program, ["--file", "notice.html"]);
+  assert.equal(status, 1);
+  assert.match(stderr, /^firstline: Cannot use --file "notice\.html": .*\n$/);
+  assert.match(stderr, standsIn ? /--allow-read/ : /compiled without/);
+  console.log("Flags inside it hold until others are given, and it says what it may not read.");
+}
+
+/** A site inside is served from anywhere, without the permission to read. */
+async function checkEmbedded() {
+  if (standsIn) return console.log("NOT RUN: a site inside an executable, which deno run has not.");
+  mkdirSync(`${site}/more`, { recursive: true });
+  writeFileSync(`${site}/index.html`, "<p>Welcome");
+  writeFileSync(`${site}/more/style.css`, "p { color: teal }");
+  const program = build("site", ["--allow-net"], ["--file", site], ["--include", site]);
+  rmSync(site, { recursive: true });
+  await serving(program, ["--port", "0"], async (url) => {
+    assert.equal((await answer(url)).body, "<p>Welcome");
+    const { body, headers } = await answer(`${url}more/style.css`);
+    assert.equal(body, "p { color: teal }");
+    assert.equal(headers.get("content-type"), "text/css; charset=utf-8");
+    assert.equal((await answer(`${url}main.ts`)).status, 404);
+  });
+  console.log("A site inside it is served from another folder, without the permission to read.");
+}
+
+mkdirSync(elsewhere);
+try {
+  const released = ["--allow-net", "--allow-read", "--allow-env=PORT"];
+  await checkReleased(executable ? [executable] : build("released", released));
+  if (!executable) {
+    await checkBaked();
+    await checkEmbedded();
+  }
+} finally {
+  rmSync(box, { recursive: true, force: true });
+}
