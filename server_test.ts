@@ -4,6 +4,7 @@ import { assert, assertEquals, assertMatch, assertStringIncludes, assertThrows }
 import {
   checkField,
   type Client,
+  clientOf,
   DEFAULT_LIMITS,
   escapeControls,
   type Exchange,
@@ -15,6 +16,7 @@ import {
   serve,
   type ServeOptions,
   type Server,
+  type Socket,
 } from "./server.ts";
 import {
   connect,
@@ -26,12 +28,23 @@ import {
   send,
   talk,
 } from "./tests/clients.ts";
-import { sleep, WATCHED } from "./tests/time.ts";
-import { HELLO_WIRE, octets, PLAIN_REQUEST, statusOf, undated } from "./tests/wire.ts";
+import { ScriptedSocket, Stage } from "./tests/scripted.ts";
+import { SkippableTime, sleep, until, WATCHED } from "./tests/time.ts";
+import {
+  HELLO_WIRE,
+  LAST_REQUEST,
+  octets,
+  PLAIN_REQUEST,
+  statusOf,
+  textOf,
+  undated,
+} from "./tests/wire.ts";
 
 // ---------------------------------------------------------------- tools
 
 const HELLO: Reply = { body: "Hello world!" };
+
+const HELLO_OPEN = HELLO_WIRE.replace("Connection: close\r\n", "");
 
 /** A server on a free loopback port; whatever reaches `onError` fails the test. */
 function start(responder: Responder | Reply = HELLO, options: ServeOptions = {}): Server {
@@ -49,6 +62,11 @@ function start(responder: Responder | Reply = HELLO, options: ServeOptions = {})
 
 function fail(error: unknown): never {
   throw error;
+}
+
+/** A server for scripted clients; whatever reaches `onError` fails the test that looks at it. */
+function onStage(responder: Responder | Reply = HELLO, options: ServeOptions = {}): Stage {
+  return new Stage(() => serve({ onError: fail, ...options }, responder));
 }
 
 function refusalWire(status: string, expected: string, received: string): string {
@@ -84,6 +102,26 @@ Deno.test("serve() refuses a limit that is not a positive number", WATCHED, () =
   }
 });
 
+Deno.test("serve() refuses any limit that is not a positive number a timer can take", () => {
+  for (const name of Object.keys(DEFAULT_LIMITS)) {
+    for (const value of [0, -1, NaN, Infinity, 2 ** 31]) {
+      assertThrows(
+        () => onStage(HELLO, { [name]: value }),
+        RangeError,
+        `Cannot use ${name} ${value}: expected a positive number`,
+      );
+    }
+  }
+});
+
+Deno.test("serve() takes the greatest limits", WATCHED, async () => {
+  const limits = Object.keys(DEFAULT_LIMITS).map((name) => [name, 2 ** 31 - 1]);
+  await using stage = onStage(HELLO, Object.fromEntries(limits));
+  const client = stage.says(LAST_REQUEST);
+  await client.closed;
+  assertEquals(undated(client.wire), HELLO_WIRE);
+});
+
 Deno.test("serve() refuses a fixed reply that would be invalid", WATCHED, () => {
   assertThrows(() => start({ status: 199 }), RangeError, "Cannot send status 199");
   assertThrows(() => start({ headers: [["A b", "c"]] }), RangeError, 'Cannot send header "A b"');
@@ -117,6 +155,83 @@ Deno.test(
     assertEquals(statusOf(await last), 200);
   },
 );
+
+Deno.test(
+  "serve() accepts the next client at once when one has left the queue",
+  WATCHED,
+  async () => {
+    await using stage = onStage();
+    for (const Gone of [Deno.errors.NotConnected, Deno.errors.ConnectionReset]) {
+      const { accepts } = stage;
+      stage.enters(new Gone("gone"));
+      const client = stage.says(LAST_REQUEST);
+      for (let turn = 0; turn < 3; turn++) await sleep(0);
+      assertEquals([stage.accepts - accepts, client.isClosed], [2, true]);
+    }
+  },
+);
+
+Deno.test(
+  "serve() waits when it is short of descriptors, and says so once a minute",
+  WATCHED,
+  async () => {
+    using time = new SkippableTime();
+    const errors: unknown[] = [];
+    await using stage = onStage(HELLO, { onError: (error) => errors.push(error) });
+    const shortage = new Error("Too many open files (os error 24)");
+    const begun = performance.now();
+    stage.enters(shortage);
+    stage.enters(shortage);
+    await until(() => stage.accepts === 3);
+    assert(performance.now() - begun > 195, "it tries again too soon");
+    const client = stage.says(LAST_REQUEST);
+    await client.closed;
+    await time.skip(61_000);
+    stage.enters(shortage);
+    await until(() => stage.accepts === 5);
+    const [first, second, ...others] = errors as Error[];
+    assertEquals([first.message, first.cause], ["Cannot accept connections for now", shortage]);
+    assertEquals([second.cause, others], [shortage, []]);
+  },
+);
+
+Deno.test("serve() accepts nobody while maxConnections are open", WATCHED, async () => {
+  await using stage = onStage(HELLO, { maxConnections: 2 });
+  const first = stage.enters(new ScriptedSocket());
+  const second = stage.enters(new ScriptedSocket());
+  const third = stage.says(LAST_REQUEST);
+  await sleep(20);
+  assertEquals([stage.accepts, third.calls], [2, []]);
+  second.ends();
+  await third.closed;
+  assertEquals([stage.accepts > 2, undated(third.wire)], [true, HELLO_WIRE]);
+  first.ends();
+});
+
+Deno.test("serve() wraps each socket, and talks to what wraps it", WATCHED, async () => {
+  const clients: Client[] = [];
+  const wrap = (socket: Socket): Socket => ({
+    remoteAddr: { transport: "tcp", hostname: "::ffff:203.0.113.5", port: 9 },
+    read: (into) => socket.read(into),
+    write: (octets) => socket.write(octets.map((octet) => octet === 33 ? 63 : octet)),
+    setNoDelay: () => socket.setNoDelay(),
+    closeWrite: () => socket.closeWrite(),
+    [Symbol.dispose]: () => socket[Symbol.dispose](),
+  });
+  await using stage = onStage((_, client) => (clients.push(client), HELLO), { wrap });
+  const client = stage.says(LAST_REQUEST);
+  await client.closed;
+  assertEquals(undated(client.wire), HELLO_WIRE.replace("!", "?"));
+  assertEquals(clients, [{ hostname: "203.0.113.5", port: 9 }]);
+});
+
+Deno.test("clientOf() shows an IPv4 client as IPv4, and leaves IPv6 alone", () => {
+  const shown = (hostname: string) => clientOf({ transport: "tcp", hostname, port: 1 }).hostname;
+  assertEquals(shown("::ffff:192.0.2.1"), "192.0.2.1");
+  assertEquals(shown("::ffff:c000:201"), "::ffff:c000:201");
+  assertEquals(shown("2001:db8::ffff:1.2"), "2001:db8::ffff:1.2");
+  assertEquals(shown("192.0.2.1"), "192.0.2.1");
+});
 
 Deno.test("serve() lets no more than maxConnections in", WATCHED, async () => {
   const order: string[] = [];
@@ -202,6 +317,294 @@ Deno.test("shutdown() is what an aborted signal starts", WATCHED, async () => {
   controller.abort();
   assertEquals(await server.finished, { cut: 0 });
   assertEquals(await start(HELLO, { signal: controller.signal }).finished, { cut: 0 });
+});
+
+Deno.test("shutdown() lets in who has connected already", WATCHED, async () => {
+  await using stage = onStage();
+  const clients = [1, 2, 3, 4, 5].map(() => new ScriptedSocket());
+  const ending = stage.server.shutdown();
+  for (const client of clients) { // the event loop hands them over one by one
+    stage.enters(client);
+    client.says(PLAIN_REQUEST);
+    client.ends();
+    await sleep(4);
+  }
+  assertEquals(await ending, { cut: 0 });
+  for (const client of clients) assertEquals(undated(client.wire), HELLO_WIRE);
+});
+
+Deno.test("shutdown() reads the lines of those who have just sent them", WATCHED, async () => {
+  await using stage = onStage();
+  const clients = [1, 2, 3, 4, 5, 6, 7, 8].map(() => stage.enters(new ScriptedSocket()));
+  await until(() => clients.every(({ calls }) => calls.includes("read")));
+  const ending = stage.server.shutdown();
+  for (const client of clients) { // so does what they have sent
+    await sleep(4);
+    client.says(LAST_REQUEST);
+  }
+  assertEquals(await ending, { cut: 0 });
+  for (const client of clients) assertEquals(undated(client.wire), HELLO_WIRE);
+});
+
+Deno.test("shutdown() accepts nobody afterwards, and closes the listener", WATCHED, async () => {
+  await using stage = onStage();
+  await stage.server.shutdown();
+  const late = stage.says(LAST_REQUEST);
+  await sleep(20);
+  assertEquals([stage.accepts, late.calls], [1, []]);
+});
+
+Deno.test("shutdown() counts who was being answered, not who lingers", WATCHED, async () => {
+  const limits = { shutdownGraceMs: 50, lingerTimeoutMs: 60_000, idleTimeoutMs: 80 };
+  const responder: Responder = ({ target }) => target === "/" ? HELLO : new Promise(() => {});
+  await using stage = onStage(responder, limits);
+  const lingering = stage.says("GET / HTTP/1.1\r\n");
+  const answered = stage.says("GET /never HTTP/1.1\r\n\r\n");
+  const reading = stage.says("GET / HT");
+  await until(() => lingering.calls.includes("closeWrite"));
+  const begun = performance.now();
+  assertEquals(await stage.server.shutdown(), { cut: 2 });
+  assert(performance.now() - begun >= 50);
+  for (const client of [lingering, answered, reading]) assert(client.isClosed);
+});
+
+Deno.test("shutdown() says the same to everyone who asks", WATCHED, async () => {
+  await using stage = onStage();
+  const { server } = stage;
+  assertEquals(await Promise.all([server.shutdown(), server.shutdown(), server.finished]), [
+    { cut: 0 },
+    { cut: 0 },
+    { cut: 0 },
+  ]);
+});
+
+Deno.test(
+  "shutdown() answers all that has come in, and says close on the last",
+  WATCHED,
+  async () => {
+    const asked = Promise.withResolvers<void>();
+    const slow = Promise.withResolvers<Reply>();
+    await using stage = onStage(({ target }) =>
+      target === "/slow" ? (asked.resolve(), slow.promise) : HELLO
+    );
+    const client = stage.says(PLAIN_REQUEST.replace("/", "/slow") + PLAIN_REQUEST);
+    await asked.promise;
+    const ending = stage.server.shutdown();
+    slow.resolve(HELLO);
+    await until(() => client.calls.includes("closeWrite")); // more could have followed
+    client.ends();
+    assertEquals(await ending, { cut: 0 });
+    assertEquals(undated(undated(client.wire)), HELLO_OPEN + HELLO_WIRE);
+  },
+);
+
+// ---------------------------------------------------------------- time
+
+/** With one limit this short, deadlines are looked at every 10 ms, however long the others are. */
+const FINE = 80;
+
+Deno.test("serve() renews the date of every kind of reply", WATCHED, async () => {
+  using time = new SkippableTime();
+  const frozen = Object.freeze({ body: "frozen" });
+  const responder: Responder = ({ target }) => target === "/frozen" ? frozen : { body: "fresh" };
+  for (const reply of [HELLO, responder]) {
+    await using stage = onStage(reply, { idleTimeoutMs: 2 ** 30, lingerTimeoutMs: FINE });
+    const client = stage.enters(new ScriptedSocket());
+    const dates: number[] = [];
+    for (const target of ["/frozen", "/fresh"]) {
+      for (let round = 0; round < 2; round++) {
+        const begun = client.wire.length;
+        client.says(PLAIN_REQUEST.replace("/", target));
+        await until(() => client.wire.length > begun);
+        const date = /\r\nDate: (.*)\r\n/.exec(client.wire.slice(begun))?.[1];
+        dates.push(Math.round((Date.parse(date ?? "") - Date.now()) / 100_000));
+        await time.skip(1_000_000);
+      }
+    }
+    assertEquals(dates, [0, 0, 0, 0]);
+  }
+});
+
+Deno.test(
+  "serve() gives the first request its time since the accept, not since its first octet",
+  WATCHED,
+  async () => {
+    using time = new SkippableTime();
+    await using stage = onStage(HELLO, { requestTimeoutMs: 100_000, lingerTimeoutMs: FINE });
+    const client = stage.enters(new ScriptedSocket());
+    await until(() => client.calls.includes("read"));
+    await time.skip(80_000);
+    client.says("GET ");
+    await time.skip(10_000);
+    client.says("/ ");
+    await time.skip(5_000);
+    assertEquals(client.calls.includes("write"), false);
+    await time.skip(10_000);
+    assertEquals(statusOf(client.wire), 408);
+  },
+);
+
+Deno.test(
+  "serve() gives a later request its time since its first octet, however it dribbles",
+  WATCHED,
+  async () => {
+    using time = new SkippableTime();
+    const limits = { requestTimeoutMs: 100_000, idleTimeoutMs: 70_000, lingerTimeoutMs: FINE };
+    await using stage = onStage(HELLO, limits);
+    const client = stage.says(PLAIN_REQUEST);
+    await until(() => client.writes.length === 1);
+    await time.skip(60_000);
+    client.says("G");
+    for (const [octet, elapsed] of [["E", 80_000], ["T", 10_000], [" ", 5_000]] as const) {
+      await time.skip(elapsed);
+      assertEquals(client.writes.length, 1);
+      client.says(octet);
+    }
+    await time.skip(10_000);
+    assertEquals(statusOf(textOf(client.writes[1])), 408);
+  },
+);
+
+Deno.test(
+  "serve() closes in silence after idleTimeoutMs, counted from the last reply",
+  WATCHED,
+  async () => {
+    using time = new SkippableTime();
+    const limits = { requestTimeoutMs: 1_000_000, idleTimeoutMs: 70_000, lingerTimeoutMs: FINE };
+    await using stage = onStage(HELLO, limits);
+    const client = stage.says(PLAIN_REQUEST);
+    await until(() => client.writes.length === 1);
+    await time.skip(60_000);
+    client.says(PLAIN_REQUEST);
+    await until(() => client.writes.length === 2);
+    await time.skip(65_000);
+    assertEquals(client.isClosed, false);
+    await time.skip(10_000);
+    assertEquals(client.isClosed, true);
+    assertEquals(client.writes.length, 2);
+  },
+);
+
+Deno.test("serve() gives up a write that makes no progress, and no other", WATCHED, async () => {
+  using time = new SkippableTime();
+  await using stage = onStage(HELLO, { writeTimeoutMs: 100_000, lingerTimeoutMs: FINE });
+  const client = stage.enters(new ScriptedSocket());
+  let proceed = (_count: number) => {};
+  client.takes = () => new Promise((resolve) => proceed = resolve);
+  client.says(LAST_REQUEST);
+  for (let count = 1; count <= 3; count++) {
+    await until(() => client.calls.filter((call) => call === "write").length === count);
+    await time.skip(95_000);
+    assertEquals(client.isClosed, false);
+    proceed(10);
+  }
+  await time.skip(105_000);
+  assertEquals([client.isClosed, client.wire.length], [true, 30]);
+});
+
+Deno.test(
+  "serve() lets each piece of a raw reply take its time, and each write its own",
+  WATCHED,
+  async () => {
+    using time = new SkippableTime();
+    const pieces = [1, 2].map(() => Promise.withResolvers<Uint8Array>());
+    const raw = async function* () {
+      for (const { promise } of pieces) yield await promise;
+    };
+    await using stage = onStage(() => ({ raw: raw() }), { lingerTimeoutMs: FINE });
+    const client = stage.says(LAST_REQUEST);
+    for (const [at, { resolve }] of pieces.entries()) {
+      await time.skip(1_000_000);
+      resolve(octets(`piece ${at},`));
+      await until(() => client.writes.length === at + 1);
+    }
+    await client.closed;
+    assertEquals(client.wire, "piece 0,piece 1,");
+  },
+);
+
+Deno.test("serve() gives up a raw reply that its client does not read", WATCHED, async () => {
+  using time = new SkippableTime();
+  const raw = [octets("a"), octets("b")];
+  await using stage = onStage(() => ({ raw }), { writeTimeoutMs: 100_000, lingerTimeoutMs: FINE });
+  const client = stage.enters(new ScriptedSocket());
+  client.takes = () => new Promise(() => {});
+  client.says(LAST_REQUEST);
+  await until(() => client.calls.includes("write"));
+  await time.skip(105_000);
+  assertEquals(client.isClosed, true);
+});
+
+Deno.test("serve() lets a responder take its time", WATCHED, async () => {
+  using time = new SkippableTime();
+  const late = Promise.withResolvers<Reply>();
+  await using stage = onStage(() => late.promise, { lingerTimeoutMs: FINE });
+  const client = stage.says(PLAIN_REQUEST);
+  await time.skip(1_000_000);
+  late.resolve(HELLO);
+  await until(() => client.writes.length === 1);
+  assertEquals(undated(client.wire), HELLO_OPEN);
+});
+
+Deno.test("serve() lingers for lingerTimeoutMs, however much still comes", WATCHED, async () => {
+  using time = new SkippableTime();
+  await using stage = onStage(HELLO, { lingerTimeoutMs: 20_000, idleTimeoutMs: FINE });
+  const client = stage.says("POST / HTTP/1.1\r\n");
+  await until(() => client.calls.includes("closeWrite"));
+  for (const elapsed of [10_000, 5_000]) {
+    client.says("more");
+    await time.skip(elapsed);
+    assertEquals(client.isClosed, false);
+  }
+  client.says("more");
+  await time.skip(10_000);
+  assertEquals(client.isClosed, true);
+});
+
+Deno.test("serve() is never early with a deadline", WATCHED, async () => {
+  await using stage = onStage(HELLO, { requestTimeoutMs: 200 }); // looked at every 25 ms
+  stage.enters(new ScriptedSocket()); // starts the clock
+  const waits: number[] = [];
+  for (let count = 0; count < 6; count++) {
+    await sleep(7);
+    const begun = performance.now();
+    const client = stage.enters(new ScriptedSocket());
+    client.closed.then(() => waits.push(performance.now() - begun));
+  }
+  await until(() => waits.length === 6);
+  assertEquals(waits.filter((wait) => wait < 200), []);
+});
+
+Deno.test("serve() forgets nobody when connections end in any order", WATCHED, async () => {
+  using time = new SkippableTime();
+  const orders = [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]];
+  for (const order of orders) {
+    await using stage = onStage(HELLO, { lingerTimeoutMs: FINE });
+    const clients = [0, 1, 2, 3].map(() => stage.enters(new ScriptedSocket()));
+    await until(() => stage.accepts === 5);
+    for (const at of order.slice(0, 2)) {
+      clients[at].ends();
+      await clients[at].closed;
+    }
+    await time.skip(110_000);
+    assertEquals(clients.map(({ isClosed }) => isClosed), [true, true, true, true], `${order}`);
+  }
+});
+
+Deno.test("serve() has no timer while nobody is connected", WATCHED, async () => {
+  await using stage = onStage(HELLO, { lingerTimeoutMs: FINE });
+  const client = stage.says(LAST_REQUEST);
+  await client.closed;
+  await sleep(50);
+  const { timeout } = AbortSignal;
+  let ticks = 0;
+  AbortSignal.timeout = (milliseconds) => (ticks++, timeout.call(AbortSignal, milliseconds));
+  try {
+    await sleep(50);
+  } finally {
+    AbortSignal.timeout = timeout;
+  }
+  assertEquals(ticks, 0);
 });
 
 // ---------------------------------------------------------------- one connection
@@ -437,6 +840,276 @@ Deno.test(
   },
 );
 
+Deno.test("serve() makes no call that it could spare", WATCHED, async () => {
+  await using stage = onStage();
+  const once = stage.says(LAST_REQUEST);
+  await once.closed;
+  assertEquals(once.calls, ["read", "write", "close"]);
+  const twice = stage.says(PLAIN_REQUEST);
+  await until(() => twice.writes.length === 1);
+  twice.says(PLAIN_REQUEST + LAST_REQUEST);
+  await twice.closed;
+  const calls = twice.calls.filter((call) => call !== "setNoDelay");
+  assertEquals(calls, ["read", "write", "read", "write", "close"]);
+  assertEquals(undated(undated(undated(twice.wire))), HELLO_OPEN + HELLO_OPEN + HELLO_WIRE);
+});
+
+Deno.test(
+  "serve() sends small replies without delay once a client stays, asked for once",
+  WATCHED,
+  async () => {
+    await using stage = onStage();
+    const client = stage.says(PLAIN_REQUEST);
+    for (let count = 1; count <= 3; count++) {
+      await until(() => client.writes.length === count);
+      client.says(PLAIN_REQUEST);
+    }
+    await until(() => client.writes.length === 4);
+    const secondWrite = client.calls.indexOf("write", client.calls.indexOf("write") + 1);
+    const asked = client.calls.flatMap((call, at) => call === "setNoDelay" ? at < secondWrite : []);
+    assertEquals(asked, [true]);
+  },
+);
+
+Deno.test("serve() writes on where the kernel takes a part", WATCHED, async () => {
+  await using stage = onStage();
+  const client = stage.enters(new ScriptedSocket());
+  client.takes = ({ length }) => Math.min(length, 7);
+  client.says(PLAIN_REQUEST + LAST_REQUEST);
+  await client.closed;
+  assertEquals(undated(undated(client.wire)), HELLO_OPEN + HELLO_WIRE);
+});
+
+/** Ways in which Deno tells that a connection has ended. */
+const GONE = [
+  Deno.errors.ConnectionReset,
+  Deno.errors.ConnectionAborted,
+  Deno.errors.BrokenPipe,
+  Deno.errors.NotConnected,
+  Deno.errors.TimedOut,
+  Deno.errors.Interrupted,
+  Deno.errors.BadResource,
+];
+
+Deno.test("serve() ends a connection quietly when its client has gone", WATCHED, async () => {
+  const errors: unknown[] = [];
+  await using stage = onStage(HELLO, { onError: (error) => errors.push(error) });
+  for (const Gone of GONE) {
+    for (const said of ["", "GET", PLAIN_REQUEST, "GET / HTTP/1.1\r\n"]) { // lingers after the last
+      const client = stage.says(said);
+      await until(() => client.calls.filter((call) => call === "read").length > (said ? 1 : 0));
+      client.fails(new Gone("gone"));
+      await client.closed;
+    }
+    const writing = stage.enters(new ScriptedSocket());
+    writing.takes = () => Promise.reject(new Gone("gone"));
+    writing.says(LAST_REQUEST);
+    await writing.closed;
+    assertEquals(writing.calls, ["read", "write", "close"]);
+  }
+  assertEquals(errors, []);
+});
+
+Deno.test("serve() reports what it does not know, and ends that connection", WATCHED, async () => {
+  const errors: unknown[] = [];
+  await using stage = onStage(HELLO, { onError: (error) => errors.push(error) });
+  const odd = new Error("odd");
+  const client = stage.says("GET");
+  await until(() => client.calls.length === 2);
+  client.fails(odd);
+  await client.closed;
+  assertEquals(errors, [odd]);
+});
+
+Deno.test(
+  "serve() closes at once only where nothing is unread and nothing may follow",
+  WATCHED,
+  async () => {
+    const closing: Responder = ({ target }) => ({ ...HELLO, close: target === "/last" });
+    const wholes = [
+      LAST_REQUEST,
+      "GET / HTTP/1.1\r\n\r\n",
+      PLAIN_REQUEST.replace("\r\n\r\n", "\r\nConnection: close\r\n\r\n"),
+      PLAIN_REQUEST + LAST_REQUEST,
+    ];
+    const others = [
+      "GET / HTTP/1.1\r\n", // its head may come
+      "GET / HTTP/1.1\n\n", // too odd to say where it ends
+      LAST_REQUEST + "x",
+      LAST_REQUEST + PLAIN_REQUEST,
+      "GET / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n\r\n",
+      "G@T / HTTP/1.1\r\nHost: x\r\n\r\n",
+      PLAIN_REQUEST.replace("/", "/last"), // more may be under way: nothing told it to stop
+      PLAIN_REQUEST.replace("/", "/last") + "G",
+      PLAIN_REQUEST.replace("/", "/last") + PLAIN_REQUEST,
+    ];
+    await using stage = onStage(closing);
+    for (const request of wholes) {
+      const client = stage.says(request);
+      await client.closed;
+      assertEquals(client.calls, ["read", "write", "close"], request);
+    }
+    for (const request of others) {
+      const client = stage.says(request);
+      await until(() => client.calls.filter((call) => call === "read").length === 2);
+      assertEquals(client.calls, ["read", "write", "closeWrite", "read"], request);
+      client.says("more");
+      await until(() => client.calls.length === 5);
+      client.ends();
+      await client.closed;
+      assertEquals(client.calls.slice(4), ["read", "close"], request);
+      assertEquals(client.wire.match(/HTTP\/1\.1 \d{3}/g)?.length, 1, request);
+    }
+  },
+);
+
+Deno.test(
+  "serve() closes a connection once, and not before its last reply has left",
+  WATCHED,
+  async () => {
+    await using stage = onStage();
+    const client = stage.enters(new ScriptedSocket());
+    const taken = Promise.withResolvers<number>();
+    client.takes = () => taken.promise;
+    client.says(LAST_REQUEST);
+    await until(() => client.calls.includes("write"));
+    await sleep(20);
+    assertEquals(client.isClosed, false);
+    client.takes = ({ length }) => length;
+    taken.resolve(1);
+    await client.closed;
+    await stage.server.shutdown();
+    assertEquals(client.calls, ["read", "write", "write", "close"]);
+  },
+);
+
+Deno.test(
+  "serve() waits for no more of a head that fills its buffer than one look",
+  WATCHED,
+  async () => {
+    await using stage = onStage(HELLO, { requestTimeoutMs: 1_000_000 });
+    const begun = "GET / HTTP/1.1\r\nHost: x\r\nX-A: ";
+    for (const length of [2048, 4096, 8192]) {
+      const client = stage.says(begun.padEnd(length, "a"));
+      await until(() => client.calls.includes("closeWrite"));
+      assertEquals(undated(client.wire), HELLO_WIRE);
+      client.says("\r\n\r\n" + PLAIN_REQUEST);
+      client.ends();
+      await client.closed;
+      assertEquals(undated(client.wire), HELLO_WIRE);
+    }
+  },
+);
+
+Deno.test("serve() drains no more than maxLingerBytes", WATCHED, async () => {
+  await using stage = onStage(HELLO, { maxLingerBytes: 100_000 });
+  const client = stage.says("POST / HTTP/1.1\r\n");
+  await until(() => client.calls.includes("closeWrite"));
+  client.says(new Uint8Array(99_999));
+  await sleep(20);
+  assertEquals(client.isClosed, false);
+  client.says("x");
+  await client.closed;
+});
+
+/** A server for scripted clients, and what it tells of each exchange. */
+function witnessed(responder: Responder | Reply, options: ServeOptions = {}) {
+  const exchanges: Exchange[] = [];
+  const onExchange = (exchange: Exchange) => exchanges.push(exchange);
+  return { exchanges, stage: onStage(responder, { onExchange, ...options }) };
+}
+
+Deno.test("serve() tells of content as far as the kernel took it", WATCHED, async () => {
+  for (const body of ["0123456789", "0123456789".repeat(10_000)]) { // copied, and written alone
+    const { exchanges, stage } = witnessed({ body });
+    await using _stage = stage;
+    const whole = stage.says(LAST_REQUEST);
+    await whole.closed;
+    assertEquals(exchanges.splice(0).map(({ bytes }) => bytes), [body.length]);
+    const headBytes = whole.wire.length - body.length;
+    for (const left of [0, headBytes, headBytes + 1, headBytes + 9]) {
+      const client = stage.enters(new ScriptedSocket());
+      let toTake = left;
+      client.takes = ({ length }) => {
+        if (toTake === 0) throw new Deno.errors.ConnectionReset("gone");
+        const count = Math.min(length, toTake);
+        toTake -= count;
+        return count;
+      };
+      client.says(LAST_REQUEST);
+      await client.closed;
+      const told = exchanges.splice(0).map(({ bytes }) => bytes);
+      assertEquals(told, [Math.max(0, left - headBytes)]);
+    }
+  }
+});
+
+Deno.test("serve() tells apart what was taken of replies that left together", WATCHED, async () => {
+  const { exchanges, stage } = witnessed(({ target }) => ({ body: target }));
+  await using _stage = stage;
+  const client = stage.enters(new ScriptedSocket());
+  const requests = ["/one", "/three", "/four"].map((target) => PLAIN_REQUEST.replace("/", target));
+  client.takes = ({ length }) => {
+    client.takes = () => Promise.reject(new Deno.errors.BrokenPipe("gone"));
+    return length - "our".length; // of "/four"
+  };
+  client.says(requests.join(""));
+  await client.closed;
+  assertEquals(exchanges.map(({ requestLine, bytes }) => [requestLine, bytes]), [
+    ["GET /one HTTP/1.1", 4],
+    ["GET /three HTTP/1.1", 6],
+    ["GET /four HTTP/1.1", 2],
+  ]);
+});
+
+Deno.test("serve() tells of each exchange once, when its reply has left", WATCHED, async () => {
+  const { exchanges, stage } = witnessed(({ target }) =>
+    target === "/raw" ? { raw: [octets("ab"), octets("c")] } : { status: 404, body: target }
+  );
+  await using _stage = stage;
+  const client = stage.says(PLAIN_REQUEST);
+  await until(() => client.writes.length === 1);
+  assertEquals(exchanges.length, 1);
+  client.says(PLAIN_REQUEST.replace("GET", "HEAD") + PLAIN_REQUEST.replace("/", "/raw"));
+  client.ends();
+  await client.closed;
+  assertEquals(
+    exchanges.map(({ client, requestLine, status, bytes }) => [client, requestLine, status, bytes]),
+    [
+      [{ hostname: "192.0.2.1", port: 49152 }, "GET / HTTP/1.1", 404, 1],
+      [{ hostname: "192.0.2.1", port: 49152 }, "HEAD / HTTP/1.1", 404, 0],
+      [{ hostname: "192.0.2.1", port: 49152 }, "GET /raw HTTP/1.1", 0, 3],
+    ],
+  );
+});
+
+Deno.test(
+  "serve() tells how long an answer took, from its line to its last octet",
+  WATCHED,
+  async () => {
+    using time = new SkippableTime();
+    const late = Promise.withResolvers<Reply>();
+    let asked = false;
+    const { exchanges, stage } = witnessed(() => (asked = true, late.promise));
+    await using _stage = stage;
+    const client = stage.enters(new ScriptedSocket());
+    const taken = Promise.withResolvers<void>();
+    await time.skip(1_000);
+    client.takes = ({ length }) => taken.promise.then(() => length);
+    const before = Date.now();
+    client.says(LAST_REQUEST);
+    await until(() => asked);
+    await time.skip(2_000);
+    late.resolve({ status: 204 });
+    await until(() => client.calls.includes("write"));
+    await time.skip(4_000);
+    taken.resolve();
+    await client.closed;
+    const [{ time: begun, milliseconds }] = exchanges;
+    assertEquals([Math.round(milliseconds / 1000), Math.round((begun - before) / 1000)], [6, 0]);
+  },
+);
+
 // ---------------------------------------------------------------- request line
 
 function parse(line: string): string {
@@ -523,6 +1196,64 @@ Deno.test(
       assertEquals(parse(`G${character}T / HTTP/1.1`) !== "400", isToken, `method ${octet}`);
       assertEquals(parse(`GET /${character} HTTP/1.1`) !== "400", isVisible, `target ${octet}`);
     }
+  },
+);
+
+Deno.test(
+  "parseRequestLine() wants a URI with an authority where a target is not a path",
+  WATCHED,
+  () => {
+    const uris =
+      "http://h|http://h:80|https://u@h/a|http://[::1]:8080/?b|x-a+b.c://h//|HTTP://h?a#b";
+    for (const uri of uris.split("|")) assertEquals(parse(`GET ${uri} HTTP/1.1`), `GET|${uri}|1`);
+    const others = "http://[|http://[::1|http://h:x|http://h:99999|http://|http:///|http://:80|" +
+      "http:h|http:/h|//h|h|h/a|h:80|mailto:a@h|://h|1http://h|+a://h|http//h|-|?|#";
+    for (const other of others.split("|")) {
+      const expected = other.startsWith("/") ? `GET|${other}|1` : "400";
+      assertEquals(parse(`GET ${other} HTTP/1.1`), expected, other);
+    }
+  },
+);
+
+Deno.test(
+  "parseRequestLine() takes an asterisk for OPTIONS, and an authority for CONNECT alone",
+  WATCHED,
+  () => {
+    assertEquals(parse("OPTIONS * HTTP/1.0"), "OPTIONS|*|0");
+    for (const line of ["options * HTTP/1.1", "OPTIONSX * HTTP/1.1", "OPTIONS *a HTTP/1.1"]) {
+      assertEquals(parse(line), "400", line);
+    }
+    for (const target of ["h:1", "a.b:65535", "[::1]:443", "/", "/a", "http://h/"]) {
+      assertEquals(parse(`CONNECT ${target} HTTP/1.1`), "501", target);
+    }
+    for (
+      const target of ["h", "h:", ":1", "h:a", "a@h:1", "h/a:1", "h:1:2", "[::1]", "[::g]:1", "?"]
+    ) {
+      assertEquals(parse(`CONNECT ${target} HTTP/1.1`), "400", target);
+    }
+    for (const line of ["connect h:1 HTTP/1.1", "CONNECTS h:1 HTTP/1.1", "GET h:1 HTTP/1.1"]) {
+      assertEquals(parse(line), "400", line);
+    }
+    assertEquals(parse("CONNECTS / HTTP/1.1"), "CONNECTS|/|1");
+  },
+);
+
+Deno.test("parseRequestLine() answers a method longer than any with 501", WATCHED, () => {
+  const longest = "M".repeat(32);
+  assertEquals(parse(`${longest} / HTTP/1.1`), `${longest}|/|1`);
+  assertEquals(parse(`${longest}M / HTTP/1.1`), "501");
+  assertEquals(parse(`${"M".repeat(5000)} * HTTP/1.1`), "400"); // nor is that a target
+});
+
+Deno.test(
+  "parseRequestLine() doubts the grammar first, then the version, then the rest",
+  WATCHED,
+  () => {
+    assertEquals(parse("CONNECT h:1 HTTP/2.0"), "505");
+    assertEquals(parse("GET * HTTP/2.0"), "505");
+    assertEquals(parse("GET  * HTTP/2.0"), "400");
+    assertEquals(parse("GET / HTTP/0.1"), "505");
+    assertEquals(parse("PRI * HTTP/2.0"), "505");
   },
 );
 
@@ -632,8 +1363,6 @@ Deno.test("serve() writes a large body whole to a slow reader", WATCHED, async (
 });
 
 // ---------------------------------------------------------------- staying open
-
-const HELLO_OPEN = HELLO_WIRE.replace("Connection: close\r\n", "");
 
 Deno.test("serve() stays open after a plain request, 1000 times", WATCHED, async () => {
   await using server = start();
@@ -937,6 +1666,72 @@ Deno.test("serve() answers once and closes: heads too large for its buffer", WAT
   }
 });
 
+Deno.test("scanHead() keeps a connection open only for a host that is one", WATCHED, () => {
+  const scan = (host: string) => {
+    const text = `Host:${host}\r\n\r\n`;
+    const head = scanHead(octets(text), 0, text.length);
+    return [head.end, head.persistent];
+  };
+  const hosts = "h| h| h:80| h:|\th.example \t|127.0.0.1| [::1]| [::1]:8080| a%20b| A-9_~b.|" +
+    " !$&'()*+;=| xn--bcher-kva.example:65535";
+  for (const host of hosts.split("|")) assertEquals(scan(host), [host.length + 9, true], host);
+  const others =
+    "| |user@h| h/path| a b| a, b|,h| h:a| h:80:80| h:8 0| [::1| ::1| [::1]x| [g]| []|" +
+    ':80| h?a| h#a| a%2| a%zz| %| "h"| <h>| {h}| h^| `h`| h\\';
+  for (const other of others.split("|")) assertEquals(scan(other)[1], false, other);
+  assertEquals(scan(" \xe9")[1], false);
+});
+
+Deno.test("serve() answers and closes where a host is none", WATCHED, async () => {
+  await using server = start();
+  for (const host of ["user@h", "h/path", "a, b", ""]) {
+    const wire = await talk(server.addr, `GET / HTTP/1.1\r\nHost: ${host}\r\n\r\n`);
+    assertEquals(undated(wire), HELLO_WIRE, host);
+  }
+  using socket = await connect(server.addr);
+  for (const host of ["h", "h:80", "[::1]:8080", "127.0.0.1", "a%20b"]) {
+    await send(socket, `GET / HTTP/1.1\r\nHost: ${host}\r\n\r\n`);
+    assertEquals(undated((await readReplies(socket, 1))[0]), HELLO_OPEN, host);
+  }
+});
+
+Deno.test("scanHead() starts and stops where it is told", WATCHED, () => {
+  const text = "GET / HTTP/1.1\r\nHost: x\r\n\r\nGET";
+  assertEquals(scanHead(octets(text), 16, text.length), {
+    state: "whole",
+    end: text.length - 3,
+    persistent: true,
+  });
+  for (let to = 16; to < text.length - 3; to++) {
+    assertEquals(scanHead(octets(text), 16, to).end, -1, String(to));
+  }
+});
+
+Deno.test("scanHead() takes each octet of a name and a value for what it is", WATCHED, () => {
+  const isPlain = (head: string) => scanHead(octets(head), 0, head.length).persistent;
+  for (let octet = 0; octet < 256; octet++) {
+    const character = String.fromCharCode(octet);
+    assertEquals(isPlain(`Host: x\r\nX${character}A: b\r\n\r\n`), /[\dA-Za-z:-]/.test(character));
+    const isText = octet === 9 || octet >= 32 && octet !== 127;
+    assertEquals(isPlain(`Host: x\r\nA: b${character}c\r\n\r\n`), isText, String(octet));
+  }
+});
+
+Deno.test("scanHead() doubts every name that could frame content, in either case", WATCHED, () => {
+  const scan = (name: string) => {
+    const head = `Host: x\r\n${name}: 1\r\n\r\n`;
+    return scanHead(octets(head), 0, head.length).persistent;
+  };
+  const doubtful = "Content-Length|content-md5|Content|CONTENT-TYPE|Contents|Transfer-Encoding|" +
+    "Transfer|TRANSFERS|Expect|expect-ct|Upgrade|uPGRADE|Encoding|X-Encoding|Content-Encoding|" +
+    "xaccept-encoding|encoding";
+  for (const name of doubtful.split("|")) assertEquals(scan(name), false, name);
+  const plain = "Accept-Encoding|accept-encoding|Accept-Content|X-Content-Length|X-Transfer|" +
+    "Unexpected|Upgrade-Insecure-Requests|XUpgrade|Encodings|Encodin|Conten|Transfe|Expec|Hosts|" +
+    "XHost|Hos|Connections|Connectio|TE|Trailer|Via";
+  for (const name of plain.split("|")) assertEquals(scan(name), true, name);
+});
+
 Deno.test("scanHead() says where the next request starts, and what may follow", () => {
   const scan = (text: string) => scanHead(octets(text), 0, text.length);
   const whole = (end: number, persistent: boolean) => ({ state: "whole", end, persistent });
@@ -977,6 +1772,152 @@ Deno.test("serve() lets a reply replace its header fields, and add to them", WAT
   );
 });
 
+Deno.test(
+  "serve() sends HEAD no content, however large, and however the reply is made",
+  WATCHED,
+  async () => {
+    const large = new Uint8Array(300_000);
+    const frozen = Object.freeze({ body: large });
+    const responders: Array<Responder | Reply> = [
+      { body: large },
+      () => ({ body: large }),
+      () => frozen,
+      () => ({ body: "x".repeat(300_000) }),
+      () => Promise.resolve(frozen),
+    ];
+    for (const responder of responders) {
+      await using stage = onStage(responder);
+      const client = stage.says("HEAD / HTTP/1.1\r\nHost: x\r\n\r\nHEAD / HTTP/1.0\r\n\r\n");
+      await client.closed;
+      const [open, last, rest] = client.wire.split("\r\n\r\n");
+      for (const head of [open, last]) assertStringIncludes(head, "\r\nContent-Length: 300000");
+      assertEquals([open.includes("close"), last.includes("close"), rest], [false, true, ""]);
+    }
+    const { body: _, ...headOnly } = HELLO;
+    await using stage = onStage(headOnly);
+    const client = stage.says("HEADX / HTTP/1.0\r\n\r\n");
+    await client.closed;
+    assertStringIncludes(client.wire, "\r\nContent-Length: 0\r\n");
+  },
+);
+
+Deno.test(
+  "serve() frames anew what is not frozen: what changes is sent changed",
+  WATCHED,
+  async () => {
+    const headers: Array<readonly [string, string]> = [["X-Round", "1"]];
+    const reply = { body: "one", headers };
+    await using stage = onStage(() => reply);
+    const client = stage.says(PLAIN_REQUEST);
+    await until(() => client.writes.length === 1);
+    headers[0] = ["X-Round", "2"];
+    client.says(PLAIN_REQUEST);
+    await until(() => client.writes.length === 2);
+    reply.body = "three";
+    client.says(LAST_REQUEST);
+    await client.closed;
+    const [first, second, third] = client.writes.map(textOf);
+    assertStringIncludes(first, "\r\nContent-Length: 3\r\nX-Round: 1\r\n\r\none");
+    assertStringIncludes(second, "\r\nContent-Length: 3\r\nX-Round: 2\r\n\r\none");
+    assertStringIncludes(
+      third,
+      "\r\nContent-Length: 5\r\nX-Round: 2\r\nConnection: close\r\n\r\nthree",
+    );
+  },
+);
+
+Deno.test("serve() keeps the forms of frozen replies apart", WATCHED, async () => {
+  const replies = ["/a", "/b", "/é".repeat(5000)].map((body) =>
+    Object.freeze({ body, headers: Object.freeze([["X-A", body.slice(1, 2) && "b"] as const]) })
+  );
+  await using stage = onStage(({ target }) => replies[Number(target.slice(1))]);
+  const requests: string[] = [];
+  for (let round = 0; round < 2; round++) {
+    for (const method of ["GET", "HEAD"]) {
+      for (const target of ["/0", "/1", "/2"]) {
+        requests.push(`${method} ${target} HTTP/1.1\r\nHost: x\r\n\r\n`);
+      }
+    }
+  }
+  const client = stage.says(requests.join("") + LAST_REQUEST.replace("/", "/1"));
+  await client.closed;
+  const bodies = client.wire.split("\r\n\r\n").slice(1).map((text) => text.split("HTTP/1.1")[0]);
+  const [a, b, c] = replies.map(({ body }) => textOf(new TextEncoder().encode(body)));
+  assertEquals(bodies, [a, b, c, "", "", "", a, b, c, "", "", "", b]);
+});
+
+Deno.test("serve() sends everyone the reply as it was given", WATCHED, async () => {
+  const reply = { body: "as given", status: 203 };
+  await using stage = onStage(reply);
+  reply.body = "changed";
+  reply.status = 99;
+  const client = stage.says(LAST_REQUEST);
+  await client.closed;
+  assertStringIncludes(client.wire, "HTTP/1.1 203 Non-Authoritative Information\r\n");
+  assertStringIncludes(client.wire, "\r\n\r\nas given");
+});
+
+Deno.test("serve() closes after a reply that asks for it", WATCHED, async () => {
+  const frozen = Object.freeze({ ...HELLO, close: true });
+  for (const responder of [frozen, () => frozen, () => ({ ...frozen })]) {
+    await using stage = onStage(responder);
+    const client = stage.says(PLAIN_REQUEST + PLAIN_REQUEST);
+    client.ends();
+    await client.closed;
+    assertEquals(undated(client.wire), HELLO_WIRE);
+  }
+});
+
+Deno.test("serve() sends status codes from 200 to 599 alone", WATCHED, async () => {
+  const errors: unknown[] = [];
+  const responder: Responder = ({ target }) => ({ status: Number(target.slice(1)) });
+  await using stage = onStage(responder, { onError: (error) => errors.push(error) });
+  for (const status of [200, 299, 451, 599]) {
+    const client = stage.says(LAST_REQUEST.replace("/", `/${status}`));
+    await client.closed;
+    assertEquals(statusOf(client.wire), status);
+  }
+  assertEquals(errors, []);
+  for (const status of [199, 600, 200.5, NaN]) {
+    const client = stage.says(LAST_REQUEST.replace("/", `/${status}`));
+    await client.closed;
+    assertEquals(statusOf(client.wire), 500);
+  }
+  assertEquals(errors.length, 4);
+});
+
+Deno.test("serve() sends text as UTF-8, and long heads whole", WATCHED, async () => {
+  const value = "v".repeat(6000);
+  for (const body of ["é€😀", "é".repeat(8000), ""]) {
+    await using stage = onStage(() => ({ body, headers: [["X-Long", value]] }));
+    const client = stage.says(PLAIN_REQUEST + LAST_REQUEST);
+    await client.closed;
+    const content = textOf(new TextEncoder().encode(body));
+    assertEquals(
+      undated(undated(client.wire)),
+      ["", "Connection: close\r\n"].map((close) =>
+        "HTTP/1.1 200 OK\r\nDate: DATE\r\nContent-Type: text/plain; charset=utf-8\r\n" +
+        `Content-Length: ${content.length}\r\nX-Long: ${value}\r\n${close}\r\n${content}`
+      ).join(""),
+    );
+  }
+});
+
+Deno.test(
+  "serve() repeats 200 octets of a line that it refuses, and tells how many came",
+  WATCHED,
+  async () => {
+    await using stage = onStage();
+    const line = "x".repeat(200);
+    for (const [sent, shown] of [[line, line], [line + "y", line + " ... (201 octets)"]]) {
+      const client = stage.says(sent + "\r\n");
+      client.ends();
+      await client.closed;
+      assertStringIncludes(client.wire, `\nReceived: ${shown}\n`);
+    }
+  },
+);
+
 Deno.test("checkField() refuses what would make a response invalid or splittable", WATCHED, () => {
   checkField("X-Fine", "a \t~");
   checkField("X-Empty", "");
@@ -991,4 +1932,71 @@ Deno.test("escapeControls() leaves one printable line", WATCHED, () => {
     escapeControls('a\r\n"\\\x1b\x7f\xe9\0 ~'),
     "a\\x0D\\x0A\\x22\\x5C\\x1B\\x7F\\xE9\\x00 ~",
   );
+});
+
+// ---------------------------------------------------------------- bytes out
+
+/** Requests that came together, and a server that answers each with so many octets. */
+async function answersTo(count: number, bodyBytes: number): Promise<ScriptedSocket> {
+  await using stage = onStage(() => ({ body: new Uint8Array(bodyBytes) }));
+  const client = stage.says(PLAIN_REQUEST.repeat(count) + LAST_REQUEST);
+  await client.closed;
+  return client;
+}
+
+Deno.test(
+  "serve() gathers small replies into few writes, none of them large",
+  WATCHED,
+  async () => {
+    const { writes } = await answersTo(1000, 1000);
+    const sizes = writes.map(({ length }) => length);
+    assert(sizes.length < 200, `${sizes.length} writes`);
+    assert(Math.max(...sizes) < 10_000, `${Math.max(...sizes)} octets`);
+  },
+);
+
+Deno.test(
+  "serve() does not copy large content, nor make small content leave alone",
+  WATCHED,
+  async () => {
+    const body = new Uint8Array(100_000);
+    await using stage = onStage(() => ({ body }));
+    const client = stage.says(LAST_REQUEST);
+    await client.closed;
+    assertEquals(client.sources.map((source) => source === body.buffer), [false, true]);
+    assertEquals((await answersTo(0, 1000)).writes.length, 1);
+  },
+);
+
+Deno.test(
+  "serve() writes each reply from memory that serves the next connection too",
+  WATCHED,
+  async () => {
+    await using stage = onStage(() => ({ body: "x".repeat(5_000) }));
+    const memories = new Set<ArrayBufferLike>();
+    for (let count = 0; count < 50; count++) {
+      const client = stage.says(PLAIN_REQUEST); // stays open
+      await until(() => client.writes.length === 1);
+      memories.add(client.sources[0]);
+    }
+    assert(memories.size <= 2, `${memories.size} buffers`);
+  },
+);
+
+Deno.test("serve() leaves what it is writing alone until it has left", WATCHED, async () => {
+  const bodyOf = (target: string) => target.repeat(1000);
+  await using stage = onStage(({ target }) => ({ body: bodyOf(target) }));
+  const slow = stage.enters(new ScriptedSocket());
+  const taken = Promise.withResolvers<void>();
+  slow.takes = ({ length }) => taken.promise.then(() => length);
+  slow.says(PLAIN_REQUEST.replace("/", "/slow"));
+  await until(() => slow.calls.includes("write"));
+  for (const target of ["/a", "/b"]) {
+    const other = stage.says(LAST_REQUEST.replace("/", target));
+    await other.closed;
+    assertStringIncludes(other.wire, bodyOf(target));
+  }
+  taken.resolve();
+  await until(() => slow.writes.length === 1);
+  assertStringIncludes(slow.wire, bodyOf("/slow"));
 });

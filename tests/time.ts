@@ -1,5 +1,5 @@
 /**
- * Time in tests: to wait, and not to wait forever.
+ * Time in tests: to wait, not to wait forever, and not to wait at all.
  *
  * @module
  */
@@ -11,7 +11,48 @@ export { sleep };
 /** For every test that waits for the network or a process: what never comes fails it. */
 export const WATCHED = { timeout: 10_000 };
 
-/** Resolves when this holds, looked at once in each turn of the event loop. */
+/** How long something that happens at once may take on a busy machine. */
+const PATIENCE_MS = 8_000;
+
+/** Resolves when this holds, looked at in each turn of the event loop. Throws if it never does. */
 export async function until(holds: () => boolean): Promise<void> {
-  while (!holds()) await sleep(0);
+  let isOver = false;
+  const timer = setTimeout(() => isOver = true, PATIENCE_MS);
+  try {
+    while (!holds()) {
+      if (isOver) throw new Error(`Waited in vain until ${holds}`);
+      await sleep(0);
+    }
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** Until disposed of, clocks can be put forward; timers run as ever. */
+export class SkippableTime implements Disposable {
+  readonly #performanceNow = performance.now;
+  readonly #Date = Date;
+  #skipped = 0;
+
+  constructor() {
+    const now = () => this.#Date.now() + this.#skipped;
+    performance.now = () => this.#performanceNow.call(performance) + this.#skipped;
+    globalThis.Date = class extends Date {
+      constructor(...given: [] | [number]) {
+        super(...(given.length > 0 ? given : [now()]) as [number]);
+      }
+      static override now = now;
+    } as DateConstructor;
+  }
+
+  /** Puts the clocks forward and waits until a server that ticks every 10 ms has seen it. */
+  async skip(milliseconds: number): Promise<void> {
+    this.#skipped += milliseconds;
+    for (let tick = 0; tick < 4; tick++) await sleep(11);
+  }
+
+  [Symbol.dispose](): void {
+    performance.now = this.#performanceNow;
+    globalThis.Date = this.#Date;
+  }
 }
