@@ -1,8 +1,10 @@
-/** What the command prints on stdout: the access log or the wire, and what happens without a reader. */
+/** What the command prints: messages, the access log and the wire, and what becomes of it without a reader. */
 
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-import { connect, readAll, send, talk } from "./clients.ts";
-import { ANY_PORT, ServerProcess } from "./process.ts";
+import { getAvailablePort } from "@std/net/get-available-port";
+import { connect, readAll, reset, resettable, send, talk } from "./clients.ts";
+import { TemporaryFolder } from "./files.ts";
+import { ANY_PORT, run, ServerProcess } from "./process.ts";
 import { WATCHED } from "./time.ts";
 import { HELLO_WIRE, statusOf, undated } from "./wire.ts";
 
@@ -76,6 +78,98 @@ Deno.test("firstline serves on where the reader of its log has left", WATCHED, a
   );
   assertEquals(statusOf(await talk(server, "GET / HTTP/1.1\r\n")), 200);
 });
+
+/** Flags for a server that cannot say where it listens. */
+function portFlags(): { port: number; flags: string[] } {
+  const port = getAvailablePort();
+  return { port, flags: ["--host", "127.0.0.1", "--port", `${port}`] };
+}
+
+const STUCK = { ...WATCHED, ignore: Deno.build.os === "windows" };
+const FULL = { ...WATCHED, ignore: Deno.build.os !== "linux" };
+
+Deno.test("firstline serves and stops where stdout and stderr are full", FULL, async () => {
+  for (const shell of ['exec "$@" >/dev/full 2>/dev/full', 'exec "$@" >&- 2>&-']) {
+    const { port, flags } = portFlags();
+    await using server = await ServerProcess.start([...flags, "--delay", "0.2"], { shell, port });
+    assertEquals(statusOf(await talk(server, "GET /\x1b HTTP/1.1\r\n")), 400);
+    using socket = await connect(server);
+    await send(socket, "GET /late HTTP/1.0\r\n\r\n");
+    await talk(server, "GET HTTP/1.1\r\n"); // the line before has been read by now
+    server.kill("SIGTERM");
+    assertStringIncludes(await readAll(socket), "GET /late HTTP/1.0");
+    assertEquals(await server.exitCode(), 0);
+  }
+});
+
+Deno.test("firstline outlives a shortage of descriptors while stderr is full", FULL, async () => {
+  const { port, flags } = portFlags();
+  const shell = 'ulimit -n 40; exec "$@" >/dev/full 2>/dev/full';
+  await using server = await ServerProcess.start(flags, { shell, port });
+  const sockets: Deno.TcpConn[] = [];
+  for (let count = 0; count < 60; count++) sockets.push(await connect(server));
+  const answer = talk(server, "GET / HTTP/1.1\r\n");
+  for (const socket of sockets) socket.close();
+  assertEquals(statusOf(await answer), 200);
+  assertEquals(await server.stop(), 0);
+});
+
+Deno.test("firstline serves and stops where nobody reads stdout and stderr", STUCK, async () => {
+  for (const signals of [1, 2]) {
+    const { port, flags } = portFlags();
+    const shell = 'exec "$@" 2>&1';
+    await using server = await ServerProcess.start([...flags, "--delay", "0.2"], { shell, port });
+    const target = "/" + "a".repeat(8000);
+    const flood = Array.from({ length: 300 }, () => talk(server, `GET ${target} HTTP/1.1\r\n`));
+    for (const wire of await Promise.all(flood)) assertEquals(statusOf(wire), 200);
+    using socket = await connect(server);
+    await send(socket, "GET /late HTTP/1.0\r\n\r\n");
+    await talk(server, "GET HTTP/1.1\r\n"); // the line before has been read by now
+    server.kill("SIGTERM");
+    assertStringIncludes(await readAll(socket), "GET /late HTTP/1.0");
+    if (signals === 2) server.kill("SIGTERM");
+    assertEquals(await server.exitCode(), signals === 2 ? 143 : 0);
+  }
+});
+
+Deno.test("firstline --help fails with one line where it cannot be written", FULL, async () => {
+  const { code, stderr } = await run(["--help"], { shell: 'exec "$@" >/dev/full' });
+  assertEquals(code, 1);
+  assertMatch(stderr, /^firstline: Cannot write to stdout: No space left on device[^\n]*\n$/);
+});
+
+Deno.test("firstline counts the content that was sent, and no other", WATCHED, async () => {
+  using folder = new TemporaryFolder();
+  const size = 20_000_000;
+  const path = folder.write("large.bin", new Uint8Array(size));
+  const permissions = ["--allow-net", `--allow-read=${path}`];
+  await using server = await ServerProcess.start([...ANY_PORT, "-f", path], { permissions });
+  await talk(server, "HEAD / HTTP/1.1\r\n");
+  assertMatch(await server.stdout.next(), /"HEAD \/ HTTP\/1\.1" 200 0$/);
+  const socket = await resettable(server);
+  socket.write("GET / HTTP/1.1\r\n");
+  await new Promise((resolve) => socket.once("data", resolve));
+  await reset(socket);
+  const sent = Number(/"GET \/ HTTP\/1\.1" 200 (\d+)$/.exec(await server.stdout.next())?.[1]);
+  assert(sent > 0 && sent < size, `${sent}`);
+});
+
+Deno.test(
+  "firstline --wire leaves out the access log unless --log asks for it",
+  WATCHED,
+  async () => {
+    for (const log of [[], ["--log", "common"]]) {
+      await using server = await ServerProcess.start([...ANY_PORT, "--wire", ...log]);
+      await talk(server, "GET / HTTP/1.1\r\n");
+      await server.stdout.until(/-- closed$/);
+      assertEquals(await server.stop(), 0);
+      await server.stdout.finish();
+      const logged = server.stdout.text.split("\n").filter((line) => / - - \[.*\] "GET/.test(line));
+      assertEquals(logged.length, log.length / 2);
+      assert(!server.stdout.text.includes("discarded"));
+    }
+  },
+);
 
 Deno.test("firstline --log json writes one object a line", WATCHED, async () => {
   await using server = await ServerProcess.start([...ANY_PORT, "--log", "json", "--text", "a"]);

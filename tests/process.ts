@@ -4,7 +4,8 @@
  * @module
  */
 
-import { HOST } from "./clients.ts";
+import { connect, HOST } from "./clients.ts";
+import { sleep } from "./time.ts";
 
 /** The folder that holds `main.ts`. */
 export const ROOT = `${import.meta.dirname}/..`;
@@ -28,6 +29,8 @@ export interface Circumstances {
   shell?: string;
   /** Where its access log goes: into a pipe that is read on demand, or nowhere. */
   stdout?: "piped" | "null";
+  /** The port in its arguments, where its messages are lost and cannot tell. */
+  port?: number;
 }
 
 /** Spawns the command with arguments of its own. */
@@ -39,7 +42,7 @@ function spawn(args: readonly string[], circumstances: Circumstances): Deno.Chil
   return new Deno.Command(program, {
     args: rest,
     cwd: ROOT,
-    env: { NO_COLOR: "1", ...env },
+    env: { NO_COLOR: "1", DENO_NO_UPDATE_CHECK: "1", ...env },
     stdin: "null",
     stdout,
     stderr: "piped",
@@ -138,17 +141,33 @@ export class ServerProcess implements AsyncDisposable {
     args: readonly string[],
     circumstances: Circumstances = {},
   ): Promise<ServerProcess> {
-    const { stdout = "piped" } = circumstances;
+    const { stdout = "piped", port } = circumstances;
     const server = new ServerProcess(spawn(args, circumstances), stdout === "piped");
     try {
-      const { input, 1: port } = await server.stderr.until(/listening on \S+:(\d+),/);
+      if (port !== undefined) return await server.#reached(port);
+      const { input, 1: digits } = await server.stderr.until(/listening on \S+:(\d+),/);
       server.listening = input;
-      server.port = Number(port);
+      server.port = Number(digits);
       return server;
     } catch (error) {
       await server[Symbol.asyncDispose]();
       throw error;
     }
+  }
+
+  /** Asks for connections until it accepts one, or has ended. */
+  async #reached(port: number): Promise<this> {
+    let hasEnded = false;
+    this.child.status.then(() => hasEnded = true);
+    for (this.port = port; !hasEnded; await sleep(10)) {
+      try {
+        (await connect(this)).close();
+        return this;
+      } catch (error) {
+        if (!(error instanceof Deno.errors.ConnectionRefused)) throw error;
+      }
+    }
+    throw new Error("Ended before it listened");
   }
 
   /** Its access log. */

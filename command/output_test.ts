@@ -1,0 +1,197 @@
+import { assertEquals } from "@std/assert";
+import { sleep, WATCHED } from "../tests/time.ts";
+import { textOf } from "../tests/wire.ts";
+import { Output, type OutputOptions, type Sink } from "./output.ts";
+
+/** A sink in memory, and what was reported of the way there. */
+class Trial implements Sink {
+  /** What each write brought. */
+  readonly writes: string[] = [];
+  readonly losses: string[] = [];
+  readonly output: Output;
+  /** What becomes of the next write; all is taken where this is undefined. */
+  next: ((octets: Uint8Array) => number | Promise<number>) | undefined;
+
+  constructor(options: Partial<OutputOptions> = {}) {
+    const onLoss = (lines: number, reason: unknown) =>
+      void this.losses.push(`${lines}: ${reason instanceof Error ? reason.message : reason}`);
+    this.output = new Output(this, { onLoss, ...options });
+  }
+
+  async write(octets: Uint8Array): Promise<number> {
+    const count = await (this.next?.(octets) ?? octets.length);
+    this.writes.push(textOf(octets.subarray(0, count)));
+    return count;
+  }
+
+  /** Holds back writes until the function that it gives is called. */
+  block(): () => void {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.next = async (octets) => (await promise, octets.length);
+    return () => {
+      this.next = undefined;
+      resolve();
+    };
+  }
+}
+
+const FULL = () => Promise.reject(new Error("No space"));
+
+Deno.test(
+  "Output.write() keeps the order, and gathers what comes during a write",
+  WATCHED,
+  async () => {
+    const trial = new Trial();
+    const unblock = trial.block();
+    for (const line of ["a\n", "b\n", "c\n"]) trial.output.write(line);
+    unblock();
+    await trial.output.finish();
+    assertEquals(trial.writes, ["a\n", "b\nc\n"]);
+    assertEquals(trial.losses, []);
+  },
+);
+
+Deno.test("Output.write() gathers for as long as it is told", WATCHED, async () => {
+  const trial = new Trial({ gatherMs: 1 });
+  trial.output.write("a\n");
+  await Promise.resolve();
+  trial.output.write("b\n");
+  await trial.output.finish();
+  assertEquals(trial.writes, ["a\nb\n"]);
+});
+
+Deno.test("Output.write() goes on after what the sink did not take", WATCHED, async () => {
+  const trial = new Trial();
+  trial.next = () => 2;
+  trial.output.write("four\nü\n");
+  await trial.output.finish();
+  assertEquals(trial.writes.join(""), textOf(new TextEncoder().encode("four\nü\n")));
+});
+
+Deno.test(
+  "Output.write() writes whole lines, as many as a pipe takes at once",
+  WATCHED,
+  async () => {
+    const trial = new Trial();
+    const line = (length: number) => "x".repeat(length - 1) + "\n";
+    trial.output.write(line(100).repeat(41) + line(5000) + line(96) + line(4000));
+    await trial.output.finish();
+    trial.output.write(line(97) + line(4000) + line(4096) + line(100));
+    await trial.output.finish();
+    assertEquals(trial.writes.map((piece) => piece.length), [
+      4000,
+      100,
+      5000,
+      4096,
+      97,
+      4000,
+      4096,
+      100,
+    ]);
+  },
+);
+
+Deno.test(
+  "Output.write() drops whole what finds no room, and says so when there is",
+  WATCHED,
+  async () => {
+    const trial = new Trial();
+    const unblock = trial.block();
+    trial.output.write("first\n");
+    await Promise.resolve(); // it is under way now
+    const half = "x".repeat(512 * 1024 - 1) + "\n";
+    trial.output.write(half);
+    trial.output.write(half);
+    trial.output.write("too\nmany\n");
+    assertEquals(trial.losses, []);
+    unblock();
+    await trial.output.finish();
+    assertEquals(trial.writes.join(""), "first\n" + half + half);
+    assertEquals(trial.losses, ["2: nobody reads it"]);
+  },
+);
+
+Deno.test(
+  "Output.write() drops and counts what the sink refuses, and mends a torn line",
+  WATCHED,
+  async () => {
+    const trial = new Trial();
+    trial.next = () => (trial.next = FULL, 7);
+    trial.output.write("whole\ntorn\nlost\n");
+    await trial.output.finish();
+    assertEquals(trial.losses, ["2: No space"]);
+    trial.output.write("lost too\n");
+    await trial.output.finish();
+    trial.next = undefined;
+    trial.output.write("back\n");
+    trial.output.write("again\n");
+    await trial.output.finish();
+    assertEquals(trial.writes.join(""), "whole\nt\nback\nagain\n");
+    assertEquals(trial.losses, ["2: No space", "3: No space"]);
+  },
+);
+
+Deno.test("Output.write() reports losses at once, then not for each of many", WATCHED, async () => {
+  const trial = new Trial();
+  trial.next = FULL;
+  for (let count = 0; count < 10; count++) {
+    trial.output.write("lost\n");
+    for (let turn = 0; turn < 10; turn++) await Promise.resolve();
+  }
+  assertEquals(trial.losses, ["1: No space"]);
+  await trial.output.finish();
+  assertEquals(trial.losses, ["1: No space", "10: No space"]);
+});
+
+Deno.test("Output.write() asks a non-blocking pipe again until it has room", WATCHED, async () => {
+  const trial = new Trial();
+  let asked = 0;
+  trial.next = (octets) => {
+    if (asked++ < 3) throw new Deno.errors.WouldBlock("Try again");
+    return octets.length;
+  };
+  trial.output.write("a\n");
+  await trial.output.finish();
+  assertEquals({ asked, writes: trial.writes, losses: trial.losses }, {
+    asked: 4,
+    writes: ["a\n"],
+    losses: [],
+  });
+});
+
+Deno.test(
+  "Output.finish() gives up where nobody reads, and counts each line once",
+  WATCHED,
+  async () => {
+    const trial = new Trial();
+    const unblock = trial.block();
+    const [piece, next] = ["x".repeat(4095) + "\n", "next\n"];
+    trial.output.write(piece + next);
+    await Promise.resolve();
+    trial.output.write("waiting\n");
+    await trial.output.finish();
+    assertEquals(trial.losses, ["3: nobody reads it"]);
+    unblock();
+    await trial.output.finish();
+    assertEquals(trial.writes, [piece]); // it had been handed over
+    assertEquals(trial.losses, ["3: nobody reads it"]);
+  },
+);
+
+Deno.test("Output.finish() waits for a report that goes the same way", WATCHED, async () => {
+  const trial: Trial = new Trial({ onLoss: (lines) => trial.output.write(`lost ${lines}\n`) });
+  trial.next = FULL;
+  trial.output.write("a\nb\n");
+  await sleep(0); // those are lost by now, and a first report behind them
+  trial.next = (octets) => sleep(0).then(() => octets.length);
+  await trial.output.finish();
+  assertEquals(trial.writes, ["lost 3\n"]);
+});
+
+Deno.test("Output.finish() ends where even the report is lost", WATCHED, async () => {
+  const trial: Trial = new Trial({ onLoss: (lines) => trial.output.write(`lost ${lines}\n`) });
+  trial.next = FULL;
+  trial.output.write("a\n");
+  await trial.output.finish();
+  assertEquals(trial.writes, []);
+});
