@@ -10,6 +10,7 @@ import { getAvailablePort } from "@std/net/get-available-port";
 import manifest from "./deno.json" with { type: "json" };
 import { ALL_FLAGS, type Flag, helpText } from "./command/flags.ts";
 import { hostAndPort, urlOf } from "./command/address.ts";
+import { isHealthCheck } from "./command/health.ts";
 import { start } from "./command/listening.ts";
 import { commonLogLine, jsonLogLine, openLog } from "./command/log.ts";
 import { messageOf, plural, said, say } from "./command/messages.ts";
@@ -19,9 +20,9 @@ import { probe } from "./command/probe.ts";
 import { responderFrom } from "./command/replies.ts";
 import { type Settings, settingsFrom } from "./command/settings.ts";
 import { sleep } from "./command/sleep.ts";
-import { millisecondsOf, UsageError, type Values } from "./command/values.ts";
+import { UsageError, type Values } from "./command/values.ts";
 import { watched } from "./command/wire.ts";
-import type { Reply, Responder, ServeOptions } from "./server.ts";
+import type { Exchange, Reply, Responder, ServeOptions } from "./server.ts";
 
 /** One Ctrl-C reaches us twice under `deno task`: from the terminal and from the task. */
 const SAME_SIGNAL_MS = 50;
@@ -34,9 +35,8 @@ export async function main(args: string[]): Promise<number> {
     else if (values.version === true) print(`firstline ${manifest.version}\n`);
     else {
       const settings = settingsFrom(values, strays);
-      const delayMs = millisecondsOf(values, "delay") ?? 0;
-      if (values.probe === true) return await probe(settings, delayMs);
-      return await run(settings, responderFrom(values, delayMs));
+      if (values.probe === true) return await probe(settings);
+      return await run(settings, responderFrom(values, settings, import.meta.dirname));
     }
     return 0;
   } catch (error) {
@@ -96,12 +96,14 @@ async function run(settings: Settings, responder: Responder | Reply): Promise<nu
 }
 
 /** Connects what the server tells with the log that the flags ask for. */
-function listeners({ log, wire }: Settings, writer: Output): ServeOptions {
+function listeners({ log, wire, health }: Settings, writer: Output): ServeOptions {
   const inColour = Deno.stdout.isTerminal() && !Deno.noColor;
   const show = (text: string) => writer.write(text);
   const lineOf = { common: commonLogLine, json: jsonLogLine, none: undefined }[log];
+  const isProbe = ({ status, requestLine }: Exchange) =>
+    status === 200 && health !== undefined && isHealthCheck(health, requestLine);
   return {
-    onExchange: lineOf && ((exchange) => show(lineOf(exchange))),
+    onExchange: lineOf && ((exchange) => isProbe(exchange) || show(lineOf(exchange))),
     wrap: wire ? (socket) => watched(socket, show, inColour) : undefined,
     onError: (error) => say(messageOf(error)),
   };

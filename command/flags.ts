@@ -9,7 +9,13 @@ import { DEFAULT_LIMITS } from "../server.ts";
 import { DEFAULT_LINK } from "./page.ts";
 
 /** What holds where a flag is not given. */
-export const DEFAULTS = { port: 8080, host: "0.0.0.0", status: 200, log: "common" } as const;
+export const DEFAULTS = {
+  port: 8080,
+  host: "0.0.0.0",
+  status: 200,
+  redirect: 308,
+  log: "common",
+} as const;
 
 /** One flag: what the help and the README say of it, and what the parser makes of it. */
 export interface Flag {
@@ -54,28 +60,36 @@ export const FLAGS: Readonly<Record<string, readonly Flag[]>> = {
       name: "text",
       short: "t",
       value: "TEXT",
-      excludes: ["file", "link"],
-      help: "answer this text instead of the page",
+      excludes: ["file", "redirect", "link"],
+      help: "answer this text instead of the page; {client}, {port}, {method} and {target} in it " +
+        "stand for what the request says, as in --redirect and --header",
     },
     {
       name: "file",
       short: "f",
       value: "PATH",
-      excludes: ["link"],
-      help: "answer this file's content, read once at start; the type follows from the extension",
+      excludes: ["redirect", "link"],
+      help: "answer this file, or by path the files of this folder, all read at start",
     },
     {
       name: "raw",
       value: "PATH",
-      excludes: ["text", "file", "link", "status", "header"],
-      help: "send this file as the whole response, octet for octet, then close",
+      excludes: ["text", "file", "redirect", "link", "status", "header"],
+      help: "send this file, or by path one of this folder, as the whole response as it is",
+    },
+    {
+      name: "redirect",
+      value: "URL",
+      excludes: ["link"],
+      help: "send everyone to this URL, such as https://example.com{target}",
     },
     { name: "link", value: "URL", help: "where the page's link leads", default: DEFAULT_LINK },
     {
       name: "status",
       short: "s",
       value: "CODE",
-      help: "status code, 200 to 599",
+      help: "status code, 200 to 599; of a folder, that of its pages; " +
+        `${DEFAULTS.redirect} with --redirect`,
       default: DEFAULTS.status,
     },
     {
@@ -88,8 +102,10 @@ export const FLAGS: Readonly<Record<string, readonly Flag[]>> = {
     {
       name: "delay",
       value: "SECONDS",
-      help: "wait before each reply; with --raw, between its head and the rest",
+      help: "wait before each reply, such as 2.5, or 0.2-1.5 at random; with --raw, between " +
+        "its head and the rest",
     },
+    { name: "health", value: "PATH", help: "answer this path at once with 200 and ok, not logged" },
   ],
   LIMITS: [
     {
@@ -103,6 +119,12 @@ export const FLAGS: Readonly<Record<string, readonly Flag[]>> = {
       value: "SECONDS",
       help: "how long a connection may stay open between requests",
       default: inSeconds(DEFAULT_LIMITS.idleTimeoutMs),
+    },
+    {
+      name: "stop-timeout",
+      value: "SECONDS",
+      help: "how long the answers in flight may take at the stop",
+      default: inSeconds(DEFAULT_LIMITS.shutdownGraceMs),
     },
     {
       name: "max-connections",
@@ -127,7 +149,8 @@ export const FLAGS: Readonly<Record<string, readonly Flag[]>> = {
   OTHER: [
     {
       name: "probe",
-      help: "ask the server that these flags would start, once; exit 0 if it answers 2xx or 3xx",
+      help: "ask the server that these flags would start, once, by its --health path if it has " +
+        "one; exit 0 if it answers 2xx or 3xx",
     },
     { name: "help", short: "h", help: "show this help" },
     { name: "version", short: "V", help: "show the version" },

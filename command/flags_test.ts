@@ -1,6 +1,6 @@
-import { assertStringIncludes } from "@std/assert";
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { DEFAULT_LIMITS } from "../server.ts";
-import { readmeTables } from "./flags.ts";
+import { ALL_FLAGS, helpText, readmeTables } from "./flags.ts";
 
 Deno.test("README.md has the tables of flags, limits and exit codes that the code has", async () => {
   const words = (text: string) => text.replace(/-{3,}/g, "---").replace(/ +/g, " "); // as formatted
@@ -9,4 +9,16 @@ Deno.test("README.md has the tables of flags, limits and exit codes that the cod
   for (const [name, value] of Object.entries(DEFAULT_LIMITS)) {
     assertStringIncludes(readme, `| \`${name}\` | ${value} |`);
   }
+});
+
+Deno.test("each flag that is excluded is a flag", () => {
+  const names = ALL_FLAGS.map(({ name }) => name);
+  const excluded = ALL_FLAGS.flatMap(({ excludes = [] }) => excludes);
+  assertEquals(excluded.filter((name) => !names.includes(name)), []);
+});
+
+Deno.test("helpText() fits a screen and a half", () => {
+  const lines = helpText().split("\n");
+  assert(lines.length <= 75, `${lines.length} lines`);
+  assertEquals(lines.filter((line) => line.length > 80), []);
 });

@@ -7,23 +7,30 @@
 import { type Reply, type Responder, serve, type Server } from "../server.ts";
 import { hostAndPort } from "./address.ts";
 import { messageOf, say } from "./messages.ts";
-import { mayUse, missing, StartError } from "./permissions.ts";
+import { lackingAddress, mayUse, StartError } from "./permissions.ts";
 import type { Settings } from "./settings.ts";
 import { quote, UsageError } from "./values.ts";
 
-/** Starts the server; on another port if the default one is taken and none was asked for. */
+/**
+ * Starts the server. If the default port is taken and none was asked for, a person gets another;
+ * a service does not: its health check would go on asking whoever has taken the port.
+ */
 export function start(
   { options, portGiven }: Settings,
   responder: Responder | Reply,
   freePort: () => number,
 ): Server {
   const { hostname, port } = options;
-  if (!mayUse(hostname, port)) throw new StartError(`Cannot listen on ${missing(hostname, port)}`);
+  if (!mayUse(hostname, port)) {
+    throw new StartError(`Cannot listen on ${lackingAddress(hostname, port)}`);
+  }
   try {
     return serve(options, responder);
   } catch (error) {
-    const canMove = error instanceof Deno.errors.AddrInUse && !portGiven && mayUse(hostname, 0);
-    if (!canMove) throw explain(error, hostname, port, freePort);
+    const mayMove = !portGiven && Deno.stderr.isTerminal() && mayUse(hostname, 0);
+    if (!mayMove || !(error instanceof Deno.errors.AddrInUse)) {
+      throw explain(error, hostname, port, freePort);
+    }
     const server = serve({ ...options, port: 0 }, responder);
     say(`PORT ${port} IS TAKEN: using ${server.addr.port} instead (--port chooses another)`);
     return server;

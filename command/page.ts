@@ -5,6 +5,7 @@
  */
 
 import type { Client, Reply, RequestLine } from "../server.ts";
+import { hostAndPort } from "./address.ts";
 
 /** Where the page's link leads by default: the specification of what the page shows. */
 export const DEFAULT_LINK = "https://www.rfc-editor.org/rfc/rfc9112";
@@ -13,7 +14,7 @@ const PAGE_HEADERS: Reply["headers"] = Object.freeze<Array<readonly [string, str
   ["Content-Type", "text/html; charset=utf-8"],
   [
     "Content-Security-Policy",
-    "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    "default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
   ],
   ["X-Content-Type-Options", "nosniff"],
 ]);
@@ -27,13 +28,14 @@ const PAGE_STYLE = `
   body { margin: 0; padding: clamp(1.5rem, 6vw, 5rem) 1.25rem; background: var(--paper);
     color: var(--ink); font: 1.0625rem/1.6 system-ui, sans-serif }
   main { max-width: 42rem; margin: auto }
-  h1 { margin: 0 0 .75rem; font-size: clamp(1.75rem, 7vw, 3rem); line-height: 1.15;
-    letter-spacing: -.02em; overflow-wrap: anywhere; text-wrap: balance }
+  h1 { margin: 0 0 .75rem; font-size: clamp(1.625rem, 7vw, 3rem); line-height: 1.15;
+    letter-spacing: -.02em; text-wrap: balance }
   h2 { margin: 3rem 0 .75rem; font-size: 1.125rem }
   p { margin: 0 0 1rem }
   .lead { color: var(--soft); font-size: 1.1875rem }
   .link { display: inline-block; margin-top: .5rem; padding: .6rem 1.2rem; border-radius: .5rem;
-    background: var(--accent); color: var(--on-accent); font-weight: 600; text-decoration: none }
+    background: var(--accent); color: var(--on-accent); font-weight: 600; text-decoration: none;
+    overflow-wrap: anywhere }
   .link:hover { text-decoration: underline }
   .link:focus-visible { outline: 3px solid var(--ink); outline-offset: 3px }
   ol { margin: 0; padding: 0; list-style: none; counter-reset: step }
@@ -59,8 +61,9 @@ export function page(
   link: string = DEFAULT_LINK,
 ): (request: RequestLine, client: Client) => Reply {
   const href = escapeHtml(link);
+  const label = escapeHtml(labelOf(link));
   return (request, { hostname, port }) => {
-    const address = hostname.includes(":") ? `[${hostname}]:${port}` : `${hostname}:${port}`;
+    const address = hostAndPort(hostname, port);
     return {
       headers: PAGE_HEADERS,
       body: `<!DOCTYPE html>
@@ -69,30 +72,39 @@ export function page(
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>Hello, ${address}</title>
+<link rel="icon" href="data:,">
 <style>${PAGE_STYLE}</style>
 </head>
 <body>
 <main>
-<h1>Hello, ${address}</h1>
-<p class="lead">That is the address you called from, and this page was written for it.</p>
-<p><a class="link" href="${href}">Follow this link</a></p>
+<h1>Hello, ${address.replaceAll(":", ":<wbr>")}</h1>
+<p class="lead">That is where your request came from: your own address, or that of the last
+machine that passed it on. This page was written for it.</p>
+<p><a class="link" href="${href}">${label}</a></p>
 <h2>What just happened on the wire</h2>
 <ol>
-<li>Your client opened a TCP connection from port ${port}.</li>
-<li>It sent one line that says what it wants:
+<li>A TCP connection was opened to this server, from port ${port} of that address.</li>
+<li>One line came in, saying what is wanted:
 <pre>${escapeHtml(request.text)} <small>line end</small></pre></li>
-<li>That line end was enough. The server answered at once, without waiting for header
+<li>That line end was enough. The server knew its answer then, without waiting for header
 fields: they could not have changed a word of this page.</li>
 <li>The answer was a status line, a few header fields, an empty line, and the text that
 you are reading.</li>
 </ol>
-<footer>Change the path in the address bar and watch the line above change with it.</footer>
+<footer>Change the path in the address bar and watch the line above change with it.<br>
+This page was written by Firstline, a server that reads one line and answers it.</footer>
 </main>
 </body>
 </html>
 `,
     };
   };
+}
+
+/** Says where a link leads. */
+function labelOf(link: string): string {
+  if (/^mailto:/i.test(link)) return `Write to ${link.slice(7).replace(/\?.*/, "")}`;
+  return `Follow this link to ${link.replace(/^https?:\/\//i, "").replace(/\/$/, "") || link}`;
 }
 
 /**

@@ -1,9 +1,10 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
-import { parseRequestLine, type RequestLine, serve } from "../server.ts";
+import { serve } from "../server.ts";
 import { connect, HOST, readAll, send } from "../tests/clients.ts";
+import { CLIENT, requestOf } from "../tests/requests.ts";
 import { WATCHED } from "../tests/time.ts";
-import { octets, undated } from "../tests/wire.ts";
-import { escapeHtml, page } from "./page.ts";
+import { undated } from "../tests/wire.ts";
+import { DEFAULT_LINK, escapeHtml, page } from "./page.ts";
 
 Deno.test("page() greets the client, offers the link and repeats the line", WATCHED, async () => {
   await using server = serve({ hostname: HOST, port: 0 }, page("/a?b&c"));
@@ -15,19 +16,44 @@ Deno.test("page() greets the client, offers the link and repeats the line", WATC
     undated(head),
     `HTTP/1.1 200 OK\r\nDate: DATE\r\nContent-Length: ${html.length}\r\n` +
       "Content-Type: text/html; charset=utf-8\r\nContent-Security-Policy: default-src 'none'; " +
-      "style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'\r\n" +
+      "img-src data:; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'\r\n" +
       "X-Content-Type-Options: nosniff\r\nConnection: close",
   );
   assertStringIncludes(html, `<title>Hello, 127.0.0.1:${port}</title>`);
-  assertStringIncludes(html, `<h1>Hello, 127.0.0.1:${port}</h1>`);
-  assertStringIncludes(html, '<a class="link" href="/a?b&amp;c">');
+  assertStringIncludes(html, `<h1>Hello, 127.0.0.1:<wbr>${port}</h1>`);
+  assertStringIncludes(
+    html,
+    '<a class="link" href="/a?b&amp;c">Follow this link to /a?b&amp;c</a>',
+  );
   assertStringIncludes(html, "GET /&lt;script&gt;&quot;&amp;&#39; HTTP/1.1");
 });
 
-Deno.test("page() puts IPv6 addresses in brackets", WATCHED, async () => {
-  const request = parseRequestLine(octets("GET / HTTP/1.1")) as RequestLine;
-  const { body } = await page()(request, { hostname: "2001:db8::1", port: 5 });
-  assertStringIncludes(String(body), "<h1>Hello, [2001:db8::1]:5</h1>");
+function htmlFor(link?: string, line = "GET / HTTP/1.1"): string {
+  return String(page(link)(requestOf(line), CLIENT).body);
+}
+
+Deno.test("page() puts IPv6 addresses in brackets, and lets them break at colons only", () => {
+  assertStringIncludes(htmlFor(), "<title>Hello, [2001:db8::1]:7</title>");
+  assertStringIncludes(htmlFor(), "<h1>Hello, [2001:<wbr>db8:<wbr>:<wbr>1]:<wbr>7</h1>");
+});
+
+Deno.test("page() says on its link where that leads", () => {
+  const labels = {
+    "https://example.com/": "Follow this link to example.com",
+    "HTTP://example.com/a/?b=<c>": "Follow this link to example.com/a/?b=&lt;c&gt;",
+    "/": "Follow this link to /",
+    "/tea": "Follow this link to /tea",
+    "mailto:a@b.example?subject=c": "Write to a@b.example",
+  };
+  for (const [link, label] of Object.entries(labels)) {
+    assertStringIncludes(htmlFor(link), `>${label}</a></p>`);
+  }
+  assertStringIncludes(htmlFor(), `href="${DEFAULT_LINK}">Follow this link to www.rfc-editor.org/`);
+});
+
+Deno.test("page() names the program, and makes browsers ask for no second thing", () => {
+  assertStringIncludes(htmlFor(), "Firstline");
+  assertEquals(htmlFor().match(/(src|href)="[^"]*"/g), ['href="data:,"', `href="${DEFAULT_LINK}"`]);
 });
 
 Deno.test("escapeHtml() escapes what HTML gives a meaning", () => {

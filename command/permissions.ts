@@ -20,8 +20,15 @@ export function mayRead(path: string): boolean {
   return Deno.permissions.querySync({ name: "read", path }).state === "granted";
 }
 
+/** How to get a flag of Deno's that is missing. */
+export function remedyFor(flag: string, isExecutable: boolean = Deno.build.standalone): string {
+  return isExecutable
+    ? `this executable was compiled without ${flag}`
+    : `add ${flag} before main.ts`;
+}
+
 /** The address, and the flag that would permit it. */
-export function missing(hostname: string, port: number): string {
+export function lackingAddress(hostname: string, port: number): string {
   const address = hostAndPort(hostname, port);
-  return `${address}: permission missing, add --allow-net or --allow-net=${address}`;
+  return `${address}: permission missing, ${remedyFor(`--allow-net or --allow-net=${address}`)}`;
 }

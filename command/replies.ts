@@ -6,28 +6,96 @@
 
 import { checkField, type Reply, type Responder } from "../server.ts";
 import { DEFAULTS } from "./flags.ts";
-import { messageOf } from "./messages.ts";
-import { sleep } from "./sleep.ts";
+import { delayed } from "./delay.ts";
+import { type Folder, type Octets, read } from "./files.ts";
+import { responsesOf, siteOf } from "./folder.ts";
+import { withHealth } from "./health.ts";
+import { messageOf, plural, say } from "./messages.ts";
 import { page } from "./page.ts";
-import { mayRead, StartError } from "./permissions.ts";
+import { encoderFor, fieldsTemplateOf, hasWords, templateOf } from "./placeholders.ts";
+import { rawResponder } from "./raw.ts";
+import { redirectFrom } from "./redirect.ts";
+import type { Settings } from "./settings.ts";
+import { type Fields, type Framed, hasContent, merge, type Shape, shape } from "./shape.ts";
+import { contentTypeOf } from "./types.ts";
 import { integerOf, quote, stringOf, stringsOf, UsageError, type Values } from "./values.ts";
 
-/** What the server answers: the raw file, or the text, file or page in the shape asked for. */
-export function responderFrom(values: Values, delayMs: number): Responder | Reply {
+/** What the flags answer with; `embeddedRoot` is where an executable keeps what was embedded. */
+export function responderFrom(
+  values: Values,
+  { delay, health }: Settings,
+  embeddedRoot?: string,
+): Responder | Reply {
   const raw = stringOf(values, "raw");
-  if (raw !== undefined) return sendRaw(readFile("raw", raw), delayMs);
-  const status = integerOf(values, "status", 200, 599) ?? DEFAULTS.status;
-  const fields = stringsOf(values, "header").map(headerField);
+  const isRaw = raw !== undefined;
+  const reply = isRaw
+    ? rawFrom(raw, (octets) => rawResponder(octets, delay), embeddedRoot)
+    : framedFrom(values, embeddedRoot);
+  const answer = delay === undefined || isRaw ? reply : delayed(reply, delay);
+  return health === undefined ? answer : withHealth(health, answer);
+}
 
-  const text = stringOf(values, "text");
-  const file = stringOf(values, "file");
-  const isBare = status === 204 || status === 205 || status === 304;
-  if (text === undefined && file === undefined && !isBare) {
-    return delayed(shapedPage(linkFrom(values), status, fields), delayMs);
+function rawFrom(path: string, answer: (octets: Octets) => Responder, root?: string): Responder {
+  const held = read("raw", path, root);
+  return held instanceof Uint8Array ? answer(held) : responsesOf(counted(held).files, answer);
+}
+
+/** What the server frames; header fields with words in them are filled in last. */
+function framedFrom(values: Values, root?: string): Framed | Reply {
+  const status = statusFrom(values);
+  const fields = fieldsFrom(values);
+  if (!fields.some(([, value]) => hasWords(value))) {
+    return contentFrom(values, { status, fields }, fields, root);
   }
-  const plain = file === undefined ? { body: text } : fileReply(file);
-  const reply = { ...plain, status, headers: merge(isBare ? [] : plain.headers, fields) };
-  return delayMs > 0 ? delayed(() => reply, delayMs) : reply;
+  const content = contentFrom(values, { status, fields: [] }, fields, root);
+  const fill = fieldsTemplateOf(fields);
+  return (request, client) => {
+    const reply = typeof content === "function" ? content(request, client) : content;
+    return { ...reply, headers: merge(reply.headers, fill(request, client)) };
+  };
+}
+
+/** The file, folder, text or page; a redirect, and a status that forbids it, have no content. */
+function contentFrom(values: Values, wanted: Shape, fields: Fields, root?: string): Framed | Reply {
+  const file = stringOf(values, "file");
+  if (file !== undefined) return fileFrom(file, wanted, root);
+  const text = stringOf(values, "text");
+  if (text !== undefined) return textFrom(text, wanted, fields);
+  const isEmpty = stringOf(values, "redirect") !== undefined || !hasContent(wanted.status);
+  return isEmpty ? shape({}, wanted) : pageFrom(values, wanted);
+}
+
+function fileFrom(path: string, wanted: Shape, root?: string): Framed | Reply {
+  const held = read("file", path, root);
+  if (!(held instanceof Uint8Array)) return siteOf(counted(held).files, wanted);
+  return shape({ headers: [["Content-Type", contentTypeOf(path)]], body: held }, wanted);
+}
+
+/** Says what is held in memory from now on. */
+function counted(folder: Folder): Folder {
+  const { files, bytes, leftOut } = folder;
+  const rest = leftOut > 0 ? `; ${leftOut} left out, hidden or a link that leads elsewhere` : "";
+  say(`holding ${plural(files.size, "file")}, ${plural(bytes, "byte")}${rest}`);
+  return folder;
+}
+
+function textFrom(text: string, wanted: Shape, fields: Fields): Framed | Reply {
+  const reply = shape({ body: text }, wanted);
+  if (!hasWords(text)) return reply;
+  const type = fields.find(([name]) => /^content-type$/i.test(name))?.[1] ?? "";
+  const fill = templateOf(text, encoderFor(type));
+  return (request, client) => ({ ...reply, body: fill(request, client) });
+}
+
+/** The page's own fields never change, so they are merged once. */
+function pageFrom(values: Values, wanted: Shape): Framed {
+  const greet = page(linkFrom(values));
+  let headers: Fields | undefined;
+  return (request, client) => {
+    const reply = greet(request, client);
+    headers ??= merge(reply.headers, wanted.fields);
+    return { ...reply, status: wanted.status, headers };
+  };
 }
 
 function linkFrom(values: Values): string | undefined {
@@ -37,6 +105,26 @@ function linkFrom(values: Values): string | undefined {
   throw new UsageError(
     `Cannot use --link ${quote(link)}: expected an http, https or mailto URL, or a path`,
   );
+}
+
+/** Statuses whose `Location` clients follow (RFC 9110 §15.4). */
+const REDIRECTS = [301, 302, 303, 307, 308];
+
+function statusFrom(values: Values): number {
+  const isRedirect = stringOf(values, "redirect") !== undefined;
+  const status = integerOf(values, "status", 200, 599);
+  if (!isRedirect) return status ?? DEFAULTS.status;
+  if (status === undefined || REDIRECTS.includes(status)) return status ?? DEFAULTS.redirect;
+  throw new UsageError(
+    `Cannot use --status ${status} with --redirect: expected ${REDIRECTS.join(", ")}`,
+  );
+}
+
+/** The fields of all replies; a redirect is one more. */
+function fieldsFrom(values: Values): Fields {
+  const location = redirectFrom(values);
+  const own: Fields = location === undefined ? [] : [["Location", location]];
+  return merge(own, stringsOf(values, "header").map(headerField));
 }
 
 function headerField(text: string): readonly [string, string] {
@@ -50,98 +138,4 @@ function headerField(text: string): readonly [string, string] {
     throw new UsageError(`Cannot use --header ${quote(text)}: ${messageOf(error).split(": ")[1]}`);
   }
   return [name, value.trim()];
-}
-
-type Fields = NonNullable<Reply["headers"]>;
-
-/** The fields given replace those of the same name; frozen, so that they are checked once. */
-function merge(fields: Fields = [], given: Fields): Fields {
-  const names = new Set(given.map(([name]) => name.toLowerCase()));
-  return Object.freeze([...fields.filter(([name]) => !names.has(name.toLowerCase())), ...given]);
-}
-
-/** The page in the shape asked for; its own fields never change, so they are merged once. */
-function shapedPage(link: string | undefined, status: number, fields: Fields): Responder {
-  const greet = page(link);
-  let headers: Fields | undefined;
-  return (request, client) => {
-    const reply = greet(request, client);
-    headers ??= merge(reply.headers, fields);
-    return { ...reply, status, headers };
-  };
-}
-
-function delayed(responder: Responder, delayMs: number): Responder {
-  if (delayMs === 0) return responder;
-  return async (request, client) => {
-    await sleep(delayMs);
-    return responder(request, client);
-  };
-}
-
-/** With a delay, the head leaves at once and the rest stalls. */
-function sendRaw(octets: Uint8Array, delayMs: number): Responder {
-  const head = /^[^]*?\r?\n\r?\n/.exec(new TextDecoder("latin1").decode(octets))?.[0].length;
-  const cut = delayMs > 0 ? head ?? octets.length : octets.length;
-  return () => ({
-    raw: (async function* () {
-      yield octets.subarray(0, cut);
-      if (delayMs === 0) return;
-      await sleep(delayMs);
-      yield octets.subarray(cut);
-    })(),
-  });
-}
-
-/** Types of what is served as a single answer, by extension. */
-const CONTENT_TYPES: Readonly<Record<string, string>> = {
-  avif: "image/avif",
-  css: "text/css; charset=utf-8",
-  csv: "text/csv; charset=utf-8",
-  gif: "image/gif",
-  gz: "application/gzip",
-  htm: "text/html; charset=utf-8",
-  html: "text/html; charset=utf-8",
-  ico: "image/x-icon",
-  jpeg: "image/jpeg",
-  jpg: "image/jpeg",
-  js: "text/javascript; charset=utf-8",
-  json: "application/json",
-  md: "text/markdown; charset=utf-8",
-  mjs: "text/javascript; charset=utf-8",
-  mp3: "audio/mpeg",
-  mp4: "video/mp4",
-  pdf: "application/pdf",
-  png: "image/png",
-  svg: "image/svg+xml",
-  txt: "text/plain; charset=utf-8",
-  wasm: "application/wasm",
-  webp: "image/webp",
-  woff2: "font/woff2",
-  xml: "application/xml",
-  yaml: "application/yaml",
-  yml: "application/yaml",
-  zip: "application/zip",
-};
-
-function fileReply(path: string): Reply {
-  const extension = /\.([^./\\]+)$/.exec(path)?.[1].toLowerCase() ?? "";
-  const type = CONTENT_TYPES[extension] ?? "application/octet-stream";
-  return { headers: [["Content-Type", type]], body: readFile("file", path) };
-}
-
-/** Asks for no permission: it says which flag grants it. */
-function readFile(flag: string, path: string): Uint8Array<ArrayBuffer> {
-  if (!mayRead(path)) {
-    throw new StartError(
-      `Cannot use --${flag} ${quote(path)}: permission missing, add --allow-read=${path}`,
-    );
-  }
-  try {
-    return Deno.readFileSync(path);
-  } catch (error) {
-    throw new UsageError(
-      `Cannot use --${flag} ${quote(path)}: expected a readable file (${messageOf(error)})`,
-    );
-  }
 }

@@ -6,6 +6,7 @@
  */
 
 import { escapeControls } from "../server.ts";
+import type { Span } from "./delay.ts";
 import { ALL_FLAGS } from "./flags.ts";
 
 /** A mistake in the arguments: exit code 2. */
@@ -71,11 +72,28 @@ export function integer(name: string, value: string, min: number, max: number): 
 export function millisecondsOf(values: Values, name: string): number | undefined {
   const value = stringOf(values, name);
   if (value === undefined) return undefined;
-  const number = /^\d{1,6}(\.\d{1,3})?$/.test(value) ? Number(value) : NaN;
-  if (number > 0) return number * 1000;
+  const milliseconds = millisecondsIn(value);
+  if (milliseconds > 0) return milliseconds;
   throw new UsageError(
     `Cannot use --${name} ${quote(value)}: expected seconds above 0, such as 2.5`,
   );
+}
+
+/** Seconds, or two of them with a dash between, as a span of milliseconds. */
+export function spanOf(values: Values, name: string): Span | undefined {
+  const value = stringOf(values, name);
+  if (value === undefined) return undefined;
+  const [minMs, maxMs = minMs, ...more] = value.split("-").map(millisecondsIn);
+  if (minMs <= maxMs && maxMs > 0 && more.length === 0) return { minMs, maxMs };
+  throw new UsageError(
+    `Cannot use --${name} ${quote(value)}: ` +
+      "expected seconds above 0, such as 2.5, or from the least to the most, such as 0.2-1.5",
+  );
+}
+
+/** Seconds with at most three decimals, in milliseconds. */
+function millisecondsIn(seconds: string): number {
+  return /^\d{1,6}(\.\d{1,3})?$/.test(seconds) ? Number(seconds) * 1000 : NaN;
 }
 
 /** A value as messages repeat it. */

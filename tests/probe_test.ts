@@ -1,8 +1,8 @@
 /** The command as a health check: `--probe`. */
 
-import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { getAvailablePort } from "@std/net/get-available-port";
-import { send } from "./clients.ts";
+import { isGone, send } from "./clients.ts";
 import { ANY_PORT, run, ServerProcess } from "./process.ts";
 import { WATCHED } from "./time.ts";
 
@@ -39,24 +39,99 @@ Deno.test(
 );
 
 Deno.test(
+  "firstline --probe asks the health path, whatever else is answered",
+  WATCHED,
+  async () => {
+    const flags = ["--status", "404", "--delay", "100", "--health", "/healthz"];
+    await using server = await ServerProcess.start([...ANY_PORT, ...flags]);
+    const port = ["--host", "127.0.0.1", "--port", `${server.port}`];
+    assertEquals(await run([...port, ...flags, "--probe"]), {
+      code: 0,
+      stdout: "",
+      stderr: `firstline: 127.0.0.1:${server.port}/healthz is well: HTTP/1.1 200 OK\n`,
+    });
+    const other = await run([...port, "--health", "/other", "--probe"]);
+    assertEquals(other.code, 1); // its reply is late, and was not to be waited for
+    assertStringIncludes(other.stderr, "/other is not well: no answer in time");
+  },
+);
+
+Deno.test("firstline --probe waits as long as --delay lets others wait", WATCHED, async () => {
+  await using server = await ServerProcess.start([...ANY_PORT, "--delay", "3.2"]);
+  const flags = ["--probe", "--host", "127.0.0.1", "--port", `${server.port}`];
+  assertEquals((await run([...flags, "--delay", "0.1-3.2"])).code, 0);
+});
+
+/** What the probe says of whoever sends this, piece by piece, and then ends or not. */
+async function probed(flags: string[], pieces: readonly string[], ends = true) {
+  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const { port } = listener.addr;
+  const probing = run(["--probe", "--host", "127.0.0.1", "-p", `${port}`, ...flags]);
+  using socket = await listener.accept();
+  try {
+    for (const piece of pieces) await send(socket, piece);
+    if (ends) await socket.closeWrite();
+  } catch (error) {
+    if (!isGone(error)) throw error; // it has heard enough
+  }
+  const { code, stderr } = await probing;
+  return { code, words: stderr.replace(/^.* is (not )?well: /, "").trimEnd() };
+}
+
+Deno.test(
   "firstline --probe passes over interim responses, and gives up in time",
   WATCHED,
   async () => {
-    const answers = ["HTTP/1.1 103 Early Hints\r\n\r\nHTTP/1.1 204 No Content\r\n", "nonsense", ""];
-    const codes: number[] = [];
-    for (const answer of answers) {
-      using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-      const probing = run(["--probe", "--host", "127.0.0.1", "-p", `${listener.addr.port}`]);
-      using socket = await listener.accept();
-      if (answer !== "") {
-        await send(socket, answer);
-        await socket.closeWrite();
-      }
-      const { code, stderr } = await probing;
-      codes.push(code);
-      if (answer === "nonsense") assertStringIncludes(stderr, "is not well: no HTTP response");
-      if (answer === "") assertStringIncludes(stderr, "is not well: no answer in time");
-    }
-    assertEquals(codes, [0, 1, 1]);
+    const early = "HTTP/1.1 103 Early Hints\r\n\r\n";
+    assertEquals(
+      await Promise.all([
+        probed([], [early, early, "HTTP/1.1 204 No Content\r\n"], false),
+        probed([], ["HTTP/1.0 399 x\n"], false),
+        probed([], ["HTTP/1.1 400 Bad\r\n"], false),
+        probed([], [early, "HTTP/1.1 103 Early"]),
+        probed([], ["nonsense\r\n"]),
+        probed([], ["HTTP/1.1 200 OK"], false),
+        probed([], [], false),
+      ]),
+      [
+        { code: 0, words: "HTTP/1.1 204 No Content" },
+        { code: 0, words: "HTTP/1.0 399 x" },
+        { code: 1, words: "HTTP/1.1 400 Bad" },
+        { code: 1, words: "no HTTP response" },
+        { code: 1, words: "no HTTP response" },
+        { code: 1, words: "no answer in time" },
+        { code: 1, words: "no answer in time" },
+      ],
+    );
   },
 );
+
+Deno.test(
+  "firstline --probe knows a stranger that answers 200 on the health path",
+  WATCHED,
+  async () => {
+    const health = ["--health", "/healthz"];
+    const head = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n";
+    assertEquals(
+      await Promise.all([
+        probed(health, [head.slice(0, 20), head.slice(20), "o", "k"], false),
+        probed(health, [head, "OK"]),
+        probed(health, [head, "ok\n"]),
+        probed(health, ["HTTP/1.1 204 No Content\r\n"], false),
+      ]),
+      [
+        { code: 0, words: "HTTP/1.1 200 OK" },
+        { code: 1, words: "HTTP/1.1 200 OK, but not from firstline" },
+        { code: 1, words: "HTTP/1.1 200 OK, but not from firstline" },
+        { code: 1, words: "HTTP/1.1 204 No Content" },
+      ],
+    );
+  },
+);
+
+Deno.test("firstline --probe does not read without bound", WATCHED, async () => {
+  const endless = Array.from({ length: 1000 }, () => "a".repeat(10_000));
+  const start = performance.now();
+  assertEquals(await probed([], endless, false), { code: 1, words: "no HTTP response" });
+  assert(performance.now() - start < 2500); // its patience would end later
+});

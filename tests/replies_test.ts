@@ -3,7 +3,7 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { connect, readAll, send, talk } from "./clients.ts";
 import { TemporaryFolder } from "./files.ts";
-import { ANY_PORT, ROOT, run, ServerProcess } from "./process.ts";
+import { ANY_PORT, run, ServerProcess } from "./process.ts";
 import { WATCHED } from "./time.ts";
 import { octets, statusOf, undated } from "./wire.ts";
 
@@ -112,13 +112,18 @@ Deno.test(
         absent.stderr,
         /^firstline: Cannot use --\w+ "\/nowhere\/a\.txt": expected a rea.*\n$/,
       );
-      const folder = await run([flag, ROOT], { permissions: ["--allow-read"] });
-      assertEquals(folder.code, 2);
+      const special = await run([flag, "/dev/zero"], { permissions: ["--allow-all"] });
+      assertEquals(special.code, 2);
+      assertEquals(
+        special.stderr,
+        `firstline: Cannot use ${flag} "/dev/zero": expected a regular file or a folder\n`,
+      );
       const forbidden = await run([flag, "a.txt"]);
       assertEquals(forbidden.code, 1);
       assertEquals(
         forbidden.stderr,
-        `firstline: Cannot use ${flag} "a.txt": permission missing, add --allow-read=a.txt\n`,
+        `firstline: Cannot use ${flag} "a.txt": permission missing, add --allow-read=a.txt ` +
+          "before main.ts\n",
       );
     }
   },
@@ -167,3 +172,149 @@ Deno.test("firstline --delay waits before each reply, and stops nobody else", WA
   assertEquals(answers.map(statusOf), [200, 200, 200]);
   assert(elapsed >= 300 && elapsed < 900, String(elapsed));
 });
+
+Deno.test(
+  "firstline --delay takes a range, and draws from it for each reply",
+  WATCHED,
+  async () => {
+    const flags = ["--text", "a", "--delay", "0.05-0.4"];
+    await using server = await ServerProcess.start([...ANY_PORT, ...flags]);
+    const times = await Promise.all(Array.from({ length: 20 }, async () => {
+      const start = performance.now();
+      assertEquals(statusOf(await talk(server, "GET / HTTP/1.1\r\n\r\n")), 200);
+      return performance.now() - start;
+    }));
+    const [least, most] = [Math.min(...times), Math.max(...times)];
+    assert(least >= 50 && most - least > 50, `${least} to ${most}`);
+  },
+);
+
+Deno.test("firstline --redirect sends everyone on, with path and query", WATCHED, async () => {
+  const flags = ["--redirect", "https://example.com{target}", "-H", "X-Seen: {method} {target}"];
+  await using server = await ServerProcess.start([...ANY_PORT, ...flags]);
+  assertEquals(
+    undated(await talk(server, 'POST /a?b="c" HTTP/1.1\r\n')),
+    "HTTP/1.1 308 Permanent Redirect\r\nDate: DATE\r\n" +
+      "Content-Type: text/plain; charset=utf-8\r\nContent-Length: 0\r\n" +
+      'Location: https://example.com/a?b=%22c%22\r\nX-Seen: POST /a?b="c"\r\n' +
+      "Connection: close\r\n\r\n",
+  );
+  await using fixed = await ServerProcess.start([...ANY_PORT, "--redirect", "/login", "-s", "302"]);
+  assertEquals(
+    undated(await talk(fixed, "GET /a HTTP/1.1\r\n")),
+    "HTTP/1.1 302 Found\r\nDate: DATE\r\nContent-Type: text/plain; charset=utf-8\r\n" +
+      "Content-Length: 0\r\nLocation: /login\r\nConnection: close\r\n\r\n",
+  );
+});
+
+Deno.test("firstline --text says what the request says, as text", WATCHED, async () => {
+  const flags = ["--text", "{client} {method} {target} {x}", "-H", "Content-Type: text/html"];
+  await using server = await ServerProcess.start([...ANY_PORT, ...flags]);
+  assertEquals(
+    undated(await talk(server, "GET /<script>?a&b HTTP/1.1\r\n")),
+    "HTTP/1.1 200 OK\r\nDate: DATE\r\nContent-Length: 41\r\nContent-Type: text/html\r\n" +
+      "Connection: close\r\n\r\n127.0.0.1 GET /&lt;script&gt;?a&amp;b {x}",
+  );
+});
+
+Deno.test("firstline --file FOLDER answers by path", WATCHED, async () => {
+  using folder = new TemporaryFolder({
+    "index.html": "<p>root",
+    "a/index.html": "<p>a",
+    "a/b.css": "b{}",
+    ".secret": "secret",
+  });
+  const flags = ["--file", folder.path, "--status", "503", "-H", "Retry-After: 60"];
+  const permissions = ["--allow-net", `--allow-read=${folder.path}`];
+  await using server = await ServerProcess.start([...ANY_PORT, ...flags], { permissions });
+  assertEquals(
+    server.stderr.text.split("\n", 1)[0],
+    "firstline: holding 3 files, 14 bytes; 1 left out, hidden or a link that leads elsewhere",
+  );
+  const ask = async (line: string) => undated(await talk(server, `${line}\r\n`));
+  const end = "Retry-After: 60\r\nConnection: close\r\n\r\n";
+  const page = "HTTP/1.1 503 Service Unavailable\r\nDate: DATE\r\nContent-Length: 7\r\n" +
+    `Content-Type: text/html; charset=utf-8\r\n${end}`;
+  assertEquals(await ask("GET / HTTP/1.1"), `${page}<p>root`);
+  assertEquals(await ask("HEAD / HTTP/1.1"), page);
+  assertEquals(
+    await ask("GET /a/b.css HTTP/1.1"),
+    "HTTP/1.1 200 OK\r\nDate: DATE\r\nContent-Length: 3\r\n" +
+      `Content-Type: text/css; charset=utf-8\r\n${end}b{}`,
+  );
+  const TEXT = "Content-Type: text/plain; charset=utf-8\r\n";
+  assertEquals(
+    await ask("GET /a?b HTTP/1.1"),
+    `HTTP/1.1 308 Permanent Redirect\r\nDate: DATE\r\n${TEXT}Content-Length: 0\r\n` +
+      `Location: /a/?b\r\n${end}`,
+  );
+  assertEquals(
+    await ask("GET /.secret HTTP/1.1"),
+    `HTTP/1.1 404 Not Found\r\nDate: DATE\r\n${TEXT}Content-Length: 14\r\n${end}` +
+      "404 Not Found\n",
+  );
+  assertEquals(
+    await ask("POST / HTTP/1.1"),
+    `HTTP/1.1 405 Method Not Allowed\r\nDate: DATE\r\n${TEXT}Content-Length: 46\r\n` +
+      `Allow: GET, HEAD\r\n${end}405 Method Not Allowed\n\nExpected GET or HEAD.\n`,
+  );
+});
+
+Deno.test("firstline --file FOLDER needs no file once it runs", WATCHED, async () => {
+  const folder = new TemporaryFolder({ "index.html": "held" });
+  const permissions = ["--allow-net", `--allow-read=${folder.path}`];
+  const flags = [...ANY_PORT, "--file", folder.path];
+  await using server = await ServerProcess.start(flags, { permissions });
+  folder[Symbol.dispose]();
+  assertStringIncludes(await talk(server, "GET / HTTP/1.1\r\n"), "held");
+});
+
+Deno.test("firstline --raw FOLDER sends the response of each path as it is", WATCHED, async () => {
+  const tea = "HTTP/1.1 418 I'm a teapot\n\nshort and stout";
+  using folder = new TemporaryFolder({ "tea.http": tea, "404.http": "none\n" });
+  const permissions = ["--allow-net", `--allow-read=${folder.path}`];
+  const flags = [...ANY_PORT, "--raw", folder.path];
+  await using server = await ServerProcess.start(flags, { permissions });
+  for (const method of ["GET", "BREW", "HEAD"]) {
+    assertEquals(await talk(server, `${method} /tea?milk HTTP/1.1\r\n`), tea);
+  }
+  assertEquals(await talk(server, "GET /coffee HTTP/1.1\r\n"), "none\n");
+});
+
+Deno.test(
+  "firstline names a folder's permission, also where a link leads to it",
+  WATCHED,
+  async () => {
+    using folder = new TemporaryFolder({ "site/index.html": "a" });
+    const link = folder.pathOf("link");
+    Deno.symlinkSync(folder.pathOf("site"), link);
+    const permissions = ["--allow-net", "--no-prompt", `--allow-read=${link}`];
+    const { code, stderr } = await run(["--file", link], { permissions });
+    assertEquals(code, 1);
+    const real = Deno.realPathSync(link);
+    assertEquals(
+      stderr,
+      `firstline: Cannot use --file "${link}": permission missing, ` +
+        `add --allow-read=${link},${real} before main.ts\n`,
+    );
+  },
+);
+
+Deno.test(
+  "firstline --health answers in front of everything, and is not logged",
+  WATCHED,
+  async () => {
+    const flags = ["--text", "no", "-s", "404", "-H", "X-A: 1", "--delay", "100"];
+    await using server = await ServerProcess.start([...ANY_PORT, ...flags, "--health", "/healthz"]);
+    for (const line of ["GET /healthz HTTP/1.1", "POST /healthz?a HTTP/1.1"]) {
+      assertEquals(
+        undated(await talk(server, `${line}\r\n`)),
+        "HTTP/1.1 200 OK\r\nDate: DATE\r\nContent-Type: text/plain; charset=utf-8\r\n" +
+          "Content-Length: 2\r\nConnection: close\r\n\r\nok",
+      );
+    }
+    assertEquals(statusOf(await talk(server, "GET /healthz HTTP/2.0\r\n")), 505);
+    assertEquals(statusOf(await talk(server, "GET healthz HTTP/1.1\r\n")), 400);
+    assertMatch(await server.stdout.next(), /"GET \/healthz HTTP\/2\.0" 505 \d+$/); // the first line
+  },
+);

@@ -2,11 +2,12 @@
 
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { getAvailablePort } from "@std/net/get-available-port";
-import { EXIT_CODES, FLAGS, helpText } from "../command/flags.ts";
+import { DEFAULTS, EXIT_CODES, FLAGS, helpText } from "../command/flags.ts";
 import manifest from "../deno.json" with { type: "json" };
 import { DEFAULT_LIMITS } from "../server.ts";
 import { talk } from "./clients.ts";
-import { ANY_PORT, type Circumstances, run, ServerProcess } from "./process.ts";
+import { TemporaryFolder } from "./files.ts";
+import { ANY_PORT, type Circumstances, IMPORT_MAP, run, ServerProcess } from "./process.ts";
 import { WATCHED } from "./time.ts";
 
 Deno.test("firstline --help prints every flag with its default, and wins", WATCHED, async () => {
@@ -57,6 +58,11 @@ Deno.test(
       [["--link", "javascript:x"], 'Cannot use --link "javascript:x": expected an http'],
       [["--log", "xml"], 'Cannot use --log "xml": expected common or json'],
       [["--idle-timeout", "-1"], "Cannot use --idle-timeout without a value: expected SECONDS"],
+      [["--delay", "2-1"], "from the least to the most, such as 0.2-1.5"],
+      [["--health", "healthz"], 'Cannot use --health "healthz": expected a path such as'],
+      [["--redirect", "moved"], 'Cannot use --redirect "moved": expected an http or https URL'],
+      [["--redirect", "/", "-s", "200"], "Cannot use --status 200 with --redirect: expected 301"],
+      [["--redirect", "/", "--text", "a"], "Cannot use --text with --redirect: expected one"],
       [["--delay", "soon"], 'Cannot use --delay "soon": expected seconds above 0, such as 2.5'],
       [["--status", "199"], 'Cannot use --status "199": expected an integer from 200 to 599'],
       [["-s", "600"], 'Cannot use --status "600": expected an integer from 200 to 599'],
@@ -103,7 +109,7 @@ Deno.test("firstline exits with 1 and one line for a start that fails", WATCHED,
     [
       ["--port", "8081"],
       { permissions: ["--allow-net=0.0.0.0:8082"] },
-      /0\.0\.0\.0:8081: permission missing, add --allow-net or --allow-net=0\.0\.0\.0:8081/,
+      /0\.0\.0\.0:8081: permission missing, add --allow-net or --allow-net=0\.0\.0\.0:8081 before main\.ts$/m,
     ],
     [["--host", "::"], { permissions: [] }, /\[::\]:8080: permission missing, add --allow-net/],
   ];
@@ -128,22 +134,80 @@ Deno.test({
   },
 });
 
+/** Takes the default port on loopback; if somebody has it already, that is as good. */
+function takeDefaultPort(): Disposable {
+  try {
+    const listener = Deno.listen({ hostname: "127.0.0.1", port: DEFAULTS.port });
+    return { [Symbol.dispose]: () => listener.close() };
+  } catch (error) {
+    if (!(error instanceof Deno.errors.AddrInUse)) throw error;
+    return { [Symbol.dispose]: () => {} };
+  }
+}
+
+/** Runs a command in a terminal, and shows what that shows on stderr. */
+const IN_TERMINAL = 'exec script --quiet --return --command "$*" /dev/null >&2';
+
+Deno.test({
+  ...WATCHED,
+  name: "firstline in a terminal takes a free port, loudly, where the default one is taken",
+  ignore: Deno.build.os !== "linux",
+  fn: async () => {
+    using _taken = takeDefaultPort();
+    const options = { shell: IN_TERMINAL };
+    await using server = await ServerProcess.start(["--host", "127.0.0.1"], options);
+    assert(server.port !== DEFAULTS.port);
+    assertStringIncludes(server.stderr.text, `PORT 8080 IS TAKEN: using ${server.port} instead`);
+    assertStringIncludes(await talk(server, "GET / HTTP/1.1\r\n"), "GET / HTTP/1.1");
+  },
+});
+
 Deno.test(
-  "firstline takes a free port, loudly, where the default one is taken",
+  "firstline as a service keeps to the default port, or exits with 1",
   WATCHED,
   async () => {
-    let blocker: Deno.TcpListener | undefined;
-    try {
-      blocker = Deno.listen({ hostname: "127.0.0.1", port: 8080 });
-    } catch (error) {
-      if (!(error instanceof Deno.errors.AddrInUse)) throw error; // taken already: as good
-    }
-    await using server = await ServerProcess.start(["--host", "127.0.0.1", "--text", "moved"]);
-    blocker?.close();
-    assert(server.port !== 8080);
-    assertStringIncludes(await talk(server, "GET / HTTP/1.1\r\n"), "moved");
+    using _taken = takeDefaultPort();
+    const { code, stderr } = await run(["--host", "127.0.0.1"]);
+    assertEquals(code, 1);
+    assertMatch(
+      stderr,
+      /^firstline: Cannot listen on 127\.0\.0\.1:8080: the port is taken, port \d+ is free\n$/,
+    );
   },
 );
+
+Deno.test({
+  ...WATCHED,
+  name: "firstline in a terminal moves to no port that it has no permission for",
+  ignore: Deno.build.os !== "linux",
+  fn: async () => {
+    using _taken = takeDefaultPort();
+    const permissions = ["--allow-net=127.0.0.1:8080"];
+    const options = { permissions, shell: IN_TERMINAL };
+    const { code, stderr } = await run(["--host", "127.0.0.1"], options);
+    assertEquals(code, 1);
+    assertMatch(stderr, /^firstline: Cannot listen on 127\.0\.0\.1:8080: the port is taken\r\n$/);
+  },
+});
+
+Deno.test({
+  ...WATCHED,
+  name: "firstline --reuse-port without --unstable-net exits with 1 and one line",
+  ignore: Deno.build.os !== "linux",
+  fn: async () => {
+    using folder = new TemporaryFolder();
+    const imports = IMPORT_MAP.length > 0 ? {} : manifest.imports;
+    const config = folder.write("deno.json", JSON.stringify({ imports }));
+    const permissions = ["--allow-net", `--config=${config}`]; // which enables nothing
+    const { code, stderr } = await run([...ANY_PORT, "--reuse-port"], { permissions });
+    assertEquals(code, 1);
+    assertEquals(
+      stderr,
+      "firstline: Cannot use --reuse-port: not enabled in Deno, " +
+        "add --unstable-net before main.ts\n",
+    );
+  },
+});
 
 Deno.test("firstline listens on the port it is given and says where", WATCHED, async () => {
   const port = getAvailablePort({ preferredPort: 0 });

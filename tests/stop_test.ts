@@ -50,8 +50,8 @@ Deno.test("firstline takes one Ctrl-C that reaches it twice for one", WATCHED, a
   assertEquals(await server.exitCode(), 0);
 });
 
-Deno.test("firstline exits with 1 where the grace period cut someone off", WATCHED, async () => {
-  await using server = await ServerProcess.start(ANY_PORT);
+Deno.test("firstline exits with 1 where --stop-timeout cut someone off", WATCHED, async () => {
+  await using server = await ServerProcess.start([...ANY_PORT, "--stop-timeout", "0.2"]);
   using half = await connect(server);
   await send(half, "GET /never");
   await talk(server, "GET / HTTP/1.1\r\n");

@@ -1,0 +1,164 @@
+/**
+ * Files and folders, read whole at start: afterwards no request reaches the file system.
+ *
+ * @module
+ */
+
+import { messageOf } from "./messages.ts";
+import { mayRead, remedyFor, StartError } from "./permissions.ts";
+import { quote, UsageError } from "./values.ts";
+
+/** The content of a file. */
+export type Octets = Uint8Array<ArrayBuffer>;
+
+/** A folder as it was at start. */
+export interface Folder {
+  /** The content of each file by its path in the folder, such as `/a/b.css`. */
+  readonly files: ReadonlyMap<string, Octets>;
+  /** Octets in all files. */
+  readonly bytes: number;
+  /** Entries left out: hidden names, and links that lead out of the folder or nowhere new. */
+  readonly leftOut: number;
+}
+
+/** All of it is held in memory; who serves more wants a server that reads from disk. */
+const MAX_BYTES = 1024 ** 3;
+/** Each costs about 1 KiB beside its content; links can make few files look like many. */
+const MAX_ENTRIES = 200_000;
+
+const SEPARATOR = Deno.build.os === "windows" ? "\\" : "/";
+
+/** Why something cannot be held, as messages say it after `Cannot use --file "PATH": `. */
+class Unfit extends Error {}
+
+/** Reads the file or folder that a flag names, or says in one sentence why not. */
+export function read(flag: string, path: string, embeddedRoot?: string): Octets | Folder {
+  const place = locate(path, embeddedRoot);
+  const require = (isGranted: boolean, paths: string) => {
+    if (isGranted) return;
+    const remedy = remedyFor(`--allow-read=${paths}`);
+    throw new StartError(`Cannot use --${flag} ${quote(path)}: permission missing, ${remedy}`);
+  };
+  require(mayRead(place), path);
+  try {
+    const real = Deno.realPathSync(place);
+    require(mayRead(real), `${path},${real}`); // a link needs both
+    return new Reading(place, real, place !== path).all();
+  } catch (error) {
+    if (error instanceof StartError) throw error;
+    const reason = error instanceof Unfit
+      ? error.message
+      : `expected a readable file or folder (${messageOf(error)})`;
+    throw new UsageError(`Cannot use --${flag} ${quote(path)}: ${reason}`);
+  }
+}
+
+/** In an executable, a relative path means what was embedded under that name, if there is such. */
+export function locate(path: string, embeddedRoot: string | undefined): string {
+  const isBelow = !/^([/\\]|[A-Za-z]:)|(^|[/\\])\.\.([/\\]|$)/.test(path);
+  if (embeddedRoot === undefined || !isBelow) return path;
+  const embedded = `${embeddedRoot}/${path}`;
+  try {
+    Deno.statSync(embedded);
+    return embedded;
+  } catch {
+    return path;
+  }
+}
+
+/** The state of one reading: where it is, and how much it holds. */
+class Reading {
+  readonly #root: string;
+  readonly #realRoot: string;
+  readonly #isEmbedded: boolean;
+  readonly #files = new Map<string, Octets>();
+  #bytes = 0;
+  #entries = 0;
+  #leftOut = 0;
+
+  constructor(root: string, realRoot: string, isEmbedded: boolean) {
+    this.#root = root;
+    this.#realRoot = realRoot;
+    this.#isEmbedded = isEmbedded;
+  }
+
+  all(): Octets | Folder {
+    const info = Deno.statSync(this.#root);
+    if (!info.isDirectory) return this.#file(this.#root, "", info);
+    this.#folder(this.#root, "/", [this.#realRoot]);
+    if (this.#files.size === 0) throw new Unfit("expected a folder with files in it");
+    return { files: this.#files, bytes: this.#bytes, leftOut: this.#leftOut };
+  }
+
+  /** Goes through a folder; `above` are the real paths of those that it lies in. */
+  #folder(place: string, path: string, above: string[]): void {
+    for (const { name } of [...Deno.readDirSync(place)].sort(byName)) {
+      if (++this.#entries > MAX_ENTRIES) {
+        throw new Unfit(`expected at most ${MAX_ENTRIES} files and folders`);
+      }
+      const isHidden = name.startsWith(".") && name !== ".well-known";
+      const kept = !isHidden && this.#entry(`${place}${SEPARATOR}${name}`, path + name, above);
+      if (!kept) this.#leftOut++;
+    }
+  }
+
+  /** Takes a file or folder, unless a link leads from it where it should not. */
+  #entry(place: string, path: string, above: string[]): boolean {
+    try {
+      const real = realPath(place);
+      if (real === undefined || !isWithin(this.#realRoot, real) || above.includes(real)) {
+        return false;
+      }
+      const info = Deno.statSync(place);
+      if (info.isDirectory) this.#folder(place, `${path}/`, [...above, real]);
+      else this.#files.set(path, this.#file(place, path, info));
+      return true;
+    } catch (error) {
+      if (error instanceof Unfit) throw error;
+      throw new Unfit(`expected readable files, not ${quote(path)} (${messageOf(error)})`);
+    }
+  }
+
+  #file(place: string, path: string, info: Deno.FileInfo): Octets {
+    const name = path === "" ? "" : `, not ${quote(path)}`;
+    if (!info.isFile) throw new Unfit(`expected a regular file or a folder${name}`);
+    this.#bytes += info.size;
+    if (this.#bytes > MAX_BYTES) throw new Unfit("expected at most 1 GiB in all");
+    if (this.#isEmbedded) return Deno.readFileSync(place); // it cannot change
+    const octets = readUnchanged(place, info);
+    if (octets) return octets;
+    throw new Unfit(`expected what stays as it is while it is read${name}`);
+  }
+}
+
+function byName(a: Deno.DirEntry, b: Deno.DirEntry): number {
+  return a.name < b.name ? -1 : 1;
+}
+
+/** Where a path leads in the end; nowhere, if its links go round in a circle. */
+function realPath(place: string): string | undefined {
+  try {
+    return Deno.realPathSync(place);
+  } catch (error) {
+    if (error instanceof Deno.errors.FilesystemLoop) return undefined;
+    throw error;
+  }
+}
+
+function isWithin(root: string, real: string): boolean {
+  return real === root || real.startsWith(root.endsWith(SEPARATOR) ? root : root + SEPARATOR);
+}
+
+/** The content of a file, unless that is another by now, or grows, or shrinks. */
+export function readUnchanged(place: string, expected: Deno.FileInfo): Octets | undefined {
+  using file = Deno.openSync(place);
+  const octets = new Uint8Array(expected.size);
+  let length = 0;
+  for (let count; (count = file.readSync(octets.subarray(length)) ?? 0) > 0;) length += count;
+  const hasMore = file.readSync(new Uint8Array(1)) !== null;
+  const isSame = [file.statSync(), Deno.statSync(place)].every((info) =>
+    info.ino === expected.ino && info.dev === expected.dev &&
+    info.mtime?.getTime() === expected.mtime?.getTime()
+  );
+  return isSame && !hasMore && length === octets.length ? octets : undefined;
+}

@@ -1,0 +1,217 @@
+import { assert, assertEquals, assertMatch, assertThrows } from "@std/assert";
+import { TemporaryFolder } from "../tests/files.ts";
+import { textOf } from "../tests/wire.ts";
+import { type Folder, locate, read, readUnchanged } from "./files.ts";
+import { UsageError } from "./values.ts";
+
+const isWindows = Deno.build.os === "windows";
+
+function folderAt(path: string, embeddedRoot?: string): Folder {
+  const held = read("file", path, embeddedRoot);
+  if (held instanceof Uint8Array) throw new TypeError(`Cannot use ${path}: expected a folder`);
+  return held;
+}
+
+/** The texts of the files in a folder, by their paths. */
+function textsAt(path: string): Record<string, string> {
+  const { files } = folderAt(path);
+  return Object.fromEntries([...files].map(([name, content]) => [name, textOf(content)]));
+}
+
+function reasonFor(path: string): string {
+  const { message } = assertThrows(() => read("raw", path), UsageError);
+  const start = `Cannot use --raw "${path}": `;
+  assert(message.startsWith(start), message);
+  return message.slice(start.length);
+}
+
+Deno.test("read() gives a file as its octets, and a folder as its files", () => {
+  using folder = new TemporaryFolder({
+    "index.html": "a",
+    "b/c.css": "bc",
+    "b/d/e": "",
+    "f": "\0",
+  });
+  assertEquals(read("file", folder.pathOf("b/c.css")), new TextEncoder().encode("bc"));
+  const { bytes, leftOut } = folderAt(folder.path);
+  assertEquals({ bytes, leftOut }, { bytes: 4, leftOut: 0 });
+  const texts = { "/b/c.css": "bc", "/b/d/e": "", "/f": "\0", "/index.html": "a" };
+  assertEquals(textsAt(folder.path), texts);
+  assertEquals(textsAt(`${folder.path}/`), texts);
+});
+
+Deno.test("read() keeps names as they are, whatever they mean elsewhere", () => {
+  const names = [
+    "a b",
+    "#",
+    "a?b",
+    "100%",
+    "%2e",
+    "ü",
+    "u\u0308",
+    "😀",
+    "__proto__",
+    "constructor",
+  ];
+  if (!isWindows) names.push("a\\b", "a\nb", '"', "*");
+  using folder = new TemporaryFolder(Object.fromEntries(names.map((name) => [`x/${name}`, "a"])));
+  assertEquals([...folderAt(folder.path).files.keys()].sort(), names.map((n) => `/x/${n}`).sort());
+});
+
+Deno.test("read() leaves hidden names out, but .well-known, and counts them", () => {
+  using folder = new TemporaryFolder({
+    ".env": "secret",
+    ".git/config": "secret",
+    ".git/HEAD": "secret",
+    "a/.b": "secret",
+    "a/c": "c",
+    ".well-known/acme": "d",
+  });
+  assertEquals(textsAt(folder.path), { "/.well-known/acme": "d", "/a/c": "c" });
+  assertEquals(folderAt(folder.path).leftOut, 3);
+});
+
+Deno.test({
+  name: "read() follows links that stay in the folder, and leaves out those that leave it",
+  ignore: isWindows,
+  fn: () => {
+    using outside = new TemporaryFolder({ "secret": "secret" });
+    using folder = new TemporaryFolder({ "a/b": "b", "..data/c": "c" });
+    Deno.symlinkSync("a/b", folder.pathOf("file"));
+    Deno.symlinkSync(folder.pathOf("a"), folder.pathOf("folder"));
+    Deno.symlinkSync("..data/c", folder.pathOf("mounted")); // as Kubernetes mounts a ConfigMap
+    Deno.symlinkSync(outside.pathOf("secret"), folder.pathOf("out"));
+    Deno.symlinkSync(outside.path, folder.pathOf("outer"));
+    Deno.symlinkSync("/", folder.pathOf("a/root"));
+    Deno.symlinkSync(`${folder.path}x`, folder.pathOf("a/similar"));
+    using _similar = new SimilarFolder(`${folder.path}x`);
+    assertEquals(textsAt(folder.path), {
+      "/a/b": "b",
+      "/file": "b",
+      "/folder/b": "b",
+      "/mounted": "c",
+    });
+    assertEquals(folderAt(folder.path).leftOut, 7); // "..data" too, and two of them twice
+  },
+});
+
+/** A folder beside another, whose name only begins like its name. */
+class SimilarFolder implements Disposable {
+  constructor(readonly path: string) {
+    Deno.mkdirSync(path);
+    Deno.writeTextFileSync(`${path}/secret`, "secret");
+  }
+
+  [Symbol.dispose](): void {
+    Deno.removeSync(this.path, { recursive: true });
+  }
+}
+
+Deno.test({
+  name: "read() goes round no circle of links",
+  ignore: isWindows,
+  fn: () => {
+    using folder = new TemporaryFolder({ "a/b/c": "c" });
+    Deno.symlinkSync("self", folder.pathOf("self"));
+    Deno.symlinkSync("..", folder.pathOf("a/up"));
+    Deno.symlinkSync(folder.path, folder.pathOf("a/b/top"));
+    Deno.symlinkSync("two", folder.pathOf("one"));
+    Deno.symlinkSync("one", folder.pathOf("two"));
+    assertEquals(textsAt(folder.path), { "/a/b/c": "c" });
+    assertEquals(folderAt(folder.path).leftOut, 5);
+  },
+});
+
+Deno.test("read() reads through a link to the folder itself", { ignore: isWindows }, () => {
+  using folder = new TemporaryFolder({ "site/a": "a" });
+  Deno.symlinkSync("site", folder.pathOf("current"));
+  assertEquals(textsAt(folder.pathOf("current")), { "/a": "a" });
+});
+
+Deno.test("read() refuses what is not there, and a folder without files", () => {
+  using folder = new TemporaryFolder({ "a/.hidden": "" });
+  assertMatch(reasonFor(folder.pathOf("b")), /^expected a readable file or folder \(No such file/);
+  assertEquals(reasonFor(folder.path), "expected a folder with files in it");
+});
+
+Deno.test({
+  name: "read() refuses what is no regular file, at once",
+  ignore: isWindows,
+  fn: async () => {
+    using folder = new TemporaryFolder({ "a/b": "b" });
+    const fifo = folder.pathOf("a/fifo");
+    const { success } = await new Deno.Command("mkfifo", { args: [fifo] }).output();
+    assert(success);
+    assertEquals(reasonFor("/dev/zero"), "expected a regular file or a folder");
+    assertEquals(reasonFor(fifo), "expected a regular file or a folder");
+    assertEquals(
+      reasonFor(folder.path),
+      'expected a regular file or a folder, not "/a/fifo"',
+    );
+  },
+});
+
+Deno.test("read() refuses links that lead nowhere, and names them", { ignore: isWindows }, () => {
+  using folder = new TemporaryFolder({ "a/b": "b" });
+  Deno.symlinkSync("nowhere", folder.pathOf("a/broken"));
+  assertMatch(reasonFor(folder.path), /^expected readable files, not "\/a\/broken" \(No such file/);
+});
+
+Deno.test("read() refuses more than 1 GiB, in one file or in all, before it reads", () => {
+  using folder = new TemporaryFolder({ "a": "1", "b": "" });
+  const large = folder.pathOf("b");
+  Deno.truncateSync(large, 1024 ** 3); // takes no room on the disk
+  assertEquals(reasonFor(folder.path), "expected at most 1 GiB in all");
+  Deno.truncateSync(large, 1024 ** 3 + 1);
+  assertEquals(reasonFor(large), "expected at most 1 GiB in all");
+});
+
+Deno.test("readUnchanged() gives nothing where the file has changed since it was looked at", () => {
+  using folder = new TemporaryFolder({ "a": "first", "b": "other" });
+  const path = folder.pathOf("a");
+  const info = Deno.statSync(path);
+  assertEquals(textOf(readUnchanged(path, info)!), "first");
+
+  Deno.writeTextFileSync(path, "first and more");
+  assertEquals(readUnchanged(path, info), undefined);
+
+  Deno.writeTextFileSync(path, "1");
+  assertEquals(readUnchanged(path, info), undefined);
+
+  Deno.writeTextFileSync(path, "again"); // as long as before
+  Deno.utimeSync(path, 1, 1);
+  assertEquals(readUnchanged(path, info), undefined);
+});
+
+Deno.test({
+  name: "readUnchanged() gives nothing where another file has taken its place",
+  ignore: isWindows,
+  fn: () => {
+    using folder = new TemporaryFolder({ "a": "first", "b": "other" });
+    const [path, other] = [folder.pathOf("a"), folder.pathOf("b")];
+    Deno.utimeSync(path, 1, 1);
+    Deno.utimeSync(other, 1, 1);
+    const info = Deno.statSync(path);
+    Deno.removeSync(path);
+    Deno.symlinkSync(other, path); // of the same length and time
+    assertEquals(readUnchanged(path, info), undefined);
+  },
+});
+
+Deno.test("locate() looks among what was embedded first, for relative paths below it", () => {
+  using embedded = new TemporaryFolder({ "site/index.html": "a" });
+  const inside = (path: string) => locate(path, embedded.path);
+  for (const path of ["site", "./site", "site/", "site/index.html"]) {
+    assertEquals(inside(path), `${embedded.path}/${path}`);
+  }
+  const outside = ["elsewhere", `${embedded.path}/site`, "../x", "site/../site", ".."];
+  outside.push(`../${embedded.path.split("/").at(-1)}/site`, "C:\\site", "\\site");
+  for (const path of outside) assertEquals(inside(path), path);
+  assertEquals(locate("site", undefined), "site");
+});
+
+Deno.test("read() reads what was embedded", () => {
+  using embedded = new TemporaryFolder({ "site/a": "a" });
+  assertEquals([...folderAt("site", embedded.path).files.keys()], ["/a"]);
+  assertEquals(read("file", "site/a", embedded.path), new TextEncoder().encode("a"));
+});

@@ -1,0 +1,38 @@
+/**
+ * Where `--redirect` sends everyone.
+ *
+ * @module
+ */
+
+import { hasWords, locationOf, type Template } from "./placeholders.ts";
+import { encodeUri } from "./target.ts";
+import { quote, stringOf, UsageError, type Values } from "./values.ts";
+
+/** A base for paths. */
+const HERE = "http://here.invalid";
+
+/** What a client can make of the words; the second one would like to choose the host. */
+const REQUESTS: ReadonlyArray<Parameters<Template>> = [
+  [
+    { method: "GET", target: "/", minorVersion: 1, text: "" },
+    { hostname: "192.0.2.1", port: 1 },
+  ],
+  [
+    { method: "a#b", target: "//evil.invalid:1/?@#", minorVersion: 1, text: "" },
+    { hostname: "2001:db8::1", port: 65535 },
+  ],
+];
+
+/** A URL or a path; the words of a request may stand in it where they cannot change the host. */
+export function redirectFrom(values: Values): string | undefined {
+  const url = stringOf(values, "redirect");
+  if (url === undefined) return undefined;
+  const fill = locationOf(url);
+  const [origin, other] = REQUESTS.map((asked) => URL.parse(fill(...asked), HERE)?.origin);
+  const isUrl = /^(https?:\/\/|\/|\{target\})/i.test(url) && origin !== undefined;
+  if (isUrl && origin === other) return hasWords(url) ? url : encodeUri(url);
+  throw new UsageError(
+    `Cannot use --redirect ${quote(url)}: expected ` +
+      (isUrl ? "words in braces behind the host only" : "an http or https URL, or a path"),
+  );
+}

@@ -1,0 +1,68 @@
+import { assertEquals, assertThrows } from "@std/assert";
+import { settingsFrom } from "./settings.ts";
+import { UsageError, type Values } from "./values.ts";
+
+Deno.test("settingsFrom() has a default for everything", () => {
+  const { options, ...rest } = settingsFrom({}, []);
+  assertEquals(options.hostname, "0.0.0.0");
+  assertEquals(options.port, 8080);
+  assertEquals(options.reusePort, false);
+  const { delay, health } = rest;
+  assertEquals({ ...rest, delay, health }, {
+    portGiven: false,
+    log: "common",
+    wire: false,
+    delay: undefined,
+    health: undefined,
+  });
+});
+
+Deno.test("settingsFrom() hands on what the flags say", () => {
+  const { options, ...rest } = settingsFrom({
+    "host": "::1",
+    "port": "65535",
+    "request-timeout": "1",
+    "idle-timeout": "2",
+    "stop-timeout": "3.5",
+    "max-connections": "1000000",
+    "delay": "1-2",
+    "health": "/healthz",
+  }, []);
+  assertEquals(options, {
+    hostname: "::1",
+    port: 65535,
+    reusePort: false,
+    requestTimeoutMs: 1000,
+    idleTimeoutMs: 2000,
+    shutdownGraceMs: 3500,
+    maxConnections: 1_000_000,
+  });
+  assertEquals(rest, {
+    portGiven: true,
+    log: "common",
+    wire: false,
+    delay: { minMs: 1000, maxMs: 2000 },
+    health: "/healthz",
+  });
+});
+
+Deno.test("settingsFrom() logs one thing: what was asked for, or else the wire, or the requests", () => {
+  const log = (values: Values) => settingsFrom(values, []).log;
+  assertEquals(log({ wire: true }), "none");
+  assertEquals(log({ wire: true, log: "json" }), "json");
+  assertEquals(log({ log: "json", quiet: true }), "none");
+  assertEquals(log({ quiet: false }), "common");
+});
+
+Deno.test("settingsFrom() takes a path for --health, and nothing else", () => {
+  for (const health of ["/", "/healthz", "/a/b%20c;d=e", "/~x"]) {
+    assertEquals(settingsFrom({ health }, []).health, health);
+  }
+  for (const health of ["healthz", "http://x/y", "/a b", "/a?b", "/a#b", "/ü", "/\n"]) {
+    assertThrows(
+      () => settingsFrom({ health }, []),
+      UsageError,
+      "expected a path such as /healthz, without a query",
+    );
+  }
+});

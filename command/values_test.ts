@@ -1,0 +1,74 @@
+import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
+import { ALL_FLAGS } from "./flags.ts";
+import { checkShape, integerOf, millisecondsOf, spanOf, UsageError } from "./values.ts";
+
+function mistake(work: () => unknown): string {
+  return assertThrows(work, UsageError).message;
+}
+
+Deno.test("integerOf() takes the least and the greatest, and nothing beyond", () => {
+  const port = (value: string) => integerOf({ port: value }, "port", 1, 65535);
+  assertEquals([port("1"), port("65535"), integerOf({}, "port", 0, 1)], [1, 65535, undefined]);
+  for (const value of ["0", "65536", "-1", "0x50", "1e3", " 80", "80 ", "8.5", "1234567890"]) {
+    assertEquals(
+      mistake(() => port(value)),
+      `Cannot use --port "${value}": expected an integer from 1 to 65535`,
+    );
+  }
+});
+
+Deno.test("millisecondsOf() takes seconds above 0 with up to three decimals", () => {
+  const delay = (value: string) => millisecondsOf({ delay: value }, "delay");
+  assertEquals([delay("2.5"), delay("0.001"), delay("999999")], [2500, 1, 999_999_000]);
+  for (const value of ["0", "0.0", "-1", ".5", "5.", "0.0001", "1000000", "1s", "1-2", "1e2"]) {
+    assertStringIncludes(mistake(() => delay(value)), `--delay "${value}": expected seconds above`);
+  }
+});
+
+Deno.test("spanOf() takes seconds, or the least and the most with a dash between", () => {
+  const delay = (value: string) => spanOf({ delay: value }, "delay");
+  assertEquals(delay("2.5"), { minMs: 2500, maxMs: 2500 });
+  assertEquals(delay("0.2-1.5"), { minMs: 200, maxMs: 1500 });
+  assertEquals(delay("0-1"), { minMs: 0, maxMs: 1000 });
+  assertEquals(delay("1-1"), { minMs: 1000, maxMs: 1000 });
+  for (const value of ["2-1", "0", "0-0", "1-2-3", "-1", "1-", "a-2", "1 - 2", "0.2-1.5s"]) {
+    assertStringIncludes(mistake(() => delay(value)), `--delay "${value}": expected seconds above`);
+  }
+});
+
+Deno.test("checkShape() refuses each pair of flags that exclude each other, and no other", () => {
+  const names = ALL_FLAGS.map(({ name }) => name);
+  for (const { name, excludes = [] } of ALL_FLAGS) {
+    for (const other of names.filter((other) => other !== name)) {
+      const both = () => checkShape({ [name]: "a", [other]: "b" }, []);
+      const isExcluded = excludes.includes(other);
+      const excludesBack = ALL_FLAGS.find((flag) => flag.name === other)?.excludes?.includes(name);
+      if (!isExcluded && !excludesBack) both();
+      if (!isExcluded) continue;
+      assertEquals(mistake(both), `Cannot use --${name} with --${other}: expected one of the two`);
+    }
+  }
+});
+
+Deno.test("checkShape() knows two kinds of body for what they are", () => {
+  const bodies = ["text", "file", "raw", "redirect", "link"];
+  for (const one of bodies) {
+    for (const other of bodies.filter((other) => other !== one)) {
+      assertStringIncludes(
+        mistake(() => checkShape({ [one]: "a", [other]: "b" }, [])),
+        "one of the two",
+      );
+    }
+  }
+});
+
+Deno.test("checkShape() names the flag that has no value, however the parser tells of it", () => {
+  const message = "Cannot use --text without a value: expected TEXT, as in --text=VALUE";
+  assertEquals(mistake(() => checkShape({ text: "" }, [])), message);
+  assertEquals(mistake(() => checkShape({}, ["--text="])), message);
+  assertEquals(mistake(() => checkShape({ text: "a" }, ["--text=", "stray"])), message);
+  assertStringIncludes(
+    mistake(() => checkShape({ header: ["A: b", ""] }, [])),
+    "Cannot use --header without a value",
+  );
+});
