@@ -74,18 +74,18 @@ Deno.test(
   async () => {
     const trial = new Trial();
     const line = (length: number) => "x".repeat(length - 1) + "\n";
-    trial.output.write(line(100).repeat(41) + line(5000) + line(96) + line(4000));
+    trial.output.write(line(1000).repeat(66) + line(70_000) + line(536) + line(65_000));
     await trial.output.finish();
-    trial.output.write(line(97) + line(4000) + line(4096) + line(100));
+    trial.output.write(line(537) + line(65_000) + line(65_536) + line(100));
     await trial.output.finish();
     assertEquals(trial.writes.map((piece) => piece.length), [
-      4000,
-      100,
-      5000,
-      4096,
-      97,
-      4000,
-      4096,
+      65_000,
+      1000,
+      70_000,
+      65_536,
+      537,
+      65_000,
+      65_536,
       100,
     ]);
   },
@@ -165,7 +165,7 @@ Deno.test(
   async () => {
     const trial = new Trial();
     const unblock = trial.block();
-    const [piece, next] = ["x".repeat(4095) + "\n", "next\n"];
+    const [piece, next] = ["x".repeat(65_535) + "\n", "next\n"];
     trial.output.write(piece + next);
     await Promise.resolve();
     trial.output.write("waiting\n");
