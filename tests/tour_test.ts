@@ -1,0 +1,312 @@
+/** The tour: each version of its program runs, breaks as it says, and is mended as it says. */
+
+import {
+  assert,
+  assertEquals,
+  assertMatch,
+  assertNotEquals,
+  assertRejects,
+  assertStringIncludes,
+} from "@std/assert";
+import {
+  connect,
+  HOST,
+  isGone,
+  readAll,
+  readReplies,
+  reset,
+  resettable,
+  send,
+  talk,
+} from "./clients.ts";
+import { TemporaryFolder } from "./files.ts";
+import { Lines, ROOT } from "./process.ts";
+import { sleep, WATCHED } from "./time.ts";
+import { isWhole, PLAIN_REQUEST } from "./wire.ts";
+
+/** The sessions are from Linux. */
+const ON_LINUX = { ...WATCHED, ignore: Deno.build.os !== "linux" };
+
+const TOUR = Deno.readTextFileSync(`${ROOT}/docs/tour.md`);
+
+/** The program as it is after each section, and what is only tried, in the order of the text. */
+const { versions: VERSIONS, tries: TRIES } = followed(TOUR);
+
+/** Does with the blocks of code what the tour asks its readers to do. */
+function followed(tour: string): { versions: string[]; tries: string[] } {
+  let program = "";
+  const versions: string[] = [];
+  const tries: string[] = [];
+  for (const section of tour.split(/^## (?=\d+\. )/m)) {
+    for (const [, kind, block] of section.matchAll(/^```(ts|diff|diff try)\n(.*?)^```$/gms)) {
+      if (kind === "ts") program = program ? `${block}\n${program}` : block;
+      else if (kind === "diff") program = patched(program, block);
+      else tries.push(patched(program, block));
+    }
+    versions.push(program);
+  }
+  return { versions, tries };
+}
+
+/** Each hunk must fit in exactly one place. */
+function patched(program: string, block: string): string {
+  for (const hunk of block.split(/^@@ .* @@\n/m)) {
+    const lines = hunk.match(/^.*\n/gm)!;
+    const without = (sign: string) =>
+      lines.filter((line) => line[0] !== sign).map((line) => line.slice(1)).join("");
+    const parts = `\n${program}`.split(`\n${without("+")}`);
+    assertEquals(parts.length, 2, `${parts.length - 1} places for this hunk:\n${hunk}`);
+    program = parts.join(`\n${without("-")}`).slice(1);
+  }
+  return program;
+}
+
+/** What the tour shows or says must stand there in these words. */
+function told(words: string): string {
+  assertStringIncludes(TOUR, words);
+  return words;
+}
+
+/**
+ * Says the port. And Deno prepares for signals half a second after its start, which ends the
+ * process if there is no descriptor left: it must be done by then.
+ */
+const PRELUDE = `
+  Deno.addSignalListener("SIGUSR2", () => {});
+  console.error(listener.addr.port);`;
+
+/** A version of the program, as a process on a free port. */
+class Program implements AsyncDisposable {
+  readonly stdout: Lines;
+  readonly stderr: Lines;
+  port = 0;
+
+  private constructor(readonly child: Deno.ChildProcess, readonly folder: TemporaryFolder) {
+    this.stdout = new Lines(child.stdout);
+    this.stderr = new Lines(child.stderr);
+  }
+
+  /** Starts it, with another patience than 10 s, and with what a shell does before. */
+  static async start(program: string, patienceMs = 10_000, shell = ""): Promise<Program> {
+    const source = program.replace("10_000", String(patienceMs)).replace(
+      "Deno.listen({ port: 8080 });",
+      `Deno.listen({ port: 0, hostname: "${HOST}" });${PRELUDE}`,
+    );
+    const folder = new TemporaryFolder({ "tour.ts": source });
+    const child = new Deno.Command("sh", {
+      args: ["-c", `${shell} exec "$0" run --allow-net tour.ts`, Deno.execPath()],
+      cwd: folder.path,
+      env: { NO_COLOR: "1", DENO_NO_UPDATE_CHECK: "1" },
+      stdin: "null",
+      stdout: "piped",
+      stderr: "piped",
+    }).spawn();
+    const started = new Program(child, folder);
+    started.port = Number(await started.stderr.next());
+    return started;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    try {
+      this.child.kill("SIGKILL");
+    } catch (error) {
+      if (!(error instanceof TypeError)) throw error; // it has ended already
+    }
+    await this.child.status;
+    await Promise.all([this.stdout.cancel(), this.stderr.cancel()]);
+    this.folder[Symbol.dispose]();
+  }
+}
+
+Deno.test(
+  "tour: every version is well typed, and formatted",
+  { ...ON_LINUX, timeout: 30_000 },
+  async () => {
+    using folder = new TemporaryFolder();
+    for (const [at, version] of [...VERSIONS, ...TRIES].entries()) {
+      folder.write(
+        `${at}.ts`,
+        version,
+      );
+    }
+    for (const args of [["check", "."], ["fmt", "--check", "--line-width=100", "."]]) {
+      const command = new Deno.Command(Deno.execPath(), { args, cwd: folder.path });
+      const { success, stderr } = await command.output();
+      assert(success, new TextDecoder().decode(stderr));
+    }
+  },
+);
+
+Deno.test("tour: the rooms stand in server.ts under these names", () => {
+  const server = Deno.readTextFileSync(`${ROOT}/server.ts`);
+  const rooms = TOUR.match(/^\*\*Its rooms?:\*\*[^]*?\n\n|^\|.*$/gm)!.map((text) =>
+    text.startsWith("|") ? text.split("|")[2] : text
+  );
+  const names = rooms.join().matchAll(/`([A-Za-z]+)(?:\(\))?`/g);
+  for (const [, name] of names) assertMatch(server, new RegExp(`\\b${name}\\b`));
+});
+
+Deno.test("tour: twenty lines do both exercises", ON_LINUX, async () => {
+  await using first = await Program.start(VERSIONS[0]);
+  told((await talk(first, "GET /tea HTTP/1.1\r\n\r\n")).replaceAll("\r\n", "\n"));
+  await using second = await Program.start(TRIES[0]);
+  assertStringIncludes(await talk(second, "GET /tea HTTP/1.1\r\n\r\n"), "\r\n\r\nHello world!");
+  assertEquals(await second.stdout.next(), "GET /tea HTTP/1.1\r");
+});
+
+Deno.test("tour 1: a line comes in two packets", ON_LINUX, async () => {
+  await using before = await Program.start(VERSIONS[0]);
+  assertStringIncludes(await talk(before, "GET /te"), told("<p>You said: GET /te</p>\n"));
+  await using after = await Program.start(VERSIONS[1]);
+  const wire = await talk(after, "GET /te", "a HTTP/1.1\r\n\r\n");
+  assertStringIncludes(wire, told("You said: GET /tea HTTP/1.1"));
+});
+
+/** A reset while another client is being served, so that it comes before the accept. */
+async function resetInQueue(program: Program): Promise<string> {
+  using slow = await connect(program);
+  await reset(await resettable(program));
+  await send(slow, "GET / HTTP/1.1\r\n\r\n");
+  return await readAll(slow);
+}
+
+async function resetInLine(program: Program): Promise<void> {
+  const client = await resettable(program);
+  await new Promise((resolve) => client.write("GET /", resolve));
+  await reset(client);
+}
+
+Deno.test("tour 2: a client hangs up", ON_LINUX, async () => {
+  await using first = await Program.start(VERSIONS[1]);
+  assertStringIncludes(await resetInQueue(first), told("<p>You said: GET / HTTP/1.1</p>\n"));
+  assertEquals((await first.child.status).code, 1);
+  const error = "Uncaught (in promise) NotConnected: Transport endpoint is not connected";
+  assertStringIncludes(await first.stderr.next(), told(error));
+  await using second = await Program.start(VERSIONS[1]);
+  await resetInLine(second);
+  assertEquals((await second.child.status).code, 1);
+  await using after = await Program.start(VERSIONS[2]);
+  await resetInQueue(after);
+  await resetInLine(after);
+  assertStringIncludes(await talk(after, PLAIN_REQUEST), "HTTP/1.1 200 OK\r\n");
+});
+
+Deno.test("tour 3: a client says nothing", ON_LINUX, async () => {
+  await using before = await Program.start(VERSIONS[2]);
+  const silent = await connect(before);
+  const answer = talk(before, PLAIN_REQUEST);
+  assertEquals(await Promise.race([answer, sleep(200)]), undefined);
+  silent.close();
+  assertStringIncludes(await answer, "HTTP/1.1 200 OK\r\n");
+  await using after = await Program.start(VERSIONS[3], 500);
+  using stillSilent = await connect(after);
+  assertStringIncludes(await talk(after, PLAIN_REQUEST), "HTTP/1.1 200 OK\r\n");
+  assertEquals(await readAll(stillSilent), "");
+});
+
+Deno.test("tour 4: no descriptors are left", ON_LINUX, async () => {
+  const crowd = (program: Program) =>
+    Promise.all(Array.from({ length: 60 }, () => connect(program)));
+  await using before = await Program.start(VERSIONS[3], 10_000, "ulimit -n 64;");
+  for (const client of await crowd(before)) client.close();
+  assertNotEquals((await before.child.status).code, 0);
+  await using after = await Program.start(VERSIONS[4], 800, "ulimit -n 64;");
+  const silent = await crowd(after);
+  assertStringIncludes(await after.stderr.next(), told("Too many open files"));
+  assertStringIncludes(await talk(after, PLAIN_REQUEST), "HTTP/1.1 200 OK\r\n");
+  for (const client of silent) client.close();
+});
+
+Deno.test("tour 5: a line has no end", ON_LINUX, async () => {
+  await using before = await Program.start(VERSIONS[4]);
+  const swallowed = talk(before, "a".repeat(200_000), "\r\n");
+  assertEquals((await before.stdout.next()).length, 200_000);
+  assertStringIncludes(await swallowed, "HTTP/1.1 200 OK\r\n");
+  await using after = await Program.start(VERSIONS[5]);
+  assertStringIncludes(await talk(after, "a".repeat(8193)), "HTTP/1.1 414 URI Too Long\r\n");
+});
+
+Deno.test("tour 6: a stranger's words decide what we say", ON_LINUX, async () => {
+  const ESC = "\x1b";
+  const theft = `GET /${ESC}[2K${ESC}[A${ESC}[2K${ESC}[GGET /flowers HTTP/1.1`;
+  told(theft.replaceAll(ESC, "\\033"));
+  const bold = `GET ${told("/<b>tea</b>")} HTTP/1.1\r\n\r\n`;
+  const umlaut = "GET /\xc3\xbc HTTP/1.1\r\n\r\n";
+  const inGerman = (program: string) => program.replace("What that means", "Erklärung");
+
+  await using before = await Program.start(VERSIONS[5]);
+  assertStringIncludes(await talk(before, bold), told("<p>You said: GET /<b>tea</b> HTTP/1.1</p>"));
+  await talk(before, `${theft}\r\n\r\n`);
+  assertEquals([await before.stdout.next(), await before.stdout.next()], [bold.trim(), theft]);
+  assert(!isWhole(await talk(before, umlaut)));
+  await using germanBefore = await Program.start(inGerman(VERSIONS[5]));
+  assert(!isWhole(await talk(germanBefore, PLAIN_REQUEST)));
+
+  await using after = await Program.start(VERSIONS[6]);
+  assertStringIncludes(await talk(after, bold), "GET /&#60;b&#62;tea&#60;/b&#62; HTTP/1.1</p>");
+  assertStringIncludes(await talk(after, `${theft}\r\n\r\n`), "HTTP/1.1 400 Bad Request\r\n");
+  await after.stdout.next();
+  assertEquals(await after.stdout.next(), told(theft.replaceAll(ESC, "\\x1b")));
+  assert(isWhole(await talk(after, umlaut)));
+  await using germanAfter = await Program.start(inGerman(VERSIONS[6]));
+  assert(isWhole(await talk(germanAfter, PLAIN_REQUEST)));
+});
+
+/** More than the kernel holds for both ends, so that closing early must break it. */
+async function upload(program: Program): Promise<string> {
+  using client = await connect(program);
+  await send(client, "POST / HTTP/1.1\r\nContent-Length: 32000000\r\n\r\n");
+  const piece = new Uint8Array(1_000_000);
+  for (let sent = 0; sent < 32; sent++) await send(client, piece);
+  return await readAll(client);
+}
+
+Deno.test("tour 7: an upload loses its answer", ON_LINUX, async () => {
+  await using before = await Program.start(VERSIONS[6]);
+  assert(isGone(await assertRejects(() => upload(before))));
+  await using after = await Program.start(VERSIONS[7]);
+  assertMatch(await upload(after), /^HTTP\/1\.1 200 OK\r\n[^]*<\/p>\n$/);
+});
+
+/** What the client got that sends this and then ends its half. */
+async function answersTo(program: Program, message: string): Promise<string[]> {
+  using client = await connect(program);
+  await send(client, message);
+  await client.closeWrite();
+  return (await readAll(client)).match(/<p>You said: .*<\/p>/g) ?? [];
+}
+
+Deno.test("tour 8: a request hides behind another", ON_LINUX, async () => {
+  const hidden = "GET /secret HTTP/1.1\r\nHost: x\r\n\r\n";
+  const comment = `POST /comment HTTP/1.1\r\nHost: x\r\nContent-Length: ${hidden.length}\r\n\r\n`;
+  told(hidden.replaceAll("\r\n", "\\r\\n"));
+  told(comment.replaceAll("\r\n", "\\r\\n"));
+  const posted = told("<p>You said: POST /comment HTTP/1.1</p>");
+  const smuggled = told("<p>You said: GET /secret HTTP/1.1</p>");
+
+  await using before = await Program.start(VERSIONS[7]);
+  assertEquals((await answersTo(before, PLAIN_REQUEST + PLAIN_REQUEST)).length, 1);
+  await using naive = await Program.start(TRIES[1]);
+  assertEquals((await answersTo(naive, PLAIN_REQUEST + PLAIN_REQUEST)).length, 2);
+  assertEquals(await answersTo(naive, comment + hidden), [posted, smuggled]);
+  await using after = await Program.start(VERSIONS[8]);
+  assertEquals((await answersTo(after, PLAIN_REQUEST + PLAIN_REQUEST)).length, 2);
+  assertEquals(await answersTo(after, comment + hidden), [posted]);
+});
+
+Deno.test("tour 9: SIGTERM comes in mid-sentence", ON_LINUX, async () => {
+  for (const [version, code, answers] of [[8, 143, 0], [9, 0, 1]] as const) {
+    await using program = await Program.start(VERSIONS[version]);
+    using half = await connect(program);
+    await send(half, "GET / HT");
+    await talk(program, "GET / HTTP/1.0\r\n\r\n"); // by now the other has been let in
+    program.child.kill("SIGTERM");
+    if (answers > 0) {
+      await send(half, "TP/1.1\r\n\r\n");
+      await readReplies(half, answers);
+      half.close();
+    }
+    assertEquals((await program.child.status).code, code);
+    told(`exit ${code}`);
+  }
+});
