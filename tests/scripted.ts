@@ -19,8 +19,8 @@ export class ScriptedSocket implements Socket {
   readonly calls: Call[] = [];
   /** What was taken of each write. */
   readonly writes: Uint8Array[] = [];
-  /** The memory that each write was made from. */
-  readonly sources: ArrayBufferLike[] = [];
+  /** What each write offered, as it lies in the server's memory. */
+  readonly offers: Uint8Array[] = [];
   /** Decides how many octets of a write the kernel takes; all of them, unless replaced. */
   takes: (octets: Uint8Array) => number | Promise<number> = ({ length }) => length;
 
@@ -73,7 +73,7 @@ export class ScriptedSocket implements Socket {
 
   async write(octets: Uint8Array): Promise<number> {
     this.calls.push("write");
-    this.sources.push(octets.buffer);
+    this.offers.push(octets);
     const count = await Promise.race([this.takes(octets), this.#left.promise]);
     this.writes.push(octets.slice(0, count));
     return count;
