@@ -34,15 +34,15 @@ class Unfit extends Error {}
 /** Reads the file or folder that a flag names, or says in one sentence why not. */
 export function read(flag: string, path: string, embeddedRoot?: string): Octets | Folder {
   const place = locate(path, embeddedRoot);
-  const require = (isGranted: boolean, paths: string) => {
+  const demand = (isGranted: boolean, paths: string) => {
     if (isGranted) return;
     const remedy = remedyFor(`--allow-read=${paths}`);
     throw new StartError(`Cannot use --${flag} ${quote(path)}: permission missing, ${remedy}`);
   };
-  require(mayRead(place), path);
+  demand(mayRead(place), path);
   try {
     const real = Deno.realPathSync(place);
-    require(mayRead(real), `${path},${real}`); // a link needs both
+    demand(mayRead(real), `${path},${real}`); // a link needs both
     return new Reading(place, real, place !== path).all();
   } catch (error) {
     if (error instanceof StartError) throw error;
