@@ -1,0 +1,85 @@
+/** The recipes: each block, pasted into an empty folder, prints what stands below it. */
+
+import { assertEquals } from "@std/assert";
+import { HOST } from "./clients.ts";
+import { TemporaryFolder } from "./files.ts";
+import { IMPORT_MAP, ROOT } from "./process.ts";
+
+/** What the recipes use beside the command, and what keeps one from hanging. */
+const TOOLS = ["bash", "curl", "jq", "timeout"];
+
+const hasTools = Deno.build.os === "linux" && new Deno.Command("sh", {
+  args: ["-c", 'for tool; do command -v "$tool" || exit 1; done', "sh", ...TOOLS],
+  stdout: "null",
+}).outputSync().success;
+
+/** Recipes mostly wait; more of them at once would wait for each other. */
+const AT_ONCE = 4;
+
+/** Pairs of a block and of what it prints. */
+const RECIPES = [
+  ...Deno.readTextFileSync(`${ROOT}/docs/recipes.md`)
+    .matchAll(/^```sh\n([^]*?)^```\n\n```text\n([^]*?)^```/gm),
+].map(([, block, printed]) => ({ block, printed }));
+
+/** Runs the block with `firstline` in its PATH and other ports, and gives what it prints. */
+async function printedBy(block: string, ports: Map<string, string>): Promise<string> {
+  using folder = new TemporaryFolder();
+  const deno = [Deno.execPath(), "run", "--allow-net", "--allow-read", ...IMPORT_MAP];
+  const command = [...deno, `${ROOT}/main.ts`].map((word) => `'${word}'`).join(" ");
+  Deno.chmodSync(folder.write("bin/firstline", `#!/bin/sh\nexec ${command} "$@"\n`), 0o755);
+  const script = `PATH=${folder.pathOf("bin")}:$PATH\n${replacedPorts(block, ports)}`;
+  const { stdout } = await new Deno.Command("timeout", {
+    args: ["--kill-after=1", "20", "bash", "-c", script],
+    cwd: folder.path,
+    env: { NO_COLOR: "1" },
+    stderr: "null",
+  }).output();
+  return new TextDecoder().decode(stdout);
+}
+
+function replacedPorts(text: string, ports: Map<string, string>): string {
+  return text.replace(/\b81\d\d\b/g, (port) => ports.get(port) ?? port);
+}
+
+/** A free port in place of each that a block names. */
+function freePorts(block: string): Map<string, string> {
+  const names = new Set(block.match(/\b81\d\d\b/g));
+  const listeners = [...names].map((name) => ({
+    name,
+    listener: Deno.listen({ hostname: HOST, port: 0 }),
+  }));
+  return new Map(listeners.map(({ name, listener }) => {
+    listener.close();
+    return [name, String(listener.addr.port)];
+  }));
+}
+
+/** Hides what is another each time: dates, times, ports, versions, and how lines end. */
+function masked(text: string): string {
+  return text.replaceAll("\r", "").trim()
+    .replace(/\w{3}, \d\d \w{3} \d{4} \d\d:\d\d:\d\d GMT/g, "DATE")
+    .replace(/("time":"|"port":|"milliseconds":|127\.0\.0\.1:)[\dTZ:.-]+/g, "$1…")
+    .replace(/\b\d\.\d+ s\b/g, "SECONDS")
+    .replace(/curl\/[\d.]+/g, "curl");
+}
+
+Deno.test(
+  "docs/recipes.md: each block prints what stands below it",
+  { ignore: !hasTools, timeout: 60_000 },
+  async () => {
+    const waiting = [...RECIPES];
+    const differences: unknown[][] = [];
+    const cook = async () => {
+      for (let recipe; (recipe = waiting.shift());) {
+        const ports = freePorts(recipe.block);
+        const printed = masked(await printedBy(recipe.block, ports));
+        const expected = masked(replacedPorts(recipe.printed, ports));
+        if (printed !== expected) differences.push([recipe.block, printed, expected]);
+      }
+    };
+    await Promise.all(Array.from({ length: AT_ONCE }, cook));
+    assertEquals(differences, []);
+    assertEquals(RECIPES.length > 10, true);
+  },
+);
