@@ -23,8 +23,8 @@ export interface Folder {
 
 /** All of it is held in memory; who serves more wants a server that reads from disk. */
 const MAX_BYTES = 1024 ** 3;
-/** Each costs about 1 KiB beside its content; links can make few files look like many. */
-const MAX_ENTRIES = 200_000;
+/** Each costs about 3.5 KiB beside its content; links can make few files look like many. */
+const MAX_ENTRIES = 100_000;
 
 const SEPARATOR = Deno.build.os === "windows" ? "\\" : "/";
 

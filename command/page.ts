@@ -36,6 +36,7 @@ const PAGE_STYLE = `
   .link { display: inline-block; margin-top: .5rem; padding: .6rem 1.2rem; border-radius: .5rem;
     background: var(--accent); color: var(--on-accent); font-weight: 600; text-decoration: none;
     overflow-wrap: anywhere }
+  .link b { display: inline-block; font-weight: inherit }
   .link:hover { text-decoration: underline }
   .link:focus-visible { outline: 3px solid var(--ink); outline-offset: 3px }
   ol { margin: 0; padding: 0; list-style: none; counter-reset: step }
@@ -61,7 +62,7 @@ export function page(
   link: string = DEFAULT_LINK,
 ): (request: RequestLine, client: Client) => Reply {
   const href = escapeHtml(link);
-  const label = escapeHtml(labelOf(link));
+  const label = labelOf(link);
   return (request, { hostname, port }) => {
     const address = hostAndPort(hostname, port);
     return {
@@ -101,10 +102,12 @@ This page was written by Firstline, a server that reads one line and answers it.
   };
 }
 
-/** Says where a link leads. */
+/** Says in HTML where a link leads; what it says of that breaks last. */
 function labelOf(link: string): string {
-  if (/^mailto:/i.test(link)) return `Write to ${link.slice(7).replace(/\?.*/, "")}`;
-  return `Follow this link to ${link.replace(/^https?:\/\//i, "").replace(/\/$/, "") || link}`;
+  const [, mailbox] = /^mailto:([^?]*)/i.exec(link) ?? [];
+  if (mailbox !== undefined) return `Write to <b>${escapeHtml(mailbox)}</b>`;
+  const place = link.replace(/^https?:\/\//i, "").replace(/(?<=.)\/$/, "");
+  return `Follow this link to <b>${escapeHtml(place)}</b>`;
 }
 
 /**

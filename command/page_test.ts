@@ -23,7 +23,7 @@ Deno.test("page() greets the client, offers the link and repeats the line", WATC
   assertStringIncludes(html, `<h1>Hello, 127.0.0.1:<wbr>${port}</h1>`);
   assertStringIncludes(
     html,
-    '<a class="link" href="/a?b&amp;c">Follow this link to /a?b&amp;c</a>',
+    '<a class="link" href="/a?b&amp;c">Follow this link to <b>/a?b&amp;c</b></a>',
   );
   assertStringIncludes(html, "GET /&lt;script&gt;&quot;&amp;&#39; HTTP/1.1");
 });
@@ -39,16 +39,19 @@ Deno.test("page() puts IPv6 addresses in brackets, and lets them break at colons
 
 Deno.test("page() says on its link where that leads", () => {
   const labels = {
-    "https://example.com/": "Follow this link to example.com",
-    "HTTP://example.com/a/?b=<c>": "Follow this link to example.com/a/?b=&lt;c&gt;",
-    "/": "Follow this link to /",
-    "/tea": "Follow this link to /tea",
-    "mailto:a@b.example?subject=c": "Write to a@b.example",
+    "https://example.com/": "Follow this link to <b>example.com</b>",
+    "HTTP://example.com/a/?b=<c>": "Follow this link to <b>example.com/a/?b=&lt;c&gt;</b>",
+    "/": "Follow this link to <b>/</b>",
+    "/tea": "Follow this link to <b>/tea</b>",
+    "mailto:a@b.example?subject=c": "Write to <b>a@b.example</b>",
   };
   for (const [link, label] of Object.entries(labels)) {
     assertStringIncludes(htmlFor(link), `>${label}</a></p>`);
   }
-  assertStringIncludes(htmlFor(), `href="${DEFAULT_LINK}">Follow this link to www.rfc-editor.org/`);
+  assertStringIncludes(
+    htmlFor(),
+    `href="${DEFAULT_LINK}">Follow this link to <b>www.rfc-editor.org/`,
+  );
 });
 
 Deno.test("page() names the program, and makes browsers ask for no second thing", () => {
