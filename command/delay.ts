@@ -21,7 +21,8 @@ export function draw({ minMs, maxMs }: Span): number {
 }
 
 /** Waits before each reply, for a time drawn anew. */
-export function delayed(answer: Responder | Reply, delay: Span): Responder {
+export function delayed(answer: Responder | Reply, delay: Span | undefined): Responder | Reply {
+  if (delay === undefined) return answer;
   return async (request, client) => {
     await sleep(draw(delay));
     return typeof answer === "function" ? answer(request, client) : answer;

@@ -1,4 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
+import type { Responder } from "../server.ts";
 import { CLIENT, requestOf } from "../tests/requests.ts";
 import { delayed, draw } from "./delay.ts";
 
@@ -17,8 +18,9 @@ Deno.test("delayed() waits before a reply and before a responder", async () => {
   const reply = { body: "late" };
   for (const answer of [reply, () => reply]) {
     const start = performance.now();
-    const responder = delayed(answer, { minMs: 30, maxMs: 30 });
+    const responder = delayed(answer, { minMs: 30, maxMs: 30 }) as Responder;
     assertEquals(await responder(request, CLIENT), reply);
     assert(performance.now() - start >= 29);
+    assertEquals(delayed(answer, undefined), answer);
   }
 });

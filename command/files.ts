@@ -106,12 +106,12 @@ class Reading {
   #entry(place: string, path: string, above: string[]): boolean {
     try {
       const real = realPath(place);
-      if (real === undefined || !isWithin(this.#realRoot, real) || above.includes(real)) {
-        return false;
-      }
+      const leadsAway = real === undefined || !isWithin(this.#realRoot, real);
+      if (leadsAway || above.includes(real)) return false;
       const info = Deno.statSync(place);
       if (info.isDirectory) this.#folder(place, `${path}/`, [...above, real]);
       else this.#files.set(path, this.#file(place, path, info));
+      if (realPath(place) !== real) throw changed(path);
       return true;
     } catch (error) {
       if (error instanceof Unfit) throw error;
@@ -120,15 +120,24 @@ class Reading {
   }
 
   #file(place: string, path: string, info: Deno.FileInfo): Octets {
-    const name = path === "" ? "" : `, not ${quote(path)}`;
-    if (!info.isFile) throw new Unfit(`expected a regular file or a folder${name}`);
+    if (!info.isFile) {
+      throw new Unfit(`expected a regular file or a folder${after(", not ", path)}`);
+    }
     this.#bytes += info.size;
     if (this.#bytes > MAX_BYTES) throw new Unfit("expected at most 1 GiB in all");
-    if (this.#isEmbedded) return Deno.readFileSync(place); // it cannot change
-    const octets = readUnchanged(place, info);
-    if (octets) return octets;
-    throw new Unfit(`expected what stays as it is while it is read${name}`);
+    const octets = this.#isEmbedded ? Deno.readFileSync(place) : readUnchanged(place, info);
+    if (octets === undefined) throw changed(path);
+    return octets;
   }
+}
+
+function changed(path: string): Unfit {
+  return new Unfit(`expected no change while it is read${after(": ", path)}`);
+}
+
+/** Which file of a folder is meant; a file on its own has been named. */
+function after(words: string, path: string): string {
+  return path === "" ? "" : words + quote(path);
 }
 
 function byName(a: Deno.DirEntry, b: Deno.DirEntry): number {

@@ -215,3 +215,64 @@ Deno.test("read() reads what was embedded", () => {
   assertEquals([...folderAt("site", embedded.path).files.keys()], ["/a"]);
   assertEquals(read("file", "site/a", embedded.path), new TextEncoder().encode("a"));
 });
+
+/** Something that happens just before a file system call, the first time it is about this path. */
+function before(
+  call: "statSync" | "openSync" | "readDirSync",
+  path: string,
+  happen: () => void,
+): Disposable {
+  const original = Deno[call];
+  const restore = () => Object.assign(Deno, { [call]: original });
+  const changed = (asked: string, ...rest: unknown[]) => {
+    if (asked === path) {
+      restore();
+      happen();
+    }
+    return (original as (...args: unknown[]) => unknown)(asked, ...rest);
+  };
+  Object.assign(Deno, { [call]: changed });
+  return { [Symbol.dispose]: restore };
+}
+
+/** What becomes of a folder in which `/a/b` changes while it is read. */
+function reasonWhere(call: Parameters<typeof before>[0], name: string, change: Change): string {
+  using secret = new TemporaryFolder({ "b": "secret" });
+  using folder = new TemporaryFolder({ "a/b": "public" });
+  using _ = before(call, folder.pathOf(name), () => change(folder, secret));
+  return reasonFor(folder.path);
+}
+
+type Change = (folder: TemporaryFolder, secret: TemporaryFolder) => void;
+
+Deno.test({
+  name: "read() ends with one clear error where files change, vanish or turn into links",
+  ignore: isWindows,
+  fn: () => {
+    const vanish: Change = (folder) => Deno.removeSync(folder.pathOf("a"), { recursive: true });
+    const fileToLink: Change = (folder, secret) => {
+      Deno.removeSync(folder.pathOf("a/b"));
+      Deno.symlinkSync(secret.pathOf("b"), folder.pathOf("a/b"));
+    };
+    const folderToLink: Change = (folder, secret) => {
+      Deno.removeSync(folder.pathOf("a"), { recursive: true });
+      Deno.symlinkSync(secret.path, folder.pathOf("a"));
+    };
+    const grow: Change = (folder) =>
+      Deno.writeTextFileSync(folder.pathOf("a/b"), "more", { append: true });
+
+    const unread = /^expected readable files, not "\/a(\/b)?" \(No such file/;
+    assertMatch(reasonWhere("statSync", "a", vanish), unread);
+    assertMatch(reasonWhere("readDirSync", "a", vanish), unread);
+    assertMatch(reasonWhere("statSync", "a/b", vanish), unread);
+    assertMatch(reasonWhere("openSync", "a/b", vanish), unread);
+
+    const changed = /^expected no change while it is read: "\/a(\/b)?"$/;
+    assertMatch(reasonWhere("statSync", "a/b", fileToLink), changed);
+    assertMatch(reasonWhere("openSync", "a/b", fileToLink), changed);
+    assertMatch(reasonWhere("statSync", "a", folderToLink), changed);
+    assertMatch(reasonWhere("statSync", "a/b", folderToLink), changed);
+    assertMatch(reasonWhere("openSync", "a/b", folderToLink), changed);
+    assertMatch(reasonWhere("openSync", "a/b", grow), changed);
+  },
+});

@@ -11,10 +11,13 @@ import { pathOf } from "./target.ts";
 export const WELL: Reply = Object.freeze({ status: 200, body: "ok" });
 
 /** Answers this path at once and in front of everything else: a probe waits for no `--delay`. */
-export function withHealth(path: string, answer: Responder | Reply): Responder {
-  const answerOthers = typeof answer === "function" ? answer : () => answer;
-  return (request, client) =>
-    pathOf(request.target) === path ? WELL : answerOthers(request, client);
+export function withHealth(
+  path: string | undefined,
+  answer: Responder | Reply,
+): Responder | Reply {
+  if (path === undefined) return answer;
+  const others = typeof answer === "function" ? answer : () => answer;
+  return (request, client) => pathOf(request.target) === path ? WELL : others(request, client);
 }
 
 /** True if this request line asks for the health path: the access log leaves it out. */

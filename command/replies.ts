@@ -27,12 +27,10 @@ export function responderFrom(
   embeddedRoot?: string,
 ): Responder | Reply {
   const raw = stringOf(values, "raw");
-  const isRaw = raw !== undefined;
-  const reply = isRaw
-    ? rawFrom(raw, (octets) => rawResponder(octets, delay), embeddedRoot)
-    : framedFrom(values, embeddedRoot);
-  const answer = delay === undefined || isRaw ? reply : delayed(reply, delay);
-  return health === undefined ? answer : withHealth(health, answer);
+  const answer = raw === undefined
+    ? delayed(framedFrom(values, embeddedRoot), delay)
+    : rawFrom(raw, (octets) => rawResponder(octets, delay), embeddedRoot);
+  return withHealth(health, answer);
 }
 
 function rawFrom(path: string, answer: (octets: Octets) => Responder, root?: string): Responder {

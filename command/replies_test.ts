@@ -1,0 +1,118 @@
+import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
+import type { Reply, Responder } from "../server.ts";
+import { TemporaryFolder } from "../tests/files.ts";
+import { CLIENT, requestOf } from "../tests/requests.ts";
+import { responderFrom } from "./replies.ts";
+import { settingsFrom } from "./settings.ts";
+import { UsageError, type Values } from "./values.ts";
+
+/** What these flags answer. */
+function answer(values: Values, line = "GET / HTTP/1.1"): Reply {
+  const responder = responderFrom(values, settingsFrom(values, []));
+  return typeof responder === "function"
+    ? (responder as (...asked: Parameters<Responder>) => Reply)(requestOf(line), CLIENT)
+    : responder;
+}
+
+function mistake(values: Values): string {
+  return assertThrows(() => answer(values), UsageError).message;
+}
+
+Deno.test("responderFrom() makes a constant of what depends on no request", () => {
+  const isConstant = (values: Values) =>
+    typeof responderFrom(values, settingsFrom(values, [])) !== "function";
+  const constants: Values[] = [{ text: "a" }, { text: "{x}", header: ["A: {b}"] }];
+  constants.push({ redirect: "/a" }, { status: "204" }, { text: "a", status: "404" });
+  assertEquals(constants.filter((values) => !isConstant(values)), []);
+  const others: Values[] = [{}, { text: "{port}" }, { text: "a", header: ["A: {method}"] }];
+  others.push({ redirect: "{target}" }, { text: "a", delay: "1" }, { text: "a", health: "/b" });
+  assertEquals(others.filter(isConstant), []);
+});
+
+Deno.test("responderFrom() links to http, https and mailto URLs, and to paths", () => {
+  for (const link of ["http://a.example", "HTTPS://a.example/b?c#d", "mailto:a@b.example", "/a"]) {
+    assertStringIncludes(String(answer({ link }).body), `href="${link}"`);
+  }
+  for (
+    const link of ["a", "javascript:a", "http://", "https://[", "data:,a", " http://a.example"]
+  ) {
+    assertEquals(
+      mistake({ link }),
+      `Cannot use --link "${link}": expected an http, https or mailto URL, or a path`,
+    );
+  }
+});
+
+Deno.test("responderFrom() drops the page and its fields where the status forbids content", () => {
+  for (const status of ["204", "205", "304"]) {
+    assertEquals(answer({ status }), { status: Number(status), headers: [] });
+    assertEquals(
+      answer({ status, header: ["A: b"], text: "c" }),
+      { status: Number(status), headers: [["A", "b"]], body: "c" }, // which the server leaves out
+    );
+  }
+});
+
+Deno.test("responderFrom() takes every status from 200 to 599, and those that redirect", () => {
+  assertEquals(["200", "599"].map((status) => answer({ status }).status), [200, 599]);
+  for (const status of ["199", "600"]) assertStringIncludes(mistake({ status }), "from 200 to 599");
+  const redirect = "/a";
+  assertEquals(answer({ redirect }), { status: 308, headers: [["Location", "/a"]] });
+  for (const status of ["301", "302", "303", "307", "308"]) {
+    assertEquals(answer({ redirect, status }).status, Number(status));
+  }
+  for (const status of ["200", "300", "304", "305", "309", "404"]) {
+    assertEquals(
+      mistake({ redirect, status }),
+      `Cannot use --status ${status} with --redirect: expected 301, 302, 303, 307, 308`,
+    );
+  }
+});
+
+Deno.test("responderFrom() adds header fields, or replaces those of the reply", () => {
+  const header = ["content-type:  text/x ", "A: 1", "A:", "B: c:d"];
+  assertEquals(answer({ text: "a", header }), {
+    status: 200,
+    headers: [["content-type", "text/x"], ["A", "1"], ["A", ""], ["B", "c:d"]],
+    body: "a",
+  });
+  const page = answer({ header: ["X-Content-Type-Options: x"] });
+  assertEquals(page.headers?.map(([name]) => name), [
+    "Content-Type",
+    "Content-Security-Policy",
+    "X-Content-Type-Options",
+  ]);
+});
+
+Deno.test("responderFrom() fills in the words of fields, whatever the content", () => {
+  using folder = new TemporaryFolder({ "a.css": "a" });
+  const header = ["X-A: {method} {target}", "allow: {port}"];
+  const fields = [["X-A", "PUT /a?{client}"], ["allow", "7"]];
+  const line = "PUT /a?{client} HTTP/1.1";
+  assertEquals(answer({ text: "a", header }, line).headers, fields);
+  assertEquals(answer({ file: folder.path, header }, line), {
+    status: 405,
+    headers: fields,
+    body: "405 Method Not Allowed\n\nExpected GET or HEAD.\n",
+  });
+  assertEquals(answer({ header, status: "404" }, line).headers?.slice(3), fields);
+  assertEquals(answer({ redirect: "/b{target}", header }, line).headers, [
+    ["Location", "/b/a?%7Bclient%7D"],
+    ...fields,
+  ]);
+});
+
+Deno.test("responderFrom() escapes words as the type of the text asks", () => {
+  const line = 'GET /<a>"\\ HTTP/1.1';
+  const text = "<i>{target}";
+  assertEquals(answer({ text }, line).body, '<i>/<a>"\\');
+  const html = ["content-TYPE: text/html"];
+  assertEquals(answer({ text, header: html }, line).body, "<i>/&lt;a&gt;&quot;\\");
+  const chosen = ["Content-Type: {target}"];
+  assertEquals(answer({ text, header: chosen }, line).body, "<i>/&lt;a&gt;&quot;\\");
+  const json = ["Content-Type: application/json"];
+  assertEquals(
+    answer({ text: '{"a":"{target}"}', header: json }, line).body,
+    '{"a":"/<a>\\"\\\\"}',
+  );
+});
