@@ -297,6 +297,23 @@ Deno.test("shutdown() cuts off at the grace period who does not finish", WATCHED
   assertEquals(await readAll(half), "");
 });
 
+Deno.test(
+  "shutdown() lets go only once of a connection that it cut off between two requests",
+  WATCHED,
+  async () => {
+    const reply = Promise.withResolvers<Reply>();
+    const asked = Promise.withResolvers<void>();
+    const server = start(() => (asked.resolve(), reply.promise), { shutdownGraceMs: 20 });
+    using socket = await connect(server.addr);
+    await send(socket, PLAIN_REQUEST + PLAIN_REQUEST);
+    await asked.promise;
+    assertEquals(await server.shutdown(), { cut: 1 });
+    reply.resolve(HELLO); // for a connection that has gone
+    await reply.promise;
+    assertEquals(await readAll(socket), "");
+  },
+);
+
 Deno.test("shutdown() is what an aborted signal starts", WATCHED, async () => {
   const controller = new AbortController();
   const server = start(HELLO, { signal: controller.signal });
