@@ -169,5 +169,5 @@ try {
     await checkEmbedded();
   }
 } finally {
-  rmSync(box, { recursive: true, force: true });
+  rmSync(box, { recursive: true, force: true, maxRetries: 5 });
 }
