@@ -21,6 +21,8 @@ export class ScriptedSocket implements Socket {
   readonly writes: Uint8Array[] = [];
   /** What each write offered, as it lies in the server's memory. */
   readonly offers: Uint8Array[] = [];
+  /** How much room each read had. */
+  readonly rooms: number[] = [];
   /** Decides how many octets of a write the kernel takes; all of them, unless replaced. */
   takes: (octets: Uint8Array) => number | Promise<number> = ({ length }) => length;
 
@@ -65,6 +67,7 @@ export class ScriptedSocket implements Socket {
 
   read(into: Uint8Array): Promise<number | null> {
     this.calls.push("read");
+    this.rooms.push(into.length);
     const done = Promise.withResolvers<number | null>();
     this.#reads.push({ into, done });
     this.#serveReads();
@@ -119,6 +122,8 @@ export class ScriptedSocket implements Socket {
 /** A server whose listener lets in scripted clients alone. */
 export class Stage implements AsyncDisposable {
   readonly server: Server;
+  /** What the server asked of `Deno.listen()`. */
+  listenOptions: Deno.TcpListenOptions = { port: NaN };
   /** How often the server has asked for the next client. */
   accepts = 0;
 
@@ -129,7 +134,8 @@ export class Stage implements AsyncDisposable {
   /** Calls `serve`, which calls `Deno.listen()` once. */
   constructor(serve: () => Server) {
     const { listen } = Deno;
-    Object.assign(Deno, { listen: () => this });
+    const listenHere = (options: Deno.TcpListenOptions) => (this.listenOptions = options, this);
+    Object.assign(Deno, { listen: listenHere });
     try {
       this.server = serve();
     } finally {

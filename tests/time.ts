@@ -34,9 +34,12 @@ export class SkippableTime implements Disposable {
   readonly #Date = Date;
   #skipped = 0;
 
-  constructor() {
+  /** Clocks that are stopped go on only when they are put forward. */
+  constructor(isStopped = false) {
+    const begun = this.#performanceNow.call(performance);
     const now = () => this.#Date.now() + this.#skipped;
-    performance.now = () => this.#performanceNow.call(performance) + this.#skipped;
+    performance.now = () =>
+      (isStopped ? begun : this.#performanceNow.call(performance)) + this.#skipped;
     globalThis.Date = class extends Date {
       constructor(...given: [] | [number]) {
         super(...(given.length > 0 ? given : [now()]) as [number]);
@@ -45,14 +48,49 @@ export class SkippableTime implements Disposable {
     } as DateConstructor;
   }
 
+  /** Puts the clocks forward. */
+  jump(milliseconds: number): void {
+    this.#skipped += milliseconds;
+  }
+
   /** Puts the clocks forward and waits until a server that ticks every 10 ms has seen it. */
   async skip(milliseconds: number): Promise<void> {
-    this.#skipped += milliseconds;
+    this.jump(milliseconds);
     for (let tick = 0; tick < 4; tick++) await sleep(11);
   }
 
   [Symbol.dispose](): void {
     performance.now = this.#performanceNow;
     globalThis.Date = this.#Date;
+  }
+}
+
+/** Until disposed of, the timers that servers watch deadlines with end when the test says so. */
+export class HeldTicks implements Disposable {
+  /** How long each was to take. */
+  readonly asked: number[] = [];
+  readonly #timeout = AbortSignal.timeout;
+  #held: AbortController[] = [];
+
+  constructor() {
+    AbortSignal.timeout = (milliseconds) => {
+      this.asked.push(milliseconds);
+      const controller = new AbortController();
+      this.#held.push(controller);
+      return controller.signal;
+    };
+  }
+
+  /** Ends those that are held; how many were. */
+  tick(): number {
+    const held = this.#held;
+    this.#held = [];
+    for (const controller of held) controller.abort();
+    return held.length;
+  }
+
+  [Symbol.dispose](): void {
+    AbortSignal.timeout = this.#timeout;
+    this.tick();
   }
 }
