@@ -13,14 +13,14 @@ import { encodePathAndQuery, encodeUri, pathAndQueryOf } from "./target.ts";
 /** A text that depends on the request. */
 export type Template = (request: RequestLine, client: Client) => string;
 
-const WORD = /\{(client|port|method|target)\}/;
-
 const MEANINGS: Readonly<Record<string, Template>> = {
   client: (_, { hostname }) => hostname,
   port: (_, { port }) => String(port),
   method: ({ method }) => method,
   target: ({ target }) => pathAndQueryOf(target),
 };
+
+const WORD = new RegExp(`\\{(${Object.keys(MEANINGS).join("|")})\\}`);
 
 /** True if one of the words stands in this text. */
 export function hasWords(text: string): boolean {

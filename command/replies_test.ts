@@ -1,5 +1,5 @@
 import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
-import type { Reply, Responder } from "../server.ts";
+import { escapeControls, type Reply, type Responder } from "../server.ts";
 import { TemporaryFolder } from "../tests/files.ts";
 import { CLIENT, requestOf } from "../tests/requests.ts";
 import { responderFrom } from "./replies.ts";
@@ -82,6 +82,23 @@ Deno.test("responderFrom() adds header fields, or replaces those of the reply", 
     "Content-Security-Policy",
     "X-Content-Type-Options",
   ]);
+});
+
+Deno.test("responderFrom() refuses header fields that would make a reply invalid", () => {
+  const fields = {
+    "no colon": 'expected "Name: value"',
+    "A b: c": "expected a token for a name",
+    ": c": "expected a token for a name",
+    "A: ü": "expected a value of printable ASCII",
+    "A: b\r\nC: d": "expected a value of printable ASCII",
+    "content-length: 5": "the server sets it itself",
+    "Transfer-Encoding: a": "the server sets it itself",
+    "CONNECTION: close": "the server sets it itself",
+  };
+  for (const [field, reason] of Object.entries(fields)) {
+    const message = mistake({ text: "a", header: [field] });
+    assertEquals(message, `Cannot use --header "${escapeControls(field)}": ${reason}`);
+  }
 });
 
 Deno.test("responderFrom() fills in the words of fields, whatever the content", () => {

@@ -27,6 +27,8 @@ Deno.test(
     const absent = await run(["--probe", "-p", `${getAvailablePort()}`]);
     assertEquals(absent.code, 1);
     assertMatch(absent.stderr, /^firstline: 127\.0\.0\.1:\d+ is not well: Connection refused.*\n$/);
+    const other = await run(["--probe", "--host", "::", "-p", `${getAvailablePort()}`]);
+    assertMatch(other.stderr, /^firstline: \[::1\]:\d+ is not well: /);
     const forbidden = await run(["--probe", "-p", "8080"], {
       permissions: ["--allow-net=0.0.0.0:8080"],
     });
@@ -50,9 +52,6 @@ Deno.test(
       stdout: "",
       stderr: `firstline: 127.0.0.1:${server.port}/healthz is well: HTTP/1.1 200 OK\n`,
     });
-    const other = await run([...port, "--health", "/other", "--probe"]);
-    assertEquals(other.code, 1); // its reply is late, and was not to be waited for
-    assertStringIncludes(other.stderr, "/other is not well: no answer in time");
   },
 );
 

@@ -42,9 +42,6 @@ Deno.test(
       [["stray\n"], 'Cannot use "stray\\x0A": expected only the flags that --help lists'],
       [["--", "stray"], 'Cannot use "stray": expected only the flags that --help lists'],
       [["--port", "abc"], 'Cannot use --port "abc": expected an integer from 0 to 65535'],
-      [["--port", "0x50"], 'Cannot use --port "0x50": expected an integer from 0 to 65535'],
-      [["--port", "99999"], 'Cannot use --port "99999": expected an integer from 0 to 65535'],
-      [["--port=-1"], 'Cannot use --port "-1": expected an integer from 0 to 65535'],
       [["--port"], "Cannot use --port without a value: expected N, as in --port=VALUE"],
       [["--text="], "Cannot use --text without a value: expected TEXT"],
       [["--host", ""], "Cannot use --host without a value: expected ADDR"],
@@ -52,32 +49,17 @@ Deno.test(
         ["--host", "127.0.0.1:80"],
         'Cannot use --host "127.0.0.1:80": expected an address or a name',
       ],
-      [["--request-timeout", "0"], 'Cannot use --request-timeout "0": expected seconds above 0'],
-      [["--request-timeout", "1s"], 'Cannot use --request-timeout "1s": expected seconds above 0'],
       [["--max-connections", "0"], 'Cannot use --max-connections "0": expected an integer from 1'],
-      [["--link", "javascript:x"], 'Cannot use --link "javascript:x": expected an http'],
       [["--log", "xml"], 'Cannot use --log "xml": expected common or json'],
       [["--idle-timeout", "-1"], "Cannot use --idle-timeout without a value: expected SECONDS"],
-      [["--delay", "2-1"], "from the least to the most, such as 0.2-1.5"],
       [["--health", "healthz"], 'Cannot use --health "healthz": expected a path such as'],
       [["--redirect", "moved"], 'Cannot use --redirect "moved": expected an http or https URL'],
       [["--redirect", "/", "-s", "200"], "Cannot use --status 200 with --redirect: expected 301"],
-      [["--redirect", "/", "--text", "a"], "Cannot use --text with --redirect: expected one"],
       [["--delay", "soon"], 'Cannot use --delay "soon": expected seconds above 0, such as 2.5'],
-      [["--status", "199"], 'Cannot use --status "199": expected an integer from 200 to 599'],
-      [["-s", "600"], 'Cannot use --status "600": expected an integer from 200 to 599'],
       [["-H", "no colon"], 'Cannot use --header "no colon": expected "Name: value"'],
-      [["-H", "A b: c"], 'Cannot use --header "A b: c": expected a token for a name'],
       [["-H", "A: b\r\nC: d"], 'Cannot use --header "A: b\\x0D\\x0AC: d": expected a value'],
-      [["-H", "content-length: 5"], 'Cannot use --header "content-length: 5": the server sets it'],
-      [["-H", "Transfer-Encoding: a"], "the server sets it itself"],
-      [["-H", "Connection: close"], "the server sets it itself"],
       [["--header"], 'Cannot use --header without a value: expected "NAME: VALUE"'],
       [["--text", "a", "--file", "b"], "Cannot use --text with --file: expected one of the two"],
-      [["--text", "a", "--link", "/"], "Cannot use --text with --link: expected one of the two"],
-      [["--file", "a", "--link", "/"], "Cannot use --file with --link: expected one of the two"],
-      [["--raw", "a", "--text", "b"], "Cannot use --raw with --text: expected one of the two"],
-      [["--raw", "a", "-s", "201"], "Cannot use --raw with --status: expected one of the two"],
       [["--raw", "a", "-H", "B: c"], "Cannot use --raw with --header: expected one of the two"],
       [["--probe", "--port", "0"], "Cannot use --probe with --port 0: expected a port to ask"],
     ];
@@ -178,15 +160,28 @@ Deno.test(
 
 Deno.test({
   ...WATCHED,
-  name: "firstline in a terminal moves to no port that it has no permission for",
+  name: "firstline in a terminal moves from no port that was asked for, nor without permission",
   ignore: Deno.build.os !== "linux",
   fn: async () => {
     using _taken = takeDefaultPort();
-    const permissions = ["--allow-net=127.0.0.1:8080"];
-    const options = { permissions, shell: IN_TERMINAL };
-    const { code, stderr } = await run(["--host", "127.0.0.1"], options);
-    assertEquals(code, 1);
-    assertMatch(stderr, /^firstline: Cannot listen on 127\.0\.0\.1:8080: the port is taken\r\n$/);
+    const start = (args: string[], permissions?: string[]) =>
+      run(args, { permissions, shell: IN_TERMINAL });
+    const asked = await start(["--host", "127.0.0.1", "--port", "8080"]);
+    assertMatch(
+      asked.stderr,
+      /^firstline: Cannot listen on 127\.0\.0\.1:8080: the port is taken, /,
+    );
+    const permitted = await start(["--host", "127.0.0.1"], ["--allow-net=127.0.0.1:8080"]);
+    assertEquals(
+      permitted.stderr,
+      "firstline: Cannot listen on 127.0.0.1:8080: the port is taken\r\n",
+    );
+    const elsewhere = await start(["--host", "203.0.113.7"]); // no other port would help
+    assertEquals(
+      elsewhere.stderr,
+      "firstline: Cannot listen on 203.0.113.7:8080: the address is not on this machine\r\n",
+    );
+    assertEquals([asked, permitted, elsewhere].map(({ code }) => code), [1, 1, 1]);
   },
 });
 
