@@ -165,9 +165,8 @@ export function readUnchanged(place: string, expected: Deno.FileInfo): Octets | 
   let length = 0;
   for (let count; (count = file.readSync(octets.subarray(length)) ?? 0) > 0;) length += count;
   const hasMore = file.readSync(new Uint8Array(1)) !== null;
-  const isSame = [file.statSync(), Deno.statSync(place)].every((info) =>
-    info.ino === expected.ino && info.dev === expected.dev &&
-    info.mtime?.getTime() === expected.mtime?.getTime()
-  );
+  const info = file.statSync();
+  const isSame = info.ino === expected.ino && info.dev === expected.dev &&
+    info.mtime?.getTime() === expected.mtime?.getTime();
   return isSame && !hasMore && length === octets.length ? octets : undefined;
 }

@@ -166,6 +166,20 @@ Deno.test("read() refuses more than 1 GiB, in one file or in all, before it read
   assertEquals(reasonFor(large), "expected at most 1 GiB in all");
 });
 
+Deno.test("read() refuses more files and folders than it would hold", () => {
+  using folder = new TemporaryFolder({ "a": "a" });
+  const original = Deno.readDirSync;
+  const entry = { isFile: true, isDirectory: false, isSymlink: false };
+  try {
+    Deno.readDirSync = function* () {
+      for (let count = 0; count <= 100_000; count++) yield { ...entry, name: `.${count}` };
+    };
+    assertEquals(reasonFor(folder.path), "expected at most 100000 files and folders");
+  } finally {
+    Deno.readDirSync = original;
+  }
+});
+
 Deno.test("readUnchanged() gives nothing where the file has changed since it was looked at", () => {
   using folder = new TemporaryFolder({ "a": "first", "b": "other" });
   const path = folder.pathOf("a");

@@ -42,10 +42,8 @@ function rawFrom(path: string, answer: (octets: Octets) => Responder, root?: str
 function framedFrom(values: Values, root?: string): Framed | Reply {
   const status = statusFrom(values);
   const fields = fieldsFrom(values);
-  if (!fields.some(([, value]) => hasWords(value))) {
-    return contentFrom(values, { status, fields }, fields, root);
-  }
-  const content = contentFrom(values, { status, fields: [] }, fields, root);
+  const content = contentFrom(values, { status, fields }, root);
+  if (!fields.some(([, value]) => hasWords(value))) return content;
   const fill = fieldsTemplateOf(fields);
   return (request, client) => {
     const reply = typeof content === "function" ? content(request, client) : content;
@@ -54,11 +52,11 @@ function framedFrom(values: Values, root?: string): Framed | Reply {
 }
 
 /** The file, folder, text or page; a redirect, and a status that forbids it, have no content. */
-function contentFrom(values: Values, wanted: Shape, fields: Fields, root?: string): Framed | Reply {
+function contentFrom(values: Values, wanted: Shape, root?: string): Framed | Reply {
   const file = stringOf(values, "file");
   if (file !== undefined) return fileFrom(file, wanted, root);
   const text = stringOf(values, "text");
-  if (text !== undefined) return textFrom(text, wanted, fields);
+  if (text !== undefined) return textFrom(text, wanted);
   const isEmpty = stringOf(values, "redirect") !== undefined || !hasContent(wanted.status);
   return isEmpty ? shape({}, wanted) : pageFrom(values, wanted);
 }
@@ -77,10 +75,10 @@ function counted(folder: Folder): Folder {
   return folder;
 }
 
-function textFrom(text: string, wanted: Shape, fields: Fields): Framed | Reply {
+function textFrom(text: string, wanted: Shape): Framed | Reply {
   const reply = shape({ body: text }, wanted);
   if (!hasWords(text)) return reply;
-  const type = fields.find(([name]) => /^content-type$/i.test(name))?.[1] ?? "";
+  const type = wanted.fields.find(([name]) => /^content-type$/i.test(name))?.[1] ?? "";
   const fill = templateOf(text, encoderFor(type));
   return (request, client) => ({ ...reply, body: fill(request, client) });
 }
@@ -126,14 +124,15 @@ function fieldsFrom(values: Values): Fields {
 }
 
 function headerField(text: string): readonly [string, string] {
-  const [, name, value] = /^([^:]*):(.*)$/s.exec(text) ?? [];
+  const [, name, padded] = /^([^:]*):(.*)$/s.exec(text) ?? [];
   if (name === undefined) {
     throw new UsageError(`Cannot use --header ${quote(text)}: expected "Name: value"`);
   }
+  const value = padded.trim();
   try {
-    checkField(name, value.trim());
+    checkField(name, value);
   } catch (error) {
     throw new UsageError(`Cannot use --header ${quote(text)}: ${messageOf(error).split(": ")[1]}`);
   }
-  return [name, value.trim()];
+  return [name, value];
 }
