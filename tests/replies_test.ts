@@ -313,8 +313,9 @@ Deno.test(
           "Content-Length: 2\r\nConnection: close\r\n\r\nok",
       );
     }
+    assertEquals(statusOf(await talk(server, "CONNECT /healthz HTTP/1.1\r\n")), 501);
     assertEquals(statusOf(await talk(server, "GET /healthz HTTP/2.0\r\n")), 505);
-    assertEquals(statusOf(await talk(server, "GET healthz HTTP/1.1\r\n")), 400);
-    assertMatch(await server.stdout.next(), /"GET \/healthz HTTP\/2\.0" 505 \d+$/); // the first line
+    assertMatch(await server.stdout.next(), /"CONNECT \/healthz HTTP\/1\.1" 501 \d+$/); // the first
+    assertMatch(await server.stdout.next(), /"GET \/healthz HTTP\/2\.0" 505 \d+$/);
   },
 );
