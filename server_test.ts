@@ -395,6 +395,33 @@ Deno.test("shutdown() counts who was being answered, not who lingers", WATCHED, 
   for (const client of [lingering, answered, reading]) assert(client.isClosed);
 });
 
+Deno.test("shutdown() waits for the last answer, not for the next", WATCHED, async () => {
+  const replies = [1, 2, 3].map(() => Promise.withResolvers<Reply>());
+  await using stage = onStage(({ target }) => replies[Number(target.slice(1))].promise);
+  const clients = replies.map((_, at) => stage.says(LAST_REQUEST.replace("/", `/${at}`)));
+  await until(() => clients.every(({ calls }) => calls.includes("read")));
+  let hasEnded = false;
+  const ending = stage.server.shutdown().then((ending) => (hasEnded = true, ending));
+  for (const [at, { resolve }] of replies.entries()) {
+    await sleep(50);
+    assertEquals(hasEnded, false);
+    resolve(HELLO);
+    await clients[at].closed;
+  }
+  assertEquals(await ending, { cut: 0 });
+});
+
+Deno.test("shutdown() is what the end of a scope starts", WATCHED, async () => {
+  let addr: Deno.NetAddr;
+  {
+    await using server = serve({ hostname: HOST, port: 0 }, HELLO);
+    addr = server.addr;
+    assertEquals(statusOf(await talk(addr, LAST_REQUEST)), 200);
+  }
+  const error = await connect(addr).catch((error) => error);
+  assert(error instanceof Deno.errors.ConnectionRefused);
+});
+
 Deno.test("shutdown() says the same to everyone who asks", WATCHED, async () => {
   await using stage = onStage();
   const { server } = stage;
@@ -1122,9 +1149,11 @@ Deno.test("serve() writes on where the kernel takes a part", WATCHED, async () =
   await using stage = onStage();
   const client = stage.enters(new ScriptedSocket());
   client.takes = ({ length }) => Math.min(length, 7);
+  client.says(PLAIN_REQUEST);
+  await until(() => client.wire.endsWith("Hello world!"));
   client.says(PLAIN_REQUEST + LAST_REQUEST);
   await client.closed;
-  assertEquals(undated(undated(client.wire)), HELLO_OPEN + HELLO_WIRE);
+  assertEquals(undated(undated(undated(client.wire))), HELLO_OPEN + HELLO_OPEN + HELLO_WIRE);
 });
 
 /** Ways in which Deno tells that a connection has ended. */
@@ -1278,7 +1307,7 @@ Deno.test(
 );
 
 Deno.test("serve() drains no more than maxLingerBytes", WATCHED, async () => {
-  await using stage = onStage(HELLO, { maxLingerBytes: 100_000 });
+  await using stage = onStage(HELLO, { maxLingerBytes: 100_000, lingerTimeoutMs: 1_000_000 });
   const client = stage.says("POST / HTTP/1.1\r\n");
   await until(() => client.calls.includes("closeWrite"));
   client.says(new Uint8Array(99_999));
@@ -1440,6 +1469,8 @@ Deno.test("parseRequestLine() rejects what is not the grammar", WATCHED, () => {
     "GET /\0 HTTP/1.1",
     "GET / HTTP/1.1\r",
     "GET / HTTP/1-1",
+    "GET /\tHTTP/1.1",
+    "GET /\xa0HTTP/1.1",
     "GET /\r HTTP/1.1",
     "G\xc9T / HTTP/1.1",
   ];
@@ -1697,7 +1728,7 @@ Deno.test(
 Deno.test("serve() stays open for heads up to the size of a request line", WATCHED, async () => {
   await using server = start();
   using socket = await connect(server.addr);
-  for (const length of [900, 1024, 1025, 1900, 2048, 2049, 4096, 8000, 8192]) {
+  for (const length of [8192, 900, 1024, 1025, 1900, 2048, 2049, 4096, 8000, 8192]) {
     const request = PLAIN_REQUEST.replace("\r\n\r\n", "\r\nX-A: \r\n\r\n");
     await send(socket, request.replace("X-A: ", "X-A: ".padEnd(5 + length - request.length, "a")));
     assertEquals(undated((await readReplies(socket, 1))[0]), HELLO_OPEN, String(length));
@@ -1807,6 +1838,19 @@ Deno.test("serve() answers nothing after a reply that closes", WATCHED, async ()
     assertEquals(wire.match(/HTTP\/1\.1 /g)?.length, 1, request);
     assertStringIncludes(wire, "\r\nConnection: close\r\n");
   }
+});
+
+Deno.test("serve() says nothing to empty lines alone, however they are cut", WATCHED, async () => {
+  await using stage = onStage();
+  const client = stage.enters(new ScriptedSocket());
+  for (const piece of ["\r", "\n", "\r", "\n"]) {
+    const reads = client.calls.length;
+    client.says(piece);
+    await until(() => client.calls.length > reads);
+  }
+  client.ends();
+  await client.closed;
+  assertEquals(client.wire, "");
 });
 
 Deno.test(
@@ -2084,11 +2128,10 @@ Deno.test(
       for (const head of [open, last]) assertStringIncludes(head, "\r\nContent-Length: 300000");
       assertEquals([open.includes("close"), last.includes("close"), rest], [false, true, ""]);
     }
-    const { body: _, ...headOnly } = HELLO;
-    await using stage = onStage(headOnly);
+    await using stage = onStage();
     const client = stage.says("HEADX / HTTP/1.0\r\n\r\n");
     await client.closed;
-    assertStringIncludes(client.wire, "\r\nContent-Length: 0\r\n");
+    assertEquals(undated(client.wire), HELLO_WIRE);
   },
 );
 
@@ -2297,18 +2340,28 @@ Deno.test(
   },
 );
 
-Deno.test("serve() brings its memory back when replies outgrow it", WATCHED, async () => {
-  await using stage = onStage(({ target }) => ({ body: "x".repeat(Number(target.slice(1))) }));
-  const ask = async (...sizes: number[]) => {
-    const requests = sizes.map((size) => PLAIN_REQUEST.replace("/", `/${size}`));
-    const client = stage.says(requests.join("") + LAST_REQUEST.replace("/", "/1"));
-    await client.closed;
-    return client.offers[0].buffer;
-  };
-  const memory = await ask(1);
-  for (let count = 0; count < 100; count++) assert(await ask(7_000, 16_000) !== memory);
-  assert(await ask(1) === memory);
-});
+Deno.test(
+  "serve() brings its memory back when replies outgrow it, and when nobody takes them",
+  WATCHED,
+  async () => {
+    await using stage = onStage(({ target }) => ({ body: "x".repeat(Number(target.slice(1))) }));
+    const ask = async (...sizes: number[]) => {
+      const requests = sizes.map((size) => PLAIN_REQUEST.replace("/", `/${size}`));
+      const client = stage.says(requests.join("") + LAST_REQUEST.replace("/", "/1"));
+      await client.closed;
+      return client.offers[0].buffer;
+    };
+    const memory = await ask(1);
+    for (let count = 0; count < 100; count++) assert(await ask(7_000, 16_000) !== memory);
+    for (let count = 0; count < 100; count++) {
+      const client = stage.enters(new ScriptedSocket());
+      client.takes = () => Promise.reject(new Deno.errors.BrokenPipe("gone"));
+      client.says(LAST_REQUEST.replace("/", "/1"));
+      await client.closed;
+    }
+    assert(await ask(1) === memory);
+  },
+);
 
 Deno.test("serve() leaves what it is writing alone until it has left", WATCHED, async () => {
   const bodyOf = (target: string) => target.repeat(1000);

@@ -29,3 +29,23 @@ Deno.test("commonLogLine() is one line of printable ASCII", () => {
   });
   assertEquals(line, '::1 - - [02/Jan/2026:03:04:05 +0000] "GET /\\x0A\\x22 \\xFF" 400 7\n');
 });
+
+Deno.test("commonLogLine() tells the time of each exchange, and a dash for a raw reply", () => {
+  const times = [[5, 999], [6, 0], [5, 0]].map(([second, millisecond]) =>
+    Date.UTC(2026, 11, 31, 23, 59, second, millisecond)
+  );
+  const lines = times.map((time) =>
+    commonLogLine({
+      client: { hostname: "192.0.2.1", port: 1 },
+      requestLine: "GET / HTTP/1.1",
+      status: 0,
+      bytes: 7,
+      time,
+      milliseconds: 0,
+    })
+  );
+  const expected = ["05", "06", "05"].map((second) =>
+    `192.0.2.1 - - [31/Dec/2026:23:59:${second} +0000] "GET / HTTP/1.1" - 7\n`
+  );
+  assertEquals(lines, expected);
+});
