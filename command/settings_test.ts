@@ -66,3 +66,19 @@ Deno.test("settingsFrom() takes a path for --health, and nothing else", () => {
     );
   }
 });
+
+Deno.test("settingsFrom() refuses what is out of bounds, or no word that it knows", () => {
+  const mistake = (values: Values) =>
+    assertThrows(() => settingsFrom(values, []), UsageError).message;
+  assertEquals(mistake({ log: "xml" }), 'Cannot use --log "xml": expected common or json');
+  for (const value of ["0", "1000001"]) {
+    assertEquals(
+      mistake({ "max-connections": value }),
+      `Cannot use --max-connections "${value}": expected an integer from 1 to 1000000`,
+    );
+  }
+  assertEquals(
+    mistake({ port: "65536" }),
+    'Cannot use --port "65536": expected an integer from 0 to 65535',
+  );
+});
