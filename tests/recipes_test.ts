@@ -30,7 +30,7 @@ async function printedBy(block: string, ports: Map<string, string>): Promise<str
   Deno.chmodSync(folder.write("bin/firstline", `#!/bin/sh\nexec ${command} "$@"\n`), 0o755);
   const script = `PATH=${folder.pathOf("bin")}:$PATH\n${replacedPorts(block, ports)}`;
   const { stdout } = await new Deno.Command("timeout", {
-    args: ["--kill-after=1", "20", "bash", "-c", script],
+    args: ["--kill-after=1", "40", "bash", "-c", script],
     cwd: folder.path,
     env: { NO_COLOR: "1" },
     stderr: "null",
