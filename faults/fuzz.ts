@@ -10,18 +10,10 @@
 
 import { parseArgs } from "@std/cli/parse-args";
 import { DEFAULT_LIMITS, parseRequestLine, scanHead, serve } from "../server.ts";
-import {
-  connect,
-  crowd,
-  HOST,
-  isGone,
-  numberOf,
-  octets,
-  Random,
-  read,
-  send,
-  sleep,
-} from "./clients.ts";
+import { connect, HOST, isGone, type Target } from "../tests/clients.ts";
+import { sleep } from "../tests/time.ts";
+import { octets } from "../tests/wire.ts";
+import { crowd, hear, numberOf, Random, tell } from "./clients.ts";
 
 // ---------------------------------------------------------------- oracles
 
@@ -232,7 +224,7 @@ async function fuzzSockets(seed: number, seconds: number): Promise<number> {
   await crowd(AT_ONCE, AT_ONCE, async () => {
     do {
       const caseSeed = next++;
-      const conversation = fuzzConversation(new Random(caseSeed), server.addr.port);
+      const conversation = fuzzConversation(new Random(caseSeed), server.addr);
       const count = await conversation.catch((error) => explain(error, caseSeed));
       replies += count;
     } while (performance.now() < end);
@@ -242,18 +234,18 @@ async function fuzzSockets(seed: number, seconds: number): Promise<number> {
 }
 
 /** The same stream in one piece and in several: the same replies, and those that were expected. */
-async function fuzzConversation(random: Random, port: number): Promise<number> {
+async function fuzzConversation(random: Random, server: Target): Promise<number> {
   const stream = requestStream(random);
   const ended = random.below(50) > 0;
   const expected = expectedReplies(stream, ended);
   const cuts = Array.from({ length: 1 + random.below(5) }, () => random.below(stream.length + 1));
   const edges = [0, ...cuts.sort((a, b) => a - b), stream.length];
   const pieces = edges.slice(1).map((edge, at) => stream.slice(edges[at], edge));
-  const whole = splitReplies(await converse(port, [stream], ended, false), expected);
-  const cut = splitReplies(await converse(port, pieces, ended, random.below(2) > 0), expected);
+  const whole = splitReplies(await converse(server, [stream], ended, false), expected);
+  const cut = splitReplies(await converse(server, pieces, ended, random.below(2) > 0), expected);
   for (const replies of [whole, cut]) checkReplies(replies, expected, stream, pieces);
   for (let at = 0; at < Math.min(whole.length, cut.length); at++) {
-    const isSame = undated(whole[at].wire) === undated(cut[at].wire);
+    const isSame = comparable(whole[at].wire) === comparable(cut[at].wire);
     check(isSame, "cutting changed the reply", stream, pieces);
   }
   return whole.length + cut.length;
@@ -261,20 +253,20 @@ async function fuzzConversation(random: Random, port: number): Promise<number> {
 
 /** Sends the pieces and gathers all that comes back. */
 async function converse(
-  port: number,
+  server: Target,
   pieces: string[],
   ended: boolean,
   paused: boolean,
 ): Promise<string> {
-  using socket = await connect(port);
+  using socket = await connect(server);
   let hangs = false;
   const patience = setTimeout(() => {
     hangs = true;
     socket[Symbol.dispose]();
   }, PATIENCE_MS);
-  const wire = read(socket);
+  const wire = hear(socket);
   for (const piece of pieces) {
-    if (!await send(socket, piece)) break;
+    if (!await tell(socket, piece)) break;
     if (paused) await sleep(0); // lets the server read each piece by itself
   }
   if (ended) await socket.closeWrite().catch((error) => check(isGone(error), String(error)));
@@ -325,7 +317,7 @@ function checkReplies(replies: Received[], expected: Expected[], stream: string,
   }
 }
 
-function undated(wire: string): string {
+function comparable(wire: string): string {
   return wire.replace(/\r\nDate: [^\r]*|\r\nConnection: close/g, "");
 }
 

@@ -7,7 +7,9 @@
 
 /// <reference lib="deno.worker" />
 
-import { connect, send, sleep, textOf } from "./clients.ts";
+import { connect, send } from "../tests/clients.ts";
+import { sleep } from "../tests/time.ts";
+import { PLAIN_REQUEST, textOf } from "../tests/wire.ts";
 
 /** How it asks. */
 export interface Task {
@@ -57,7 +59,6 @@ export class HonestClient implements Disposable {
 
 /** Beyond what any flood may make it wait, so that the worst is measured and not cut off. */
 const PATIENCE_MS = 60_000;
-const REQUEST = "GET / HTTP/1.1\r\nHost: x\r\n\r\n";
 const buffer = new Uint8Array(256 * 1024);
 
 const failures: string[] = [];
@@ -76,14 +77,14 @@ async function askAll(task: Task): Promise<void> {
   self.postMessage(experience());
 }
 
-async function ask({ port, persistent }: Task): Promise<void> {
-  const socket = kept ?? await connect(port);
+async function ask(task: Task): Promise<void> {
+  const socket = kept ?? await connect(task);
   kept = undefined;
   const patience = setTimeout(() => socket[Symbol.dispose](), PATIENCE_MS);
   try {
-    await send(socket, REQUEST);
+    await send(socket, PLAIN_REQUEST);
     const head = await readReply(socket);
-    if (persistent && !/^connection: close\r$/im.test(head)) kept = socket;
+    if (task.persistent && !/^connection: close\r$/im.test(head)) kept = socket;
   } finally {
     clearTimeout(patience);
     if (kept === undefined) socket[Symbol.dispose]();

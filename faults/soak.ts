@@ -6,24 +6,21 @@
  */
 
 import { parseArgs } from "@std/cli/parse-args";
+import type { Target } from "../tests/clients.ts";
+import { LAST_REQUEST, octets, PLAIN_REQUEST, statusOf } from "../tests/wire.ts";
 import {
   BEGINNINGS,
   crowd,
   dribble,
-  LAST_REQUEST,
-  megabytes,
   numberOf,
-  octets,
-  PLAIN_REQUEST,
   pour,
   printTable,
   Random,
   reset,
-  ServerProcess,
-  statusOf,
   stay,
 } from "./clients.ts";
 import { HonestClient } from "./honest.ts";
+import { Patient } from "./patient.ts";
 
 /** Enough to keep everything happening at once, and not so many that they only wait. */
 const HOSTILE_CLIENTS = 40;
@@ -47,33 +44,34 @@ const ODD_REQUESTS: ReadonlyArray<readonly [text: string, status: number]> = [
 /** What came back to hostile clients. */
 const tally = { replies: 0, refusals: 0, wrong: [] as string[] };
 
-async function askOddly(port: number, random: Random): Promise<void> {
+async function askOddly(server: Target, random: Random): Promise<void> {
   const [text, expected] = random.pick(ODD_REQUESTS);
-  const status = statusOf(await stay(port, text));
+  const status = statusOf(await stay(server, text));
   tally.replies++;
   if (status >= 400) tally.refusals++;
   if (status !== expected) tally.wrong.push(`${status} for ${JSON.stringify(text.slice(0, 40))}`);
 }
 
-const FAULTS: Record<string, (port: number, random: Random) => Promise<unknown>> = {
-  "resets, times 100": (port, random) => crowd(100, 10, () => reset(port, random.pick(BEGINNINGS))),
-  "bursts of 200 requests": (port) => crowd(200, 50, () => stay(port, LAST_REQUEST)),
-  "odd requests, times 20": (port, random) => crowd(20, 2, () => askOddly(port, random)),
-  "silences": (port) => stay(port),
+const FAULTS: Record<string, (server: Target, random: Random) => Promise<unknown>> = {
+  "resets, times 100": (server, random) =>
+    crowd(100, 10, () => reset(server, random.pick(BEGINNINGS))),
+  "bursts of 200 requests": (server) => crowd(200, 50, () => stay(server, LAST_REQUEST)),
+  "odd requests, times 20": (server, random) => crowd(20, 2, () => askOddly(server, random)),
+  "silences": (server) => stay(server),
   "a byte a second": dribble,
-  "endless lines": (port) => pour(port, ENDLESS),
-  "pipelines unread": (port) => pour(port, PIPELINE),
+  "endless lines": (server) => pour(server, ENDLESS),
+  "pipelines unread": (server) => pour(server, PIPELINE),
 };
 
 /** Lets every hostile client do one thing after another, and counts what was done. */
-async function harass(port: number, seconds: number, seed: number): Promise<Map<string, number>> {
+async function harass(server: Target, seconds: number, seed: number): Promise<Map<string, number>> {
   const counts = new Map(Object.keys(FAULTS).map((name) => [name, 0]));
   const end = performance.now() + seconds * 1000;
   await crowd(HOSTILE_CLIENTS, HOSTILE_CLIENTS, async (index) => {
     const random = new Random(seed + index);
     while (performance.now() < end) {
       const name = random.pick([...counts.keys()]);
-      await FAULTS[name](port, random);
+      await FAULTS[name](server, random);
       counts.set(name, counts.get(name)! + 1);
     }
   });
@@ -82,7 +80,7 @@ async function harass(port: number, seconds: number, seed: number): Promise<Map<
 
 /** Prints the table, and returns what went wrong. */
 async function soak(seconds: number, seed: number): Promise<string[]> {
-  await using server = await ServerProcess.start({
+  await using server = await Patient.start({
     flags: ["--request-timeout", "2", "--idle-timeout", "2"], // so that faults take turns
     stdout: "piped",
   });
@@ -90,7 +88,7 @@ async function soak(seconds: number, seed: number): Promise<string[]> {
   const { port, start, peak } = server;
   using passing = await HonestClient.begin({ port, pauseMs: 5 });
   using staying = await HonestClient.begin({ port, pauseMs: 5, persistent: true });
-  const counts = await server.watch(harass(port, seconds, seed));
+  const counts = await server.watch(harass(server, seconds, seed));
   const honest = [await passing.stop(), await staying.stop()];
   const end = await server.recover();
   const code = await server.stop();
@@ -102,15 +100,18 @@ async function soak(seconds: number, seed: number): Promise<string[]> {
     ["odd requests, answered", `${tally.replies}`],
     ["of these, refused", `${tally.refusals}`],
     ...Array.from(counts, ([name, count]) => [name, `${count}`]),
-    ["log lines dropped", /dropped (\d+) lines/.exec(server.stderr)?.[1] ?? "none"],
-    ["MB at start / peak / end", usages.map(megabytes).join(" / ")],
+    ["log lines dropped", /dropped (\d+) lines/.exec(server.messages)?.[1] ?? "none"],
+    [
+      "MB at start / peak / end",
+      usages.map(({ rssBytes }) => (rssBytes / 1e6).toFixed(1)).join(" / "),
+    ],
     ["descriptors", usages.map(({ descriptors }) => descriptors).join(" / ")],
     ["honest median ms, new / kept", honest.map(({ medianMs }) => medianMs.toFixed(1)).join(" / ")],
     ["honest worst ms", honest.map(({ worstMs }) => worstMs.toFixed(1)).join(" / ")],
   ]);
   return [
-    ...(code === 0 ? [] : [`exit code ${code}: ${server.stderr}`]),
-    ...(server.hasRecovered(end) ? [] : ["memory or descriptors did not come back"]),
+    ...(code === 0 ? [] : [`exit code ${code}: ${server.messages}`]),
+    ...(server.hasDescriptors(end) ? [] : ["descriptors did not come back"]),
     ...honest.flatMap(({ failures }) => failures.map((failure) => `honest client: ${failure}`)),
     ...tally.wrong,
   ];

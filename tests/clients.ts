@@ -90,6 +90,7 @@ export async function resettable({ port }: Target): Promise<net.Socket> {
 
 /** Resets the connection, and resolves when it is gone. */
 export async function reset(socket: net.Socket): Promise<void> {
+  if (socket.closed) return;
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   socket.once("error", (error: Error) => {
     if (!/ECONNRESET|EPIPE/.test(error.message)) reject(error); // in Deno 2.7, or met by another

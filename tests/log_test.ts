@@ -1,10 +1,9 @@
 /** What the command prints: messages, the access log and the wire, and what becomes of it without a reader. */
 
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-import { getAvailablePort } from "@std/net/get-available-port";
 import { connect, readAll, reset, resettable, send, talk } from "./clients.ts";
 import { TemporaryFolder } from "./files.ts";
-import { ANY_PORT, run, ServerProcess } from "./process.ts";
+import { ANY_PORT, freePort, run, ServerProcess } from "./process.ts";
 import { WATCHED } from "./time.ts";
 import { HELLO_WIRE, statusOf, undated } from "./wire.ts";
 
@@ -81,7 +80,7 @@ Deno.test("firstline serves on where the reader of its log has left", WATCHED, a
 
 /** Flags for a server that cannot say where it listens. */
 function portFlags(): { port: number; flags: string[] } {
-  const port = getAvailablePort();
+  const port = freePort();
   return { port, flags: ["--host", "127.0.0.1", "--port", `${port}`] };
 }
 
