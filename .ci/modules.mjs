@@ -13,7 +13,7 @@ const ALLOWED = [
   [/^command\//, ["server.ts", "command/"]],
   [/^tests\//, ["server.ts", "command/", "main.ts", "tests/", "@std/", "node:", "deno.json"]],
   [/^faults\//, ["server.ts", "command/", "tests/", "faults/", "@std/", "node:"]],
-  [/^bench\//, ["tests/", "bench/", "@std/", "node:", "deno.json"]],
+  [/^bench\//, ["command/", "tests/", "bench/", "@std/", "node:", "deno.json"]],
 ];
 
 const { modules, redirects = {} } = JSON.parse(readFileSync(0, "utf8"));

@@ -6,18 +6,20 @@
  */
 
 import { parseArgs } from "@std/cli/parse-args";
-import { interruption, sleep } from "./command.ts";
-import { IdleCrowd, load, type Mode, MODES } from "./load.ts";
-import { ServerProcess, takeLoadCore } from "./process.ts";
-import { chart, type Metric, Results, tables, verdicts } from "./report.ts";
-import { findPeers, FIRSTLINE, PEER_NAMES, type Server, versionFrom } from "./servers.ts";
+import { integerOf, stringOf, UsageError, type Values } from "../command/values.ts";
+import { sleep } from "../tests/time.ts";
+import { interruption, versionFrom } from "./command.ts";
+import { IdleCrowd, type Load, run } from "./load.ts";
+import { PinnedServer, takeLoadCore } from "./process.ts";
+import { chart, Results, tables } from "./report.ts";
+import { type Group, MEASURES, PEER_NAMES, prepare, type Server } from "./servers.ts";
 
 /** Many short rounds: a shared machine is slow for a while, and a median passes over that. */
 const DEFAULT_ROUNDS = 12;
 /** Then all start afresh: where a process's memory happens to lie is worth 5 % of its speed. */
 const ROUNDS_A_PROCESS = 4;
-/** Each way of loading; in its first seconds compiled JavaScript costs a tenth more. */
-const WARM_UP_SECONDS = 3;
+/** Shared by the loads; in its first seconds compiled JavaScript costs a tenth more. */
+const WARM_UP_SECONDS = 4;
 const DEFAULT_SECONDS = 1;
 
 /** After this, what a server did at its start or for new connections is done. */
@@ -29,7 +31,11 @@ Usage: deno task bench [FLAGS]
 
   --rounds N      how often each figure is taken [${DEFAULT_ROUNDS}]
   --seconds N     length of each load [${DEFAULT_SECONDS}]
-  --only A,B      only these peers [${PEER_NAMES.join(",")}]
+  --only A,B      only these measures, of
+                  ${MEASURES.join(",")}
+  --peers A,B     only these peers, or none, of
+                  ${PEER_NAMES.join(",")}
+  --base FOLDER   compare with the Firstline in this checkout too
   --json FILE     also write every sample to this file
   --help          show this help`;
 
@@ -38,45 +44,28 @@ Usage: deno task bench [FLAGS]
 interface Settings {
   readonly rounds: number;
   readonly seconds: number;
+  readonly only: readonly string[];
   readonly peers: readonly string[];
+  readonly base?: string;
   readonly json?: string;
-  readonly help: boolean;
 }
 
-class UsageError extends Error {}
-
-function parseSettings(args: string[]): Settings {
-  const refuse = (arg: string) => {
-    throw new UsageError(`Cannot use ${arg}: expected only the flags that --help lists`);
-  };
-  const string = ["rounds", "seconds", "only", "json"];
-  const values: Record<string, unknown> = parseArgs(args, {
-    string,
-    boolean: ["help"],
-    unknown: refuse,
-  });
-  for (const name of string) {
-    if (values[name] === "") throw new UsageError(`Cannot use --${name} without a value`);
-  }
-  const peers = String(values.only ?? PEER_NAMES).split(",");
-  const stranger = peers.find((name) => !PEER_NAMES.includes(name));
-  if (stranger !== undefined) {
-    throw new UsageError(`Cannot use --only ${stranger}: expected some of ${PEER_NAMES}`);
-  }
+function parseSettings(values: Values): Settings {
   return {
-    rounds: countFrom(values, "rounds") ?? DEFAULT_ROUNDS,
-    seconds: countFrom(values, "seconds") ?? DEFAULT_SECONDS,
-    peers,
-    json: values.json as string | undefined,
-    help: values.help === true,
+    rounds: integerOf(values, "rounds", 1, 999) ?? DEFAULT_ROUNDS,
+    seconds: integerOf(values, "seconds", 1, 999) ?? DEFAULT_SECONDS,
+    only: someOf(values, "only", MEASURES),
+    peers: stringOf(values, "peers") === "none" ? [] : someOf(values, "peers", PEER_NAMES),
+    base: stringOf(values, "base"),
+    json: stringOf(values, "json"),
   };
 }
 
-function countFrom(values: Record<string, unknown>, name: string): number | undefined {
-  const value = values[name];
-  if (value === undefined) return undefined;
-  if (/^[1-9]\d{0,2}$/.test(String(value))) return Number(value);
-  throw new UsageError(`Cannot use --${name} ${value}: expected an integer from 1 to 999`);
+function someOf(values: Values, name: string, all: readonly string[]): readonly string[] {
+  const chosen = stringOf(values, name)?.split(",") ?? all;
+  const stranger = chosen.find((item) => !all.includes(item));
+  if (stranger === undefined) return chosen;
+  throw new UsageError(`Cannot use --${name} ${stranger}: expected some of ${all}`);
 }
 
 // ---------------------------------------------------------------- one round
@@ -84,126 +73,128 @@ function countFrom(values: Record<string, unknown>, name: string): number | unde
 /** A server that stays up over some rounds. */
 interface Contender {
   readonly server: Server;
-  readonly process: ServerProcess;
+  readonly process: PinnedServer;
 }
 
-/** Modes outside, servers inside: what is compared is measured within seconds. */
-async function measureRound(contenders: Contender[], seconds: number, results: Results) {
-  await measureLoads(contenders, seconds, results);
-  for (const { server, process } of contenders) {
-    await keepFault(results, server, ["loaded"], async () => {
-      results.add(server, "loaded", await process.residentKiB() / 1024);
-    });
-  }
-  for (const { server } of contenders) {
-    if (!server.variant) await measureStart(server, results);
+/** Loads outside, servers inside: what is compared is measured within seconds. */
+async function measureRound(
+  group: Group,
+  contenders: Contender[],
+  { seconds, only }: Settings,
+  results: Results,
+) {
+  await measureLoads(group.loads, contenders, seconds, results);
+  if (group.loads.length > 0) await measureMemory(contenders, results);
+  if (!only.includes("start") && !group.crowd) return;
+  for (const server of group.servers.filter(({ variant }) => !variant)) {
+    await results.take(server, ["start", "rest"], () => measureStart(server));
+    if (group.crowd) await results.take(server, ["crowd", "idle"], () => measureCrowd(server));
   }
 }
 
-async function measureLoads(contenders: Contender[], seconds: number, results: Results) {
-  for (const mode of Object.keys(MODES) as Mode[]) {
-    for (const contender of contenders) await measureLoad(contender, mode, seconds, results);
+async function measureLoads(
+  loads: readonly Load[],
+  contenders: Contender[],
+  seconds: number,
+  results: Results,
+): Promise<void> {
+  for (const load of loads) {
+    for (const { server, process } of contenders) {
+      if (server.load && server.load !== load.name) continue;
+      const metrics = ["cpu", "rate", "busy"].map((kind) => `${load.name} ${kind}`);
+      await results.take(server, metrics, () => measureLoad(load, server, process, seconds));
+    }
   }
 }
 
 async function measureLoad(
-  { server, process }: Contender,
-  mode: Mode,
+  load: Load,
+  { forks }: Server,
+  process: PinnedServer,
   seconds: number,
-  results: Results,
-): Promise<void> {
-  const metrics = [`${mode} cpu`, `${mode} rate`] as const;
-  await keepFault(results, server, metrics, async () => {
-    if (process.closes && mode !== "closing") throw new Error("it closes after each answer");
-    const before = await process.cpuMs();
-    const done = await load(process.port, mode, seconds);
-    const cpuMs = await process.cpuMs() - before;
-    results.add(server, `${mode} cpu`, 1000 * cpuMs / done.requests);
-    results.add(server, `${mode} rate`, done.requests / done.seconds);
-    results.add(server, `${mode} busy`, cpuMs / 1000 / done.seconds);
-  });
+): Promise<number[]> {
+  const before = await process.cpuMs();
+  const done = await run(load, process, seconds);
+  const cpuMs = forks ? NaN : await process.cpuMs() - before;
+  return [1000 * cpuMs / done.requests, done.requests / done.seconds, cpuMs / 1000 / done.seconds];
 }
 
-/** Starts it afresh, leaves it to rest, and lets it meet the crowd. */
-async function measureStart(server: Server, results: Results): Promise<void> {
-  await keepFault(results, server, ["start"], async () => {
-    await using process = await ServerProcess.start(server.launch);
-    results.add(server, "start", process.firstAnswerMs);
-    await measureMemory(server, process, results);
-  });
+async function measureMemory(contenders: Contender[], results: Results): Promise<void> {
+  for (const { server, process } of contenders) {
+    await results.take(server, ["loaded"], async () => [await process.residentKiB() / 1024]);
+  }
 }
 
-async function measureMemory(server: Server, process: ServerProcess, results: Results) {
+/** Starts it afresh, and leaves it to rest. */
+async function measureStart(server: Server): Promise<number[]> {
+  await using process = await PinnedServer.start(server);
+  await sleep(SETTLE_MS);
+  return [process.firstAnswerMs, await process.residentKiB() / 1024];
+}
+
+/** Lets a fresh one meet the crowd. */
+async function measureCrowd(server: Server): Promise<number[]> {
+  await using process = await PinnedServer.start(server);
   await sleep(SETTLE_MS);
   const restKiB = await process.residentKiB();
-  results.add(server, "rest", restKiB / 1024);
-  await keepFault(results, server, ["crowd", "idle"], async () => {
-    using crowd = await IdleCrowd.open(process.port);
-    await sleep(SETTLE_MS);
-    const crowdKiB = await process.residentKiB();
-    if (crowd.ended > 0) throw new Error(`it closed ${crowd.ended} of ${crowd.size} connections`);
-    results.add(server, "crowd", crowdKiB / 1024);
-    results.add(server, "idle", (crowdKiB - restKiB) / crowd.size);
-  });
-}
-
-/** A failure costs the samples it spoilt and is reported with them, but ends nothing else. */
-async function keepFault(
-  results: Results,
-  server: Server,
-  metrics: readonly Metric[],
-  measure: () => Promise<void>,
-): Promise<void> {
-  try {
-    await measure();
-  } catch (error) {
-    interruption.signal.throwIfAborted();
-    const message = error instanceof Error ? error.message : String(error);
-    for (const metric of metrics) results.addFault(server, metric, message);
-  }
+  using crowd = await IdleCrowd.open(process);
+  await sleep(SETTLE_MS);
+  const crowdKiB = await process.residentKiB();
+  if (crowd.ended > 0) throw new Error(`it closed ${crowd.ended} of ${crowd.size} connections`);
+  return [crowdKiB / 1024, (crowdKiB - restKiB) / crowd.size];
 }
 
 // ---------------------------------------------------------------- the run
 
-async function run({ rounds, seconds, peers, json }: Settings): Promise<void> {
+async function measure(group: Group, settings: Settings): Promise<Results> {
+  const results = new Results();
+  const { rounds } = settings;
+  const warmUpSeconds = Math.ceil(WARM_UP_SECONDS / group.loads.length);
+  for (let round = 1; round <= rounds;) {
+    await using running = new AsyncDisposableStack();
+    const contenders: Contender[] = [];
+    for (const server of group.loads.length > 0 ? group.servers : []) {
+      await results.take(server, [], async () => {
+        contenders.push({ server, process: running.use(await PinnedServer.start(server)) });
+        return [];
+      });
+    }
+    say(`${group.title}: warming up`);
+    await measureLoads(group.loads, contenders, warmUpSeconds, new Results());
+    for (let count = 0; count < ROUNDS_A_PROCESS && round <= rounds; count++, round++) {
+      say(`${group.title}: round ${round} of ${rounds}`);
+      await measureRound(group, contenders, settings, results);
+      contenders.push(...contenders.splice(0, 3)); // so that nobody is always the first
+    }
+  }
+  return results;
+}
+
+async function measureAll(settings: Settings): Promise<void> {
   const wrk = await versionFrom(["sh", "-c", "wrk -v; true"]);
   if (wrk === undefined) throw new UsageError("Cannot measure without wrk (Debian package wrk)");
   await takeLoadCore();
 
   await using cleanup = new AsyncDisposableStack();
-  const directory = await Deno.makeTempDir();
-  cleanup.defer(() => Deno.remove(directory, { recursive: true }));
-  const { found, missing } = await findPeers(peers, directory);
-  const servers = [...FIRSTLINE, ...found];
-  const versions = [...new Set(servers.map(({ version }) => version)), `wrk ${wrk}`];
-  say(`found ${versions.join(", ")}${missing.length > 0 ? `; not found: ${missing}` : ""}`);
+  const box = await Deno.makeTempDir({ prefix: "firstline-" });
+  cleanup.defer(() => Deno.remove(box, { recursive: true }));
+  const { groups, missing } = await prepare(settings, box);
+  const servers = groups.flatMap(({ servers }) => servers);
+  const versions = [...new Set(servers.map(({ version }) => version)), `wrk ${wrk}`].join(", ");
+  say(`found ${versions}${missing.length > 0 ? `; not found: ${missing}` : ""}`);
 
-  const results = new Results();
-  const [text, ...variants] = FIRSTLINE;
-  const order = [text, ...found, ...variants]; // close in time to whom it is compared with
-  for (let round = 1; round <= rounds;) {
-    await using running = new AsyncDisposableStack();
-    const contenders: Contender[] = [];
-    for (const server of order) {
-      contenders.push({ server, process: running.use(await ServerProcess.start(server.launch)) });
-    }
-    say("warming up");
-    await measureLoads(contenders, WARM_UP_SECONDS, new Results());
-    for (let count = 0; count < ROUNDS_A_PROCESS && round <= rounds; count++, round++) {
-      say(`round ${round} of ${rounds}`);
-      await measureRound(contenders, seconds, results);
-      contenders.push(...contenders.splice(0, 3)); // so that nobody is always the first
-    }
+  const { rounds, seconds, json } = settings;
+  const all: Record<string, Results> = {};
+  for (const group of groups) all[group.title] = await measure(group, settings);
+  console.log(`${versions}. Medians of ${rounds} rounds, ${seconds} s each load.`);
+  for (const group of groups) {
+    console.log(`\n### ${group.title}\n\n${tables(group, all[group.title])}`);
   }
-  console.log([
-    `${versions.join(", ")}. Medians of ${rounds} rounds, ${seconds} s each load.`,
-    tables(results, servers),
-    chart(results, servers.filter(({ name }) => !name.includes("log"))),
-    verdicts(results),
-  ].join("\n\n"));
+  if (groups[0].loads[0]?.name === "persistent") {
+    console.log(`\n${chart(groups[0], all[groups[0].title])}`);
+  }
   if (json === undefined) return;
-  const all = { versions, rounds, seconds, ...results };
-  await Deno.writeTextFile(json, JSON.stringify(all, null, 1) + "\n");
+  await Deno.writeTextFile(json, JSON.stringify({ versions, rounds, seconds, ...all }) + "\n");
 }
 
 /** Progress and problems, apart from the report. */
@@ -216,9 +207,15 @@ async function main(args: string[]): Promise<number> {
     Deno.addSignalListener(signal, () => interruption.abort());
   }
   try {
-    const settings = parseSettings(args);
-    if (settings.help) console.log(HELP);
-    else await run(settings);
+    const values: Values = parseArgs(args, {
+      string: ["rounds", "seconds", "only", "peers", "base", "json"],
+      boolean: ["help"],
+      unknown: (arg: string) => {
+        throw new UsageError(`Cannot use ${arg}: expected only the flags that --help lists`);
+      },
+    });
+    if (values.help === true) console.log(HELP);
+    else await measureAll(parseSettings(values));
     return 0;
   } catch (error) {
     if (interruption.signal.aborted) return 130;

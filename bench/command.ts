@@ -2,7 +2,7 @@
  * Commands that run to their end, and the one way to cut them short.
  */
 
-/** Aborted by Ctrl-C: commands and servers get SIGTERM, and the measuring unwinds. */
+/** Aborted by Ctrl-C: commands get SIGTERM, and the measuring unwinds. */
 export const interruption = new AbortController();
 
 /** Runs a command and returns all that it printed. Throws if it fails. */
@@ -17,6 +17,12 @@ export async function output(...[name, ...args]: string[]): Promise<string> {
 
 const decoder = new TextDecoder();
 
-export function sleep(milliseconds: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, milliseconds));
+/** The version that a command prints; undefined if it is not in the PATH. */
+export async function versionFrom(command: readonly string[]): Promise<string | undefined> {
+  try {
+    return /\d+(\.\d+)+/.exec(await output(...command))?.[0];
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return undefined;
+    throw error;
+  }
 }

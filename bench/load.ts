@@ -1,78 +1,57 @@
 /**
- * What is done to a server: one request, many requests by wrk, many idle connections.
+ * What is done to a server: many requests by wrk, many idle connections.
  */
 
+import { connect, HOST, readReplies, send, type Target } from "../tests/clients.ts";
+import { PLAIN_REQUEST } from "../tests/wire.ts";
 import { output } from "./command.ts";
 
-/** All servers listen here, and all load goes here. */
-export const HOST = "127.0.0.1";
 export const IDLE_CONNECTIONS = 10_000;
 
 const BUSY_CONNECTIONS = 64;
 /** How many idle connections are opened at a time; more would overflow some server's queue. */
 const OPENED_AT_ONCE = 100;
 
-/** The ways of asking. */
-export const MODES = {
-  persistent: { title: "persistent", depth: 1, headers: [] },
-  closing: { title: "one connection a request", depth: 1, headers: ["-H", "Connection: close"] },
-  pipelined: { title: "16 pipelined", depth: 16, headers: [] },
-} as const;
-
-export type Mode = keyof typeof MODES;
+/** A way of asking. */
+export interface Load {
+  readonly name: string;
+  readonly title: string;
+  /** Asked for in turn. */
+  readonly paths: readonly string[];
+  /** How many requests are sent at a time. */
+  readonly depth?: number;
+  readonly closing?: boolean;
+}
 
 /** What wrk did. */
-export interface Load {
+export interface Done {
   readonly requests: number;
   readonly seconds: number;
 }
 
 /** Lets wrk send requests for a while. Throws if not every one of them was answered with 2xx. */
-export async function load(port: number, mode: Mode, seconds: number): Promise<Load> {
-  const { depth, headers } = MODES[mode];
-  const shape = ["--threads", "1", "--connections", `${BUSY_CONNECTIONS}`, ...headers];
-  const script = `${import.meta.dirname}/load.lua`;
-  const length = ["--duration", `${seconds}s`, "--script", script];
-  const printed = await output("wrk", ...shape, ...length, urlOf(port), "--", `${depth}`);
-  const sums = JSON.parse(printed.trimEnd().split("\n").at(-1)!);
-  const errors = Object.entries(sums.errors).filter(([, count]) => count !== 0);
-  if (errors.length > 0) {
-    const list = errors.map(([kind, count]) => `${count} ${kind} errors`).join(", ");
-    throw new Error(`${list} beside ${sums.requests} answers`);
+export async function run(load: Load, { port }: Target, seconds: number): Promise<Done> {
+  const { paths, depth = 1, closing = false } = load;
+  const list = await Deno.makeTempFile({ prefix: "firstline-" });
+  try {
+    await Deno.writeTextFile(list, paths.join("\n") + "\n");
+    const shape = ["--threads", "1", "--connections", `${BUSY_CONNECTIONS}`];
+    const headers = closing ? ["--header", "Connection: close"] : [];
+    const script = ["--duration", `${seconds}s`, "--script", `${import.meta.dirname}/load.lua`];
+    const url = `http://${HOST}:${port}${paths[0]}`;
+    return parse(await output("wrk", ...shape, ...headers, ...script, url, "--", `${depth}`, list));
+  } finally {
+    await Deno.remove(list);
   }
-  if (sums.requests === 0) throw new Error("no answers");
-  return { requests: sums.requests, seconds: sums.microseconds / 1e6 };
 }
 
-function urlOf(port: number): string {
-  return `http://${HOST}:${port}/`;
-}
-
-/** Sends one request on a new connection and returns the answer. */
-export async function ask(port: number): Promise<string> {
-  using connection = await Deno.connect({ hostname: HOST, port });
-  return await askOn(connection);
-}
-
-const REQUEST = new TextEncoder().encode(`GET / HTTP/1.1\r\nHost: ${HOST}\r\n\r\n`);
-
-async function askOn(connection: Deno.Conn): Promise<string> {
-  await connection.write(REQUEST);
-  const decoder = new TextDecoder("latin1"); // one character an octet
-  const buffer = new Uint8Array(16 * 1024);
-  let answer = "";
-  while (!isWhole(answer)) {
-    const count = await connection.read(buffer);
-    if (count === null) throw new Error("it closed the connection within an answer");
-    answer += decoder.decode(buffer.subarray(0, count));
-  }
-  return answer;
-}
-
-function isWhole(answer: string): boolean {
-  const length = /^content-length: *(\d+)\r\n/im.exec(answer)?.[1];
-  const headEnd = answer.indexOf("\r\n\r\n");
-  return length !== undefined && headEnd >= 0 && answer.length >= headEnd + 4 + Number(length);
+function parse(printed: string): Done {
+  const { requests, microseconds, errors } = JSON.parse(printed.trimEnd().split("\n").at(-1)!);
+  const list = Object.entries(errors).filter(([, count]) => count !== 0)
+    .map(([kind, count]) => `${count} ${kind} errors`);
+  if (list.length > 0) throw new Error(`${list.join(", ")} beside ${requests} answers`);
+  if (requests === 0) throw new Error("no answers");
+  return { requests, seconds: microseconds / 1e6 };
 }
 
 /** Connections that have had one answer each and are left open. */
@@ -81,11 +60,11 @@ export class IdleCrowd implements Disposable {
   ended = 0;
   readonly #connections: Deno.Conn[] = [];
 
-  static async open(port: number): Promise<IdleCrowd> {
+  static async open(server: Target): Promise<IdleCrowd> {
     const crowd = new IdleCrowd();
     try {
       while (crowd.size < IDLE_CONNECTIONS) {
-        const batch = Array.from({ length: OPENED_AT_ONCE }, () => crowd.#add(port));
+        const batch = Array.from({ length: OPENED_AT_ONCE }, () => crowd.#add(server));
         await Promise.allSettled(batch); // so that no connection is left behind by a failure
         await Promise.all(batch);
       }
@@ -100,10 +79,11 @@ export class IdleCrowd implements Disposable {
     return this.#connections.length;
   }
 
-  async #add(port: number): Promise<void> {
-    const connection = await Deno.connect({ hostname: HOST, port });
+  async #add(server: Target): Promise<void> {
+    const connection = await connect(server);
     this.#connections.push(connection);
-    await askOn(connection);
+    await send(connection, PLAIN_REQUEST);
+    await readReplies(connection, 1);
     const end = () => this.ended++;
     connection.read(new Uint8Array(1)).then(end, end);
   }

@@ -1,60 +1,53 @@
 /**
- * From samples to Markdown: medians, tables with ratios, a chart, and the targets.
+ * From samples to Markdown: medians, tables with ratios, and a chart.
  */
 
-import { IDLE_CONNECTIONS, type Mode, MODES } from "./load.ts";
-import type { Server } from "./servers.ts";
+import { interruption } from "./command.ts";
+import { IDLE_CONNECTIONS } from "./load.ts";
+import type { Group, Server } from "./servers.ts";
 
-/** What is measured; all but `busy` are columns. */
-export type Metric =
-  | `${Mode} cpu`
-  | `${Mode} rate`
-  | `${Mode} busy`
-  | "start"
-  | "rest"
-  | "loaded"
-  | "crowd"
-  | "idle";
-
-/** Every sample that was taken, and what went wrong with the others. */
+/** Every sample that was taken, in its round, and what went wrong with the others. */
 export class Results {
-  readonly samples: Record<string, Partial<Record<Metric, number[]>>> = {};
-  readonly faults: Record<string, Partial<Record<Metric, string[]>>> = {};
+  readonly samples: Record<string, Record<string, number[]>> = {};
+  readonly faults: Record<string, string[]> = {};
 
-  add(server: Server, metric: Metric, value: number): void {
-    ((this.samples[server.name] ??= {})[metric] ??= []).push(value);
-  }
-
-  addFault(server: Server, metric: Metric, message: string): void {
-    ((this.faults[server.name] ??= {})[metric] ??= []).push(message);
+  /** A failure costs its samples and is reported, but ends nothing else. */
+  async take(server: Server, metrics: string[], measure: () => Promise<number[]>): Promise<void> {
+    let values: number[] = [];
+    try {
+      values = await measure();
+    } catch (error) {
+      interruption.signal.throwIfAborted();
+      (this.faults[server.title] ??= []).push(error instanceof Error ? error.message : `${error}`);
+    }
+    const samples = this.samples[server.name] ??= {};
+    metrics.forEach((metric, at) => (samples[metric] ??= []).push(values[at] ?? NaN));
   }
 
   /** NaN if there is no sample. */
-  median(name: string, metric: Metric): number {
+  median({ name }: Server, metric: string): number {
     return medianOf(this.samples[name]?.[metric] ?? []);
   }
 
-  isFaulty(name: string, metric: Metric): boolean {
-    return this.faults[name]?.[metric] !== undefined;
+  /** The median of how the one was to the other in the same round. */
+  ratio(one: Server, other: Server, metric: string): number {
+    const others = this.samples[other.name]?.[metric] ?? [];
+    const ones = this.samples[one.name]?.[metric] ?? [];
+    return medianOf(ones.map((value, round) => value / others[round]));
   }
 }
 
-function medianOf(figures: readonly number[]): number {
-  const sorted = figures.toSorted((a, b) => a - b);
+function medianOf(values: readonly number[]): number {
+  const sorted = values.filter((value) => !Number.isNaN(value)).sort((a, b) => a - b);
   const middle = (sorted.length - 1) / 2;
   return (sorted[Math.floor(middle)] + sorted[Math.ceil(middle)]) / 2;
 }
 
 // ---------------------------------------------------------------- tables
 
-type Column = readonly [title: string, metric: Metric];
+type Column = readonly [title: string, metric: string];
 
-const SPEED: readonly Column[] = (Object.keys(MODES) as Mode[]).flatMap((mode): Column[] => [
-  [`${MODES[mode].title}: CPU µs`, `${mode} cpu`],
-  ["requests/s", `${mode} rate`],
-]);
-
-const SIZE: readonly Column[] = [
+const SIZES: readonly Column[] = [
   ["start to first answer, ms", "start"],
   ["memory at rest, MiB", "rest"],
   ["after load, MiB", "loaded"],
@@ -65,66 +58,67 @@ const SIZE: readonly Column[] = [
 /** Below this share of its core, a server was waiting for the load and could have done more. */
 const BUSY = 0.9;
 
+const LEGEND = "In brackets, the figure of the first row divided by the figure of the row: the " +
+  "median of the rounds. ≥: the load gave out before the server did, which also leaves it less " +
+  "to do at a time. –: not measured.";
+
 /** All medians, each with its ratio to the first server's, and what went wrong. */
-export function tables(results: Results, servers: readonly Server[]): string {
-  const parts = [table(results, servers, SPEED), table(results, servers, SIZE), LEGEND];
-  return [...parts, faults(results)].filter((part) => part !== "").join("\n\n");
+export function tables(group: Group, results: Results): string {
+  const speed = group.loads.flatMap(({ name, title }): Column[] => [
+    [`${title}: CPU µs`, `${name} cpu`],
+    ["requests/s", `${name} rate`],
+  ]);
+  const isTaken = ([, metric]: Column) =>
+    group.servers.some((server) => !Number.isNaN(results.median(server, metric)));
+  const parts = [speed, SIZES].map((columns) => columns.filter(isTaken))
+    .filter((columns) => columns.length > 0)
+    .map((columns) => table(group, results, columns));
+  const faults = Object.entries(results.faults).map(([title, messages]) =>
+    `${title}: ${messages.length} samples left out, because ${messages[0]}`
+  );
+  return [...parts, LEGEND, ...faults].join("\n\n");
 }
 
-const LEGEND = "In brackets, the figure of the first row divided by the figure of the row. " +
-  "≥: the load gave out before the server did, which also leaves it less to do at a time. " +
-  "†: see below. –: not measured.";
-
-function table(results: Results, servers: readonly Server[], columns: readonly Column[]): string {
-  const rows = servers.map(({ name, title }) => [
-    title,
-    ...columns.map(([, metric]) => cell(results, servers[0].name, name, metric)),
-  ]);
+function table({ servers }: Group, results: Results, columns: readonly Column[]): string {
+  const rows = servers.map((server) => [
+    server.title,
+    ...columns.map(([, metric]) => cell(results, servers[0], server, metric)),
+  ]).filter(([, ...cells]) => cells.some((cell) => cell !== NOTHING));
   return markdownTable([["", ...columns.map(([title]) => title)], ...rows]);
 }
 
-function cell(results: Results, baseline: string, name: string, metric: Metric): string {
-  const flaw = results.isFaulty(name, metric) ? " †" : "";
-  const value = results.median(name, metric);
-  if (Number.isNaN(value)) return `–${flaw}`;
-  const ratio = results.median(baseline, metric) / value;
-  const comparison = name === baseline || Number.isNaN(ratio) ? "" : ` (${ratio.toFixed(2)})`;
-  return atLeast(results, name, metric) + figure(value) + comparison + flaw;
+const NOTHING = "–";
+
+function cell(results: Results, first: Server, server: Server, metric: string): string {
+  const value = results.median(server, metric);
+  if (Number.isNaN(value)) return NOTHING;
+  const ratio = results.ratio(first, server, metric);
+  const comparison = server === first || Number.isNaN(ratio) ? "" : ` (${ratio.toFixed(2)})`;
+  return atLeast(results, server, metric) + figure(value) + comparison;
 }
 
-function atLeast(results: Results, name: string, metric: Metric): string {
-  const [mode, kind] = metric.split(" ") as [Mode, string];
-  return kind === "rate" && results.median(name, `${mode} busy`) < BUSY ? "≥ " : "";
+function atLeast(results: Results, server: Server, metric: string): string {
+  const [load, kind] = metric.split(" ");
+  return kind === "rate" && results.median(server, `${load} busy`) < BUSY ? "≥ " : "";
 }
 
 function figure(value: number): string {
   return value < 100 ? value.toFixed(1) : value.toFixed(0);
 }
 
-function faults(results: Results): string {
-  return Object.entries(results.faults).flatMap(([name, metrics]) =>
-    Object.entries(metrics).map(([metric, messages]) =>
-      `† ${name}, ${metric}: samples left out: ${messages.length}, because ${messages[0]}`
-    )
-  ).join("\n");
-}
-
-function markdownTable([header, ...rows]: string[][]): string {
-  const widths = header.map((_, at) => Math.max(...[header, ...rows].map((row) => row[at].length)));
+function markdownTable([head, ...rows]: string[][]): string {
   const line = (cells: string[]) => `| ${cells.join(" | ")} |`;
-  const padded = (cells: string[]) =>
-    line(cells.map((cell, at) => at === 0 ? cell.padEnd(widths[at]) : cell.padStart(widths[at])));
-  const rule = line(widths.map((width, at) => "-".repeat(width - 1) + (at === 0 ? "-" : ":")));
-  return [padded(header), rule, ...rows.map(padded)].join("\n");
+  const rule = line(head.map((_, column) => column === 0 ? "---" : "---:"));
+  return [line(head), rule, ...rows.map(line)].join("\n");
 }
 
 // ---------------------------------------------------------------- chart
 
-/** CPU time per request on persistent connections, as a chart that GitHub draws. */
-export function chart(results: Results, servers: readonly Server[]): string {
-  const shown = servers.map(({ name, title }) => ({
-    title: JSON.stringify(title.replaceAll("`", "")),
-    value: results.median(name, "persistent cpu"),
+/** CPU per request on persistent connections, as a chart that GitHub draws. */
+export function chart({ servers }: Group, results: Results): string {
+  const shown = servers.filter(({ title }) => !title.includes("log")).map((server) => ({
+    title: JSON.stringify(server.title.replaceAll("`", "")),
+    value: results.median(server, "persistent cpu"),
   })).filter(({ value }) => !Number.isNaN(value));
   const top = Math.ceil(Math.max(...shown.map(({ value }) => value)));
   return [
@@ -137,70 +131,4 @@ export function chart(results: Results, servers: readonly Server[]): string {
     `  bar [${shown.map(({ value }) => value.toFixed(1)).join(", ")}]`,
     "```",
   ].join("\n");
-}
-
-// ---------------------------------------------------------------- targets
-
-/** What a figure of one server may be, as a multiple of the same figure of another. */
-interface Target {
-  readonly metric: Metric;
-  readonly name?: string;
-  /** Without another, the figure itself is judged. */
-  readonly against?: string;
-  readonly must: number;
-  readonly aim?: number;
-  readonly moreIsBetter?: true;
-}
-
-const TARGETS: readonly Target[] = [
-  { metric: "persistent cpu", against: "nginx", must: 1.15, aim: 1 },
-  { metric: "persistent cpu", against: "serve", must: 1.15, aim: 1 },
-  { metric: "persistent cpu", against: "go", must: 0.75 },
-  { metric: "closing cpu", against: "serve", must: 1.15, aim: 1 },
-  { metric: "closing cpu", against: "go", must: 0.95 },
-  { metric: "pipelined rate", against: "nginx", must: 3, aim: 5, moreIsBetter: true },
-  { metric: "pipelined rate", against: "serve", must: 3, aim: 5, moreIsBetter: true },
-  { metric: "persistent cpu", name: "firstline-page", against: "go", must: 1, aim: 0.8 },
-  { metric: "persistent cpu", name: "firstline-log", against: "firstline", must: 1.35, aim: 1.2 },
-  { metric: "rest", against: "serve", must: 1.25 },
-  { metric: "idle", must: 12, aim: 8 },
-  { metric: "start", against: "serve", must: 1.2, aim: 1.05 },
-];
-
-/** Each target with the median of what it was in each round. */
-export function verdicts(results: Results): string {
-  const rows = TARGETS.map((target) => {
-    const { name = "firstline", metric, against, must, aim, moreIsBetter } = target;
-    const names = against === undefined ? [name] : [name, against];
-    const [figures, units] = names.map((name) => results.samples[name]?.[metric] ?? []);
-    const quotients = figures.map((figure, round) => figure / (units ? units[round] : 1))
-      .filter(Number.isFinite);
-    const measured = medianOf(quotients);
-    const bound = (limit?: number) => limit ? `${moreIsBetter ? "≥" : "≤"} ${limit}` : "";
-    return [
-      `${names.join(" / ")}: ${metric}`,
-      bound(must),
-      bound(aim),
-      Number.isNaN(measured) ? "–" : measured.toFixed(2),
-      rangeOf(quotients),
-      names.some((name) => results.isFaulty(name, metric)) ? "flawed" : judge(measured, target),
-    ];
-  });
-  return markdownTable([
-    ["target", "must", "aim", "measured", "lowest to highest", "verdict"],
-    ...rows,
-  ]);
-}
-
-/** The least and the greatest: how far to trust the median. */
-function rangeOf(quotients: readonly number[]): string {
-  if (quotients.length === 0) return "–";
-  return `${Math.min(...quotients).toFixed(2)} to ${Math.max(...quotients).toFixed(2)}`;
-}
-
-function judge(measured: number, { must, aim = NaN, moreIsBetter }: Target): string {
-  if (Number.isNaN(measured)) return "not measured";
-  const meets = (limit: number) => moreIsBetter ? measured >= limit : measured <= limit;
-  if (meets(aim)) return "aim met";
-  return meets(must) ? "pass" : "MISS";
 }

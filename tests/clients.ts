@@ -58,7 +58,7 @@ export async function readReplies(socket: Deno.Conn, count: number): Promise<str
 /** Where the first reply ends; NaN if its head is not here. */
 function endOfReply(wire: string): number {
   const headEnd = wire.indexOf("\r\n\r\n");
-  const length = /\r\nContent-Length: (\d+)\r\n/.exec(wire.slice(0, headEnd + 2))?.[1] ?? 0;
+  const length = /\r\nContent-Length: (\d+)\r\n/i.exec(wire.slice(0, headEnd + 2))?.[1] ?? 0;
   return headEnd === -1 ? NaN : headEnd + 4 + Number(length);
 }
 

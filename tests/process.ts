@@ -36,9 +36,13 @@ export interface Circumstances {
   port?: number;
 }
 
-/** The command line of `firstline` with arguments of its own. */
-export function firstline(args: readonly string[], permissions = ["--allow-net"]): string[] {
-  return [Deno.execPath(), "run", ...permissions, ...IMPORT_MAP, `${ROOT}/main.ts`, ...args];
+/** The command line of `firstline`, this or another checkout, with arguments of its own. */
+export function firstline(
+  args: readonly string[],
+  permissions = ["--allow-net"],
+  root = ROOT,
+): string[] {
+  return [Deno.execPath(), "run", ...permissions, ...IMPORT_MAP, `${root}/main.ts`, ...args];
 }
 
 function spawn(command: readonly string[], circumstances: Circumstances): Deno.ChildProcess {
