@@ -21,9 +21,9 @@ export function siteOf(files: Files, wanted: Shape): Framed {
     const isPage = type.startsWith("text/html");
     return [path, shape({ headers: [["Content-Type", type]], body }, isPage ? wanted : always)];
   }));
+  const otherwise = notFound(files, pages, always);
   addShortNames(pages, ".html");
   const detours = detoursTo(pages, always);
-  const otherwise = notFound(files, pages, always);
   const refusal = shape({
     status: 405,
     headers: [["Allow", "GET, HEAD"]],
@@ -60,12 +60,14 @@ function notFound(files: Files, pages: ReadonlyMap<string, Reply>, always: Shape
  * and what is not in the form in which browsers write it (Unicode's NFC) is found in that too.
  */
 function addShortNames<T>(table: Map<string, T>, extension: string): void {
+  const add = (name: string, value: T) => {
+    if (!table.has(name)) table.set(name, value);
+  };
+  for (const [path, value] of [...table]) add(path.normalize(), value);
   for (const [path, value] of [...table]) {
     const stem = path.endsWith(extension) ? path.slice(0, -extension.length) : path;
-    const folder = stem !== path && stem.endsWith("/index") ? stem.slice(0, -5) : stem;
-    for (const name of [stem, folder].flatMap((name) => [name, name.normalize()])) {
-      if (!table.has(name)) table.set(name, value);
-    }
+    add(stem, value);
+    if (stem !== path && stem.endsWith("/index")) add(stem.slice(0, -5), value);
   }
 }
 

@@ -130,6 +130,11 @@ export async function pour(server: Target, block: Uint8Array): Promise<void> {
 
 // ---------------------------------------------------------------- flags and tables
 
+/** Throws with the inputs that were at fault. */
+export function check(holds: boolean, message: string, ...inputs: unknown[]): asserts holds {
+  if (!holds) throw new Error([message, ...inputs.map((each) => JSON.stringify(each))].join("\n"));
+}
+
 /** A number that a flag gives, or the preset one. */
 export function numberOf(value: string | undefined, preset: number): number {
   const number = Number(value ?? preset);

@@ -1,5 +1,5 @@
 /**
- * Fuzzes the request line and the head: pure functions first, sockets then. Each case has a seed
+ * Fuzzes the request line, the head and the paths of a folder: pure functions first, sockets then. Each case has a seed
  * of its own, so that `--seed N --inputs 1 --seconds 0` replays the one that failed.
  *
  * The oracles below are written from the grammar (design, sections 3 and 4), one regular
@@ -13,7 +13,8 @@ import { DEFAULT_LIMITS, parseRequestLine, scanHead, serve } from "../server.ts"
 import { connect, HOST, isGone, type Target } from "../tests/clients.ts";
 import { sleep } from "../tests/time.ts";
 import { octets } from "../tests/wire.ts";
-import { crowd, hear, numberOf, Random, tell } from "./clients.ts";
+import { check, crowd, hear, numberOf, Random, tell } from "./clients.ts";
+import { fuzzPath } from "./paths.ts";
 
 // ---------------------------------------------------------------- oracles
 
@@ -159,10 +160,6 @@ function requestStream(random: Random): string {
 }
 
 // ---------------------------------------------------------------- pure functions
-
-function check(holds: boolean, message: string, ...inputs: unknown[]): asserts holds {
-  if (!holds) throw new Error([message, ...inputs.map((each) => JSON.stringify(each))].join("\n"));
-}
 
 /** The parser and the oracle agree on accept or refuse, and on the status. */
 function fuzzLine(random: Random): boolean {
@@ -330,5 +327,6 @@ const seconds = numberOf(flags.seconds, 20);
 console.log(`seed ${seed}`);
 fuzzPure("parseRequestLine()", seed, inputs, fuzzLine);
 fuzzPure("scanHead()", seed, inputs, fuzzHead);
+fuzzPure("siteOf()", seed, inputs, fuzzPath);
 const replies = await fuzzSockets(seed, seconds);
 console.log(`sockets: ${replies} replies in ${seconds} s, as expected`);

@@ -1,0 +1,159 @@
+/**
+ * Fuzzes the answers by path of a folder. The oracle is written from the design (section 7.1)
+ * and shares nothing with the command.
+ *
+ * @module
+ */
+
+import { siteOf } from "../command/folder.ts";
+import { parseRequestLine, type Reply } from "../server.ts";
+import { octets, textOf } from "../tests/wire.ts";
+import { check, type Random } from "./clients.ts";
+
+const CLIENT = { hostname: "127.0.0.1", port: 1 };
+/** That of its pages, as `--status` says; unlike any other that a folder answers with. */
+const PAGE_STATUS = 503;
+
+// ---------------------------------------------------------------- the oracle
+
+/** What a folder answers: a file, or a detour, or a short text. */
+interface Expected {
+  status: number;
+  file?: string;
+  folder?: string;
+  query?: string;
+}
+
+function expectedOf(files: string[], method: string, target: string): Expected {
+  if (method !== "GET" && method !== "HEAD") return { status: 405 };
+  const [, path, query] = /^(?:[a-z]+:\/\/[^/?]*)?([^?]*)([^]*)$/.exec(target)!;
+  const name = decode(path || "/");
+  const find = (wanted: string) =>
+    files.find((file) => file === wanted) ?? files.find((file) => file.normalize() === wanted);
+  const page = (file: string) => ({ file, status: /\.html?$/.test(file) ? PAGE_STATUS : 200 });
+  if (name !== undefined) {
+    const choices = name.endsWith("/") ? [`${name}index.html`] : [name, `${name}.html`];
+    for (const choice of choices) {
+      const file = find(choice);
+      if (file) return page(file);
+    }
+    if (find(`${name}/index.html`)) return { status: 308, folder: `${name}/`, query };
+  }
+  if (files.includes("/404.html")) return { status: 404, file: "/404.html" };
+  if (files.includes("/200.html")) return page("/200.html");
+  return { status: 404 };
+}
+
+/** Each octet that is written as %XX, and then UTF-8; no name has a slash in it. */
+function decode(path: string): string | undefined {
+  if (/%(?![0-9a-f]{2})|%2f/i.test(path)) return undefined;
+  const plain = path.replace(/%(..)/g, (_, hex) => String.fromCharCode(parseInt(hex, 16)));
+  try {
+    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(octets(plain));
+  } catch {
+    return undefined;
+  }
+}
+
+// ---------------------------------------------------------------- inputs
+
+const NAMES = [
+  "a|b|A|index|about|404|200|index.html|con|~|a+b|a;b|a=b&c|a,b|a@b|a..b|a b|a#b|a?b|a%b|100%",
+  "%2e%2e|%41|\\|\\\\a|\"<>&'|`|\xfc|e\u0301|\u1e9b\u0323|\u263a|\u{1f600}|\u202e|\ufeff|\r\n",
+].join("|").split("|");
+const EXTENSIONS = ["", "", ".html", ".html", ".htm", ".css", ".js", ".html.html"];
+const SPECIAL = ["/index.html", "/404.html", "/200.html", "/a/index.html", "/e\u0301/index.html"];
+const ESCAPES = ["..", ".", "%2e%2e", "%2E", "..%2f", "%2f", "%5c", "\\", "%00", "%", "%4", "%zz"];
+const BAD_UTF8 = ["%c0%af", "%c0%ae", "%e0%80%af", "%ed%a0%80", "%f4%90%80%80", "%ff", "%e2%82"];
+const BITS = [...ESCAPES, ...BAD_UTF8, "%ef%bb%bf", "%e2%98%ba", "/", "//", "a", ".html", "index"];
+const QUERIES = ["", "", "", "?", "?a=b", "??", "?/../", "?a=%0d%0a", "?%", '?"<>^`{|}', "?a?b"];
+
+/** The paths of a folder's files; none is a folder too, and no two are the same to Unicode. */
+function fileNames(random: Random): string[] {
+  const files: string[] = [];
+  for (let count = 1 + random.below(8); count > 0; count--) {
+    const folders = Array.from({ length: random.below(3) }, () => `/${random.pick(NAMES)}`);
+    const odd = `${folders.join("")}/${random.pick(NAMES)}${random.pick(EXTENSIONS)}`;
+    const path = random.below(4) === 0 ? random.pick(SPECIAL) : odd;
+    const [plain, others] = [path.normalize(), files.map((file) => file.normalize())];
+    const isTaken = others.some((other) =>
+      other === plain || other.startsWith(`${plain}/`) || plain.startsWith(`${other}/`)
+    );
+    if (!isTaken) files.push(path);
+  }
+  return files;
+}
+
+/** A way to write a path, its letters encoded as chance has it. */
+function encode(random: Random, path: string): string {
+  const always = random.below(4) === 0;
+  return Array.from(textOf(new TextEncoder().encode(path)), (octet) => {
+    const needed = !/[!-~]/.test(octet) || octet === "%" || octet === "?";
+    const code = octet.charCodeAt(0).toString(16).padStart(2, "0");
+    const isEncoded = needed || octet !== "/" && (always || random.below(20) === 0);
+    return isEncoded ? `%${random.below(2) > 0 ? code : code.toUpperCase()}` : octet;
+  }).join("");
+}
+
+/** A target that means a file or nearly so, or a trick. */
+function targetFor(random: Random, files: string[]): string {
+  const file = random.pick(files);
+  const meant = random.pick([
+    () => file,
+    () => file.normalize(),
+    () => file.replace(/\.html$/, ""),
+    () => file.replace(/index\.html$/, ""),
+    () => file.replace(/\/[^/]*$/, ""),
+    () => `${file}/`,
+  ])();
+  let path = encode(random, meant);
+  for (let times = Math.max(0, random.below(6) - 3); times > 0; times--) {
+    const at = random.below(path.length + 1);
+    path = path.slice(0, at) + random.pick(BITS) + path.slice(at + random.below(3));
+  }
+  const form = random.below(5) === 0 ? "http://x.example" : "";
+  return form + (path.startsWith("/") ? path : `/${path}`) + random.pick(QUERIES);
+}
+
+// ---------------------------------------------------------------- the comparison
+
+/** The folder and the oracle agree on each path; true if a file was found. */
+export function fuzzPath(random: Random): boolean {
+  const files = fileNames(random);
+  const contents = new Map(files.map((file) => [file, new TextEncoder().encode(file)]));
+  const site = siteOf(contents, { status: PAGE_STATUS, fields: [] });
+  const method = random.pick(["GET", "GET", "GET", "HEAD", "POST", "get"]);
+  const target = targetFor(random, files);
+  const request = parseRequestLine(octets(`${method} ${target} HTTP/1.1`));
+  if ("expected" in request) return false;
+  const expected = expectedOf(files, method, target);
+  const reply = site(request, CLIENT);
+  const { status = 200, body = "" } = reply;
+  const what = `${method} ${target}`;
+  check(status === expected.status, `${status}, expected ${expected.status}`, what, files);
+  if (expected.folder !== undefined) checkDetour(reply, expected, what);
+  else if (expected.file === undefined) check(typeof body === "string", "a file", what, files);
+  else check(isFile(reply, expected.file), `not ${expected.file}`, what, files);
+  return expected.file !== undefined && status !== 404;
+}
+
+function isFile({ body = "" }: Reply, file: string): boolean {
+  return typeof body !== "string" &&
+    new TextDecoder("utf-8", { ignoreBOM: true }).decode(body) === file;
+}
+
+/** It leads to the folder on this host, and keeps the query. */
+function checkDetour({ headers = [] }: Reply, { folder, query }: Expected, what: string): void {
+  const location = headers.find(([name]) => name === "Location")?.[1] ?? "";
+  const [, path, rest] = /^([^?#]*)([^]*)$/.exec(location)!;
+  check(
+    /^\/(?![/\\])[!$%&'()*+,./:;=@\w~-]*$/.test(path),
+    "not a path on this host",
+    location,
+    what,
+  );
+  check(decode(path) === folder, `does not lead to ${folder}`, location, what);
+  const isPlain = /^[\w?/%=.]*$/.test(query!) && !/%(?![0-9a-f]{2})/i.test(query!);
+  check(!isPlain || rest === query, `lost the query ${query}`, location, what);
+  check(/^(\?[!$%&'()*+,./:;=?@\w~-]*)?$/.test(rest), "not a query", location, what);
+}
