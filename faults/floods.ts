@@ -7,6 +7,7 @@
 
 import { parseArgs } from "@std/cli/parse-args";
 import { connect, isGone } from "../tests/clients.ts";
+import { TemporaryFolder } from "../tests/files.ts";
 import { sleep } from "../tests/time.ts";
 import { isWhole, LAST_REQUEST, octets, PLAIN_REQUEST, statusOf } from "../tests/wire.ts";
 import {
@@ -27,6 +28,7 @@ import { type Experience, HonestClient } from "./honest.ts";
 import {
   type Circumstances,
   LARGE_BYTES,
+  LARGE_FILES,
   Patient,
   PEERS,
   type Usage,
@@ -116,7 +118,7 @@ const FLOODS: Record<string, Flood> = {
   },
   "large resets": {
     comparable: true,
-    largeReply: true,
+    large: "file",
     async run(trial, server) {
       const end = performance.now() + trial.size(10_000);
       const counts = await crowd(100, 100, async (index) => {
@@ -132,9 +134,10 @@ const FLOODS: Record<string, Flood> = {
       return `${total} ask for ${LARGE_BYTES / 1e6} MB and reset, 100 at once`;
     },
   },
-  "unread 200": unread(200),
-  "unread 500": unread(500),
-  "unread 1000": { ...unread(1_000), mayWait: true },
+  "unread 200": unread(200, { large: "file", comparable: true }),
+  "unread 500": unread(500, { large: "file", comparable: true }),
+  "unread 1000": unread(1_000, { large: "file", comparable: true, mayWait: true }),
+  "unread folder": unread(500, { large: "folder" }),
   comebacks: {
     comparable: true,
     maxBytes: 256e6,
@@ -208,13 +211,15 @@ async function waitForRefusal(socket: Deno.TcpConn): Promise<void> {
 }
 
 /** Clients who ask for more than the kernel holds for them, and never read it. */
-function unread(clients: number): Flood {
+function unread(clients: number, how: Partial<Flood>): Flood {
   return {
-    comparable: true,
-    largeReply: true,
+    ...how,
     async run(trial, server) {
       const sockets = await connectAll(server, trial.size(clients));
-      await Promise.all(sockets.map((socket) => tell(socket, PLAIN_REQUEST)));
+      await Promise.all(sockets.map((socket, index) => {
+        const path = how.large === "folder" ? `/${index % LARGE_FILES}.bin` : "/";
+        return tell(socket, PLAIN_REQUEST.replace("/", path));
+      }));
       const { descriptors } = server.start;
       const half = descriptors + sockets.length / 2;
       await server.measureUntil((usage) => usage.descriptors > half, 5_000); // all are being answered
@@ -245,16 +250,17 @@ function countDropped(trial: Trial, messages: string): string {
 async function bear(flood: Flood, trial: Trial, peer?: string): Promise<Row> {
   await using server = await Patient.start({ ...flood, peer });
   await server.warmUp();
-  const { persistent, largeReply } = flood;
-  const pauseMs = largeReply ? LARGE_PAUSE_MS : PAUSE_MS;
-  using client = await HonestClient.begin({ port: server.port, persistent, pauseMs });
+  const { persistent, large } = flood;
+  const path = large === "folder" ? "/0.bin" : "/";
+  const pauseMs = large ? LARGE_PAUSE_MS : PAUSE_MS;
+  using client = await HonestClient.begin({ port: server.port, path, persistent, pauseMs });
   const what = await server.watch(flood.run(trial, server));
   const honest = await client.stop();
   const { peak, end } = await recover(flood, trial, server);
   const code = await server.stop();
 
   trial.demand(honest.failures.length === 0, `honest client failed: ${honest.failures[0]}`);
-  trial.demand(largeReply || honest.medianMs < MAX_MEDIAN_MS, "median too high");
+  trial.demand(large !== undefined || honest.medianMs < MAX_MEDIAN_MS, "median too high");
   trial.demand(flood.mayWait || honest.worstMs < MAX_WORST_MS, "worst too high");
   trial.demand(peer !== undefined || code === 0, `exit code ${code}`);
   const said = flood.judge?.(trial, server.messages) ?? "";
@@ -311,6 +317,7 @@ const STOPS: Record<string, (trial: Trial) => Promise<string>> = {
     return `second signal, exit ${codes.join(" and ")}`;
   },
   rolling: replaceUnderLoad,
+  "changing folder": startWhileChanging,
 };
 
 const SLOWLY: Circumstances = { flags: ["--delay", "0.5"] };
@@ -368,6 +375,66 @@ async function replaceUnderLoad(trial: Trial): Promise<string> {
 function lostInQueue(error: unknown): string {
   if (isGone(error)) return "";
   throw error;
+}
+
+// ---------------------------------------------------------------- a folder that changes
+
+const SECRET = "Nobody may see this.";
+const FILE_NAMES = ["1.txt", "2.txt", "3.txt", "4.txt", "below/5.txt", "below/secret.txt"];
+/** Rewrites, removes and replaces by links each file of a folder, and a folder in it, for ever. */
+const CHANGE = `
+  cd "$1"
+  while :; do
+    for name in 1 2 3 4; do
+      printf %1000s b >$name.txt
+      printf %1000s c >>$name.txt
+      ln -sf "$2/secret.txt" $name.txt
+      ln -sf $name.txt $name.txt
+      rm $name.txt
+      printf %1000s a >$name.txt
+      mv below away; ln -s "$2" below
+      rm below; mv away below
+    done
+  done`;
+
+/** Each start says what is wrong, or is good: then nothing that happens to the folder matters. */
+async function startWhileChanging(trial: Trial): Promise<string> {
+  const content = "a".repeat(1_000);
+  using outside = new TemporaryFolder({ "secret.txt": SECRET });
+  using folder = new TemporaryFolder(Object.fromEntries(
+    FILE_NAMES.slice(0, 5).map((name) => [name, content]),
+  ));
+  const script = ["-c", CHANGE, "sh", folder.path, outside.path];
+  const change = new Deno.Command("sh", { args: script, stderr: "null" }).spawn();
+  const starts = Math.max(3, trial.size(40));
+  let good = 0;
+  try {
+    for (let start = 0; start < starts; start++) {
+      const reads = [folder.path, outside.path]; // so that no permission does what the server must
+      try {
+        await using server = await Patient.start({ flags: ["--file", folder.path], reads });
+        await askForAll(trial, server);
+        trial.demand(await server.stop() === 0, "does not stop");
+        good++;
+      } catch (error) {
+        const isClear = /: firstline: Cannot use --file "[^\n]+\n$/.test(String(error));
+        trial.demand(isClear, `unclear: ${error}`);
+      }
+    }
+  } finally {
+    change.kill();
+    await change.status;
+  }
+  trial.demand(good > 0 && good < starts, "always the same");
+  return `${good} of ${starts} starts are good, the others say why not`;
+}
+
+async function askForAll(trial: Trial, server: Patient): Promise<void> {
+  for (const name of FILE_NAMES) {
+    const wire = await stay(server, `GET /${name} HTTP/1.0\r\n\r\n`);
+    trial.demand(isWhole(wire) && [200, 404].includes(statusOf(wire)), `answers "${wire}"`);
+    trial.demand(!wire.includes(SECRET), "shows what is outside the folder");
+  }
 }
 
 // ---------------------------------------------------------------- the command

@@ -14,6 +14,7 @@ import { PLAIN_REQUEST, textOf } from "../tests/wire.ts";
 /** How it asks. */
 export interface Task {
   port: number;
+  path?: string;
   /** On one connection, not on a new one each time. */
   persistent?: boolean;
   /** Between requests: to ask for megabytes without a pause would be a flood. */
@@ -82,7 +83,7 @@ async function ask(task: Task): Promise<void> {
   kept = undefined;
   const patience = setTimeout(() => socket[Symbol.dispose](), PATIENCE_MS);
   try {
-    await send(socket, PLAIN_REQUEST);
+    await send(socket, PLAIN_REQUEST.replace("/", task.path ?? "/"));
     const head = await readReply(socket);
     if (task.persistent && !/^connection: close\r$/im.test(head)) kept = socket;
   } finally {

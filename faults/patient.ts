@@ -5,12 +5,15 @@
  */
 
 import { HOST } from "../tests/clients.ts";
+import { TemporaryFolder } from "../tests/files.ts";
 import { freePort, ServerProcess } from "../tests/process.ts";
 import { sleep } from "../tests/time.ts";
 import { crowd, stay } from "./clients.ts";
 
 /** A reply too large for the kernel's buffers of one connection. */
 export const LARGE_BYTES = 5_000_000;
+/** How many such files a folder has: `/0.bin`, `/1.bin` and so on. */
+export const LARGE_FILES = 10;
 /** How many it answers before anything is measured. */
 export const WARM_UP_REQUESTS = 5_000;
 /** How much more memory than before counts as the same. */
@@ -40,8 +43,10 @@ export interface Circumstances {
   stdout?: "null" | "piped";
   /** Nobody hears what it says on stderr. */
   unheard?: boolean;
-  /** It answers with `LARGE_BYTES`. */
-  largeReply?: boolean;
+  /** It answers with `LARGE_BYTES`, from a file or a folder of `LARGE_FILES`. */
+  large?: "file" | "folder";
+  /** What it may read. */
+  reads?: string[];
   /** One of `PEERS`, which knows no flags. */
   peer?: string;
 }
@@ -56,17 +61,20 @@ export class Patient implements AsyncDisposable {
   /** Resolves when it listens. */
   static async start(circumstances: Circumstances = {}): Promise<Patient> {
     const { peer, flags = [], shell = 'exec "$@"', stdout = "null" } = circumstances;
-    const { largeReply = false, unheard = false } = circumstances;
+    const { large, unheard = false, reads = [] } = circumstances;
     const how = { shell, stdout }; // always a shell: no other program may be run
     if (peer) {
       const port = freePort();
-      const command = [...PEERS[peer], `${port}`, largeReply ? `${LARGE_BYTES}` : ""];
+      const command = [...PEERS[peer], `${port}`, large ? `${LARGE_BYTES}` : ""];
       return new Patient(await ServerProcess.startOn(port, command, how));
     }
-    using content = largeReply ? new LargeFile() : undefined; // it is read at start
-    const permissions = ["--no-prompt", "--allow-net", ...content?.permissions ?? []];
+    using content = large ? largeContent() : undefined; // it is read at start
+    const path = content && (large === "file" ? content.pathOf("0.bin") : content.path);
+    const readable = [...path ? [path] : [], ...reads].join(",");
+    const permissions = ["--no-prompt", "--allow-net"];
+    if (readable) permissions.push(`--allow-read=${readable}`);
     const port = unheard ? freePort() : undefined;
-    const args = ["--host", HOST, ...content?.flags ?? [], ...flags];
+    const args = ["--host", HOST, ...path ? ["--file", path] : [], ...flags];
     if (!flags.includes("--port")) args.push("--port", `${port ?? 0}`);
     return new Patient(await ServerProcess.start(args, { ...how, permissions, port }));
   }
@@ -143,17 +151,9 @@ export class Patient implements AsyncDisposable {
   }
 }
 
-/** Content for `--file`. */
-class LargeFile implements Disposable {
-  readonly #path = Deno.makeTempFileSync({ prefix: "firstline-" });
-  readonly flags = ["--file", this.#path];
-  readonly permissions = [`--allow-read=${this.#path}`];
-
-  constructor() {
-    Deno.writeFileSync(this.#path, new Uint8Array(LARGE_BYTES));
-  }
-
-  [Symbol.dispose](): void {
-    Deno.removeSync(this.#path);
-  }
+function largeContent(): TemporaryFolder {
+  const content = new Uint8Array(LARGE_BYTES);
+  return new TemporaryFolder(
+    Object.fromEntries(Array.from({ length: LARGE_FILES }, (_, name) => [`${name}.bin`, content])),
+  );
 }
