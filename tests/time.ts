@@ -9,7 +9,7 @@ import { sleep } from "../command/sleep.ts";
 export { sleep };
 
 /** For every test that waits for the network or a process: what never comes fails it. */
-export const WATCHED = { timeout: 10_000 };
+export const WATCHED = { timeout: 30_000 };
 
 /** How long something that happens at once may take on a busy machine. */
 const PATIENCE_MS = 8_000;
