@@ -1,0 +1,100 @@
+/** The cases of foreign suites, and the table in the docs that tells of them. */
+
+import { assert, assertEquals, assertMatch } from "@std/assert";
+import { serve } from "../server.ts";
+import { connect, pieces, send } from "./clients.ts";
+import { type Case, CASES, REASONS, SECOND, tableRows } from "./conformance.ts";
+import { ROOT } from "./process.ts";
+import { WATCHED } from "./time.ts";
+
+/** A reply taken from the front of what a client received. */
+interface ParsedReply {
+  status: number;
+  fields: Array<[name: string, value: string]>;
+  content: string;
+  rest: string;
+}
+
+/** Takes a whole reply; undefined if there is none. */
+function takeReply(wire: string, isHead: boolean): ParsedReply | undefined {
+  const [head] = wire.split("\r\n\r\n", 1);
+  const [statusLine, ...lines] = head.split("\r\n");
+  if (wire.length < head.length + 4) return undefined;
+  assertMatch(statusLine, /^HTTP\/1\.1 [2-5]\d\d [ -~]+$/);
+  const fields = lines.map((line): [string, string] => {
+    const [, name, value] = /^([!-9;-~]+): ([ -~]*)$/.exec(line)!;
+    return [name.toLowerCase(), value];
+  });
+  const length = fields.find(([name]) => name === "content-length")?.[1];
+  const end = head.length + 4 + (isHead ? 0 : Number(length));
+  if (wire.length < end) return undefined;
+  return {
+    status: Number(statusLine.slice(9, 12)),
+    fields,
+    content: wire.slice(head.length + 4, end),
+    rest: wire.slice(end),
+  };
+}
+
+/** All that every reply must hold, whatever the case. */
+function checkReply({ fields }: ParsedReply, closes: boolean): void {
+  const values = (name: string) => fields.filter((field) => field[0] === name).map(([, v]) => v);
+  for (const name of ["date", "content-type", "content-length"]) {
+    assertEquals(values(name).length, 1);
+  }
+  assertEquals(new Date(values("date")[0]).toUTCString(), values("date")[0]);
+  assertEquals(values("transfer-encoding"), []);
+  assertEquals(values("connection"), closes ? ["close"] : []);
+}
+
+/** Sends one request of a case, and the second one behind it, and reads all that comes back. */
+async function outcomeOf(port: number, sent: string, { outcome, unfinished }: Case): Promise<void> {
+  using socket = await connect({ port });
+  await send(socket, unfinished ? sent : sent + SECOND);
+  const isHead = /^\r?\n?HEAD /.test(sent);
+  const staysOpen = outcome === "200, stays open";
+  let wire = "";
+  for await (const piece of pieces(socket)) {
+    wire += piece;
+    if (staysOpen && wire.includes("GET /second")) break;
+  }
+  if (outcome === "nothing, closes") return assertEquals(wire, "");
+  const first = takeReply(wire, isHead);
+  if (first === undefined) throw new Error(`No whole reply: ${wire}`);
+  checkReply(first, !staysOpen);
+  assertEquals(first.status, parseInt(outcome));
+  const [, asked] = /^[\r\n]*(\S+ \S+)/.exec(sent) ?? [];
+  if (first.status === 200) assertEquals(first.content, isHead ? "" : asked);
+  if (!staysOpen) return assertEquals(first.rest, "");
+  const second = takeReply(first.rest, false);
+  assertEquals({ content: second?.content, rest: second?.rest }, {
+    content: "GET /second",
+    rest: "",
+  });
+}
+
+for (const foreign of CASES) {
+  Deno.test(`serve() and foreign suites: ${foreign.name}`, WATCHED, async () => {
+    const options = { hostname: "127.0.0.1", port: 0, requestTimeoutMs: 100 };
+    await using server = serve(options, ({ method, target }) => ({ body: `${method} ${target}` }));
+    for (const sent of foreign.sent) {
+      try {
+        await outcomeOf(server.addr.port, sent, foreign);
+      } catch (error) {
+        throw new Error(`Sent ${JSON.stringify(sent.slice(0, 300))}`, { cause: error });
+      }
+    }
+  });
+}
+
+Deno.test("docs/SECURITY.md tells of the foreign cases as they are tested", async () => {
+  const docs = await Deno.readTextFile(`${ROOT}/docs/SECURITY.md`);
+  const section = docs.slice(docs.indexOf("## Foreign suites")).split("\n## ")[0];
+  const unpadded = (line: string) => line.replace(/ +/g, " ");
+  const [, , ...rows] = section.split("\n").filter((line) => line.startsWith("|")).map(unpadded);
+  assertEquals(rows, tableRows().map(unpadded));
+  const text = section.replace(/\s+/g, " ");
+  for (const [number, reason] of Object.entries(REASONS)) {
+    assert(text.includes(`${number}. ${reason}`), `reason ${number} is missing`);
+  }
+});
