@@ -9,10 +9,10 @@ import { sleep } from "../command/sleep.ts";
 export { sleep };
 
 /** For every test that waits for the network or a process: what never comes fails it. */
-export const WATCHED = { timeout: 30_000 };
+export const WATCHED = { timeout: 20_000 };
 
 /** How long something that happens at once may take on a busy machine. */
-const PATIENCE_MS = 8_000;
+const PATIENCE_MS = 15_000;
 
 /** Resolves when this holds, looked at in each turn of the event loop. Throws if it never does. */
 export async function until(holds: () => boolean): Promise<void> {
