@@ -81,6 +81,10 @@ Deno.test("siteOf() finds a name in the form it has on the disk, and in Unicode'
   assertFinds(site(["/ü", "/u\u0308"]), { [composed]: "/ü", [decomposed]: "/u\u0308" });
   const folder = site(["/u\u0308/index.html", "/u\u0308.html"]);
   assertFinds(folder, { [`${composed}/`]: "/u\u0308/index.html", [composed]: "/u\u0308.html" });
+  assertFinds(folder, { [`${composed}.html`]: "/u\u0308.html" });
+  assertFinds(site(["/u\u0308.html.html", "/u\u0308.html"]), {
+    [`${composed}.html`]: "/u\u0308.html",
+  });
 });
 
 Deno.test("siteOf() takes a path for a key, whatever it would be to a file system", () => {
