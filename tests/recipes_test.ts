@@ -66,7 +66,7 @@ function masked(text: string): string {
 
 Deno.test(
   "docs/recipes.md: each block prints what stands below it",
-  { ignore: !hasTools, timeout: 60_000 },
+  { ignore: !hasTools, timeout: 120_000 },
   async () => {
     const waiting = [...RECIPES];
     const differences: unknown[][] = [];

@@ -110,7 +110,7 @@ class Program implements AsyncDisposable {
 
 Deno.test(
   "tour: every version is well typed, and formatted",
-  { ...ON_LINUX, timeout: 30_000 },
+  { ...ON_LINUX, timeout: 60_000 },
   async () => {
     using folder = new TemporaryFolder();
     for (const [at, version] of [...VERSIONS, ...TRIES].entries()) {
