@@ -2,12 +2,15 @@ import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { DEFAULT_LIMITS } from "../server.ts";
 import { ALL_FLAGS, helpText, readmeTables } from "./flags.ts";
 
-Deno.test("README.md has the tables of flags, limits and exit codes that the code has", async () => {
+Deno.test("README.md has the tables of flags and exit codes that the code has, and docs/SECURITY.md of limits", async () => {
   const words = (text: string) => text.replace(/-{3,}/g, "---").replace(/ +/g, " "); // as formatted
-  const readme = words(await Deno.readTextFile(`${import.meta.dirname}/../README.md`));
+  const read = async (path: string) =>
+    words(await Deno.readTextFile(`${import.meta.dirname}/../${path}`));
+  const readme = await read("README.md");
+  const security = await read("docs/SECURITY.md");
   for (const table of readmeTables()) assertStringIncludes(readme, words(table));
   for (const [name, value] of Object.entries(DEFAULT_LIMITS)) {
-    assertStringIncludes(readme, `| \`${name}\` | ${value} |`);
+    assertStringIncludes(security, `| \`${name}\` | ${value} |`);
   }
 });
 
