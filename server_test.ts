@@ -411,6 +411,16 @@ Deno.test("shutdown() waits for the last answer, not for the next", WATCHED, asy
   assertEquals(await ending, { cut: 0 });
 });
 
+Deno.test("shutdown() does not wait for a flood to rest", WATCHED, async () => {
+  await using stage = onStage();
+  let hasEnded = false;
+  stage.server.shutdown().then(() => hasEnded = true);
+  await until(() => {
+    stage.enters(new ScriptedSocket());
+    return hasEnded;
+  });
+});
+
 Deno.test("shutdown() is what the end of a scope starts", WATCHED, async () => {
   let addr: Deno.NetAddr;
   {
@@ -2200,6 +2210,27 @@ Deno.test(
     }
   },
 );
+
+Deno.test("serve() closes after a raw reply, whatever was asked", WATCHED, async () => {
+  await using stage = onStage(() => ({ raw: [octets("raw")] }));
+  const client = stage.says(PLAIN_REQUEST + PLAIN_REQUEST);
+  client.ends();
+  await client.closed;
+  assertEquals([client.wire, client.calls.includes("closeWrite")], ["raw", true]);
+});
+
+Deno.test("serve() takes no other field for its own", WATCHED, async () => {
+  const headers = [["X-Date", "a"], ["Dates", "b"], ["X-Content-Type", "c"]] as const;
+  await using stage = onStage({ headers });
+  const client = stage.says(LAST_REQUEST);
+  await client.closed;
+  assertEquals(
+    undated(client.wire),
+    "HTTP/1.1 200 OK\r\nDate: DATE\r\nContent-Type: text/plain; charset=utf-8\r\n" +
+      "Content-Length: 0\r\nX-Date: a\r\nDates: b\r\nX-Content-Type: c\r\n" +
+      "Connection: close\r\n\r\n",
+  );
+});
 
 Deno.test("serve() sends everyone the reply as it was given", WATCHED, async () => {
   const reply = { body: "as given", status: 203 };
