@@ -81,7 +81,7 @@ async function harass(server: Target, seconds: number, seed: number): Promise<Ma
 /** Prints the table, and returns what went wrong. */
 async function soak(seconds: number, seed: number): Promise<string[]> {
   await using server = await Patient.start({
-    flags: ["--request-timeout", "2", "--idle-timeout", "2"], // so that faults take turns
+    flags: ["--request-timeout", "5", "--idle-timeout", "2"], // so that faults take turns
     stdout: "piped",
   });
   await server.warmUp();
