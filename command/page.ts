@@ -16,6 +16,7 @@ const PAGE_HEADERS: Reply["headers"] = Object.freeze<Array<readonly [string, str
     "Content-Security-Policy",
     "default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
   ],
+  ["Cache-Control", "no-store"], // it greets one client
   ["X-Content-Type-Options", "nosniff"],
 ]);
 

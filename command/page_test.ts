@@ -17,7 +17,7 @@ Deno.test("page() greets the client, offers the link and repeats the line", WATC
     `HTTP/1.1 200 OK\r\nDate: DATE\r\nContent-Length: ${html.length}\r\n` +
       "Content-Type: text/html; charset=utf-8\r\nContent-Security-Policy: default-src 'none'; " +
       "img-src data:; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'\r\n" +
-      "X-Content-Type-Options: nosniff\r\nConnection: close",
+      "Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\nConnection: close",
   );
   assertStringIncludes(html, `<title>Hello, 127.0.0.1:${port}</title>`);
   assertStringIncludes(html, `<h1>Hello, 127.0.0.1:<wbr>${port}</h1>`);

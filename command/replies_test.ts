@@ -80,6 +80,7 @@ Deno.test("responderFrom() adds header fields, or replaces those of the reply", 
   assertEquals(page.headers?.map(([name]) => name), [
     "Content-Type",
     "Content-Security-Policy",
+    "Cache-Control",
     "X-Content-Type-Options",
   ]);
 });
@@ -112,7 +113,7 @@ Deno.test("responderFrom() fills in the words of fields, whatever the content", 
     headers: fields,
     body: "405 Method Not Allowed\n\nExpected GET or HEAD.\n",
   });
-  assertEquals(answer({ header, status: "404" }, line).headers?.slice(3), fields);
+  assertEquals(answer({ header, status: "404" }, line).headers?.slice(4), fields);
   assertEquals(answer({ redirect: "/b{target}", header }, line).headers, [
     ["Location", "/b/a?%7Bclient%7D"],
     ...fields,
