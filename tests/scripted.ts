@@ -29,6 +29,7 @@ export class ScriptedSocket implements Socket {
   readonly #input: Array<Uint8Array | Error | null> = [];
   readonly #reads: Array<{ into: Uint8Array; done: PromiseWithResolvers<number | null> }> = [];
   readonly #left = Promise.withResolvers<never>();
+  #ends = 0;
 
   constructor() {
     this.#left.promise.catch(() => {}); // unless a write is under way, nobody minds
@@ -106,7 +107,8 @@ export class ScriptedSocket implements Socket {
     while (this.#reads.length > 0 && this.#input.length > 0) {
       const [input] = this.#input;
       const { into, done } = this.#reads.shift()!;
-      if (input === null) done.resolve(null);
+      if (input === null && ++this.#ends > 100) done.reject(new Error("It reads on after the end"));
+      else if (input === null) done.resolve(null);
       else if (input instanceof Error) done.reject(input);
       else {
         const count = Math.min(input.length, into.length);
