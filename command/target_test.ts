@@ -9,6 +9,8 @@ Deno.test("pathAndQueryOf() is the same for every form of a target", () => {
     "http://example.com/a?b": "/a?b",
     "HTTP://example.com:80//a": "//a",
     "http://example.com": "/",
+    "/a#b": "/a#b",
+    "http://example.com/a#b": "/a#b",
     "http://example.com?a=/b": "/?a=/b",
     "http://user@[::1]:8/a": "/a",
     "x+y.z-1://h/a": "/a",

@@ -155,13 +155,14 @@ Deno.test({
   ignore: Deno.build.os !== "linux",
   fn: async () => {
     using _taken = takeDefaultPort();
-    const start = (args: string[], permissions?: string[]) =>
-      run(args, { permissions, shell: IN_TERMINAL });
+    const start = (args: string[], permissions?: string[], env?: Record<string, string>) =>
+      run(args, { permissions, env, shell: IN_TERMINAL });
     const asked = await start(["--host", "127.0.0.1", "--port", "8080"]);
-    assertMatch(
-      asked.stderr,
-      /^firstline: Cannot listen on 127\.0\.0\.1:8080: the port is taken, /,
-    );
+    const withPort = ["--allow-net", "--allow-env=PORT"];
+    const byVariable = await start(["--host", "127.0.0.1"], withPort, { PORT: "8080" });
+    for (const { stderr } of [asked, byVariable]) {
+      assertMatch(stderr, /^firstline: Cannot listen on 127\.0\.0\.1:8080: the port is taken, /);
+    }
     const permitted = await start(["--host", "127.0.0.1"], ["--allow-net=127.0.0.1:8080"]);
     assertEquals(
       permitted.stderr,
@@ -172,7 +173,8 @@ Deno.test({
       elsewhere.stderr,
       "firstline: Cannot listen on 203.0.113.7:8080: the address is not on this machine\r\n",
     );
-    assertEquals([asked, permitted, elsewhere].map(({ code }) => code), [1, 1, 1]);
+    const codes = [asked, byVariable, permitted, elsewhere].map(({ code }) => code);
+    assertEquals(codes, [1, 1, 1, 1]);
   },
 });
 
