@@ -36,7 +36,8 @@ export async function main(args: string[]): Promise<number> {
     else {
       const settings = settingsFrom(values, strays);
       if (values.probe === true) return await probe(settings);
-      return await run(settings, responderFrom(values, settings, import.meta.dirname));
+      const embeddedRoot = Deno.build.standalone ? import.meta.dirname : undefined;
+      return await run(settings, responderFrom(values, settings, embeddedRoot));
     }
     return 0;
   } catch (error) {

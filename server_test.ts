@@ -100,6 +100,13 @@ Deno.test("serve() refuses any limit that is not a positive number a timer can t
   }
 });
 
+Deno.test("serve() refuses a part of an octet and of a connection, not of a millisecond", async () => {
+  for (const name of ["maxRequestLineBytes", "maxLingerBytes", "maxConnections"]) {
+    assertThrows(() => onStage(HELLO, { [name]: 1500.5 }), RangeError, `Cannot use ${name} 1500.5`);
+  }
+  await using _stage = onStage(HELLO, { idleTimeoutMs: 1500.5 });
+});
+
 Deno.test("serve() takes the greatest limits", WATCHED, async () => {
   const limits = Object.keys(DEFAULT_LIMITS).map((name) => [name, 2 ** 31 - 1]);
   await using stage = onStage(HELLO, Object.fromEntries(limits));
@@ -302,6 +309,23 @@ Deno.test("shutdown() delivers the answer in flight", WATCHED, async () => {
   assertEquals(undated(await wire), HELLO_WIRE);
   assertEquals(await ending, { cut: 0 });
 });
+
+Deno.test(
+  "shutdown() has told of each exchange that it cut off when it resolves",
+  WATCHED,
+  async () => {
+    const exchanges: Exchange[] = [];
+    const onExchange = (exchange: Exchange) => exchanges.push(exchange);
+    const body = new Uint8Array(50_000_000);
+    const server = start({ body }, { shutdownGraceMs: 20, onExchange });
+    using socket = await connect(server.addr);
+    await send(socket, PLAIN_REQUEST);
+    await socket.read(new Uint8Array(1)); // it is being answered
+    assertEquals(await server.shutdown(), { cut: 1 });
+    assertEquals(exchanges.map(({ status }) => status), [200]);
+    assert(exchanges[0].bytes < body.length);
+  },
+);
 
 Deno.test("shutdown() cuts off at the grace period who does not finish", WATCHED, async () => {
   const server = start(HELLO, { shutdownGraceMs: 20 });

@@ -116,7 +116,7 @@ function labelOf(link: string): string {
  *
  * @example
  * ```ts
- * import { escapeHtml } from "../server.ts";
+ * import { escapeHtml } from "./page.ts";
  *
  * console.log(escapeHtml('<a href="x">')); // "&lt;a href=&quot;x&quot;&gt;"
  * ```

@@ -27,12 +27,27 @@ const REQUESTS: ReadonlyArray<Parameters<Template>> = [
 export function redirectFrom(values: Values): string | undefined {
   const url = stringOf(values, "redirect");
   if (url === undefined) return undefined;
-  const fill = locationOf(url);
-  const [origin, other] = REQUESTS.map((asked) => URL.parse(fill(...asked), HERE)?.origin);
-  const isUrl = /^(https?:\/\/|\/|\{target\})/i.test(url) && origin !== undefined;
-  if (isUrl && origin === other) return hasWords(url) ? url : encodeUri(url);
+  const [origin] = originsOf(url);
+  if (!/^([Hh][Tt][Tt][Pp][Ss]?:\/\/|\/|\{target\})/.test(url) || origin === undefined) {
+    throw new UsageError(
+      `Cannot use --redirect ${quote(url)}: expected an http or https URL, or a path`,
+    );
+  }
+  demandOneHost("redirect", url, url);
+  return hasWords(url) ? url : encodeUri(url);
+}
+
+/** Refuses the value of a flag if the words in its location let a client choose the host. */
+export function demandOneHost(flag: string, value: string, location: string): void {
+  const [origin, other] = originsOf(location);
+  if (origin !== undefined && origin === other) return;
   throw new UsageError(
-    `Cannot use --redirect ${quote(url)}: expected ` +
-      (isUrl ? "words in braces behind the host only" : "an http or https URL, or a path"),
+    `Cannot use --${flag} ${quote(value)}: expected words in braces behind the host only`,
   );
+}
+
+/** Where this location leads, by the requests above. */
+function originsOf(location: string): Array<string | undefined> {
+  const fill = locationOf(location);
+  return REQUESTS.map((asked) => URL.parse(fill(...asked), HERE)?.origin);
 }

@@ -14,7 +14,7 @@ import { messageOf, plural, say } from "./messages.ts";
 import { page } from "./page.ts";
 import { encoderFor, fieldsTemplateOf, hasWords, templateOf } from "./placeholders.ts";
 import { rawResponder } from "./raw.ts";
-import { redirectFrom } from "./redirect.ts";
+import { demandOneHost, redirectFrom } from "./redirect.ts";
 import type { Settings } from "./settings.ts";
 import { type Fields, type Framed, hasContent, merge, type Shape, shape } from "./shape.ts";
 import { contentTypeOf } from "./types.ts";
@@ -120,7 +120,11 @@ function statusFrom(values: Values): number {
 function fieldsFrom(values: Values): Fields {
   const location = redirectFrom(values);
   const own: Fields = location === undefined ? [] : [["Location", location]];
-  return merge(own, stringsOf(values, "header").map(headerField));
+  const fields = stringsOf(values, "header").map(headerField);
+  if (fields.filter(([name]) => /^content-type$/i.test(name)).length > 1) {
+    throw new UsageError("Cannot use --header with Content-Type twice: expected one type");
+  }
+  return merge(own, fields);
 }
 
 function headerField(text: string): readonly [string, string] {
@@ -134,5 +138,6 @@ function headerField(text: string): readonly [string, string] {
   } catch (error) {
     throw new UsageError(`Cannot use --header ${quote(text)}: ${messageOf(error).split(": ")[1]}`);
   }
+  if (/^location$/i.test(name) && hasWords(value)) demandOneHost("header", text, value);
   return [name, value];
 }

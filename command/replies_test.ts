@@ -102,6 +102,25 @@ Deno.test("responderFrom() refuses header fields that would make a reply invalid
   }
 });
 
+Deno.test("responderFrom() refuses a second type, and a location whose host the request would choose", () => {
+  const twice = ["content-type: text/plain", "Content-Type: text/html"];
+  assertEquals(
+    mistake({ text: "{target}", header: twice }),
+    "Cannot use --header with Content-Type twice: expected one type",
+  );
+  for (const location of ["/{target}", "https://a{method}.example/"]) {
+    assertEquals(
+      mistake({ text: "a", header: [`Location: ${location}`] }),
+      `Cannot use --header "Location: ${location}": expected words in braces behind the host only`,
+    );
+  }
+  const header = ["Location: https://a.example{target}"];
+  const line = "GET //evil.example/ HTTP/1.1";
+  assertEquals(answer({ text: "a", header }, line).headers, [
+    ["Location", "https://a.example//evil.example/"],
+  ]);
+});
+
 Deno.test("responderFrom() fills in the words of fields, whatever the content", () => {
   using folder = new TemporaryFolder({ "a.css": "a" });
   const header = ["X-A: {method} {target}", "allow: {port}"];

@@ -319,3 +319,17 @@ Deno.test(
     assertMatch(await server.stdout.next(), /"GET \/healthz HTTP\/2\.0" 505 \d+$/);
   },
 );
+
+Deno.test(
+  "firstline takes a path for what it is where it was started, not where it lies",
+  WATCHED,
+  async () => {
+    using folder = new TemporaryFolder({ "README.md": "mine" });
+    await using server = await ServerProcess.start([...ANY_PORT, "--file", "README.md"], {
+      permissions: ["--allow-net", "--allow-read"],
+      shell: 'cd "$FOLDER" && exec "$@"',
+      env: { FOLDER: folder.path },
+    });
+    assertEquals((await talk(server, "GET / HTTP/1.1\r\n")).split("\r\n\r\n")[1], "mine");
+  },
+);
