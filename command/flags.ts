@@ -62,7 +62,7 @@ export const FLAGS: Readonly<Record<string, readonly Flag[]>> = {
       value: "TEXT",
       excludes: ["file", "redirect", "link"],
       help: "answer this text instead of the page; {client}, {port}, {method} and {target} in it " +
-        "stand for what the request says, as in --redirect and --header",
+        "stand for what they name, as in --redirect and --header",
     },
     {
       name: "file",
@@ -187,14 +187,16 @@ ${codes.join("")}`;
 /** The tables of the README, from the same facts as `--help`: flags by group, then exit codes. */
 export function readmeTables(): string[] {
   const cell = (value: unknown) => String(value ?? "").replaceAll("|", "\\|");
+  const row = (...cells: unknown[]) => `| ${cells.map(cell).join(" | ")} |\n`;
   const flags = Object.entries(FLAGS).map(([group, flags]) =>
-    `| ${group} | | default |\n| --- | --- | --- |\n` +
-    flags.map((flag) =>
-      `| \`${usageOf(flag).trim()}\` | ${cell(flag.help)} | ${cell(flag.default)} |\n`
-    ).join("")
+    row(`**${group}**`, "", "") +
+    flags.map((flag) => row(`\`${usageOf(flag).trim()}\``, flag.help, flag.default)).join("")
   );
-  const codes = Object.entries(EXIT_CODES).map(([code, meaning]) => `| ${code} | ${meaning} |\n`);
-  return [...flags, `| exit code | |\n| --- | --- |\n${codes.join("")}`];
+  const codes = Object.entries(EXIT_CODES).map(([code, meaning]) => row(code, meaning));
+  return [
+    row("flag", "what it does", "default") + row("---", "---", "---") + flags.join(""),
+    row("exit code", "") + row("---", "---") + codes.join(""),
+  ];
 }
 
 /** How a flag is written, such as `-p, --port N`. */

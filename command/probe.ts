@@ -65,5 +65,5 @@ function judge(text: string, isAll: boolean, health: string | undefined): Verdic
   if (health === undefined) return { isWell: /^\S+ [23]/.test(line), words: line };
   if (!/^\S+ 200 /.test(line)) return { isWell: false, words: line };
   if (text.endsWith(`\r\n\r\n${WELL.body}`)) return { isWell: true, words: line };
-  return isAll ? { isWell: false, words: `${line}, but not from firstline` } : undefined;
+  return isAll ? { isWell: false, words: `${line}, but not the answer of --health` } : undefined;
 }

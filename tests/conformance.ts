@@ -668,7 +668,7 @@ const CHUNKS: Case[] = [
     ].map(chunked),
   },
   {
-    name: "Fields in a trailer that belong into a head",
+    name: "Fields in a trailer that belong in a head",
     suites: "Http11Probe",
     asked: "2xx, or 400",
     outcome: "200, closes",

@@ -120,8 +120,8 @@ Deno.test(
       ]),
       [
         { code: 0, words: "HTTP/1.1 200 OK" },
-        { code: 1, words: "HTTP/1.1 200 OK, but not from firstline" },
-        { code: 1, words: "HTTP/1.1 200 OK, but not from firstline" },
+        { code: 1, words: "HTTP/1.1 200 OK, but not the answer of --health" },
+        { code: 1, words: "HTTP/1.1 200 OK, but not the answer of --health" },
         { code: 1, words: "HTTP/1.1 204 No Content" },
       ],
     );
