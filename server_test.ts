@@ -32,6 +32,7 @@ import { ScriptedSocket, Stage } from "./tests/scripted.ts";
 import { HeldTicks, SkippableTime, sleep, until, WATCHED } from "./tests/time.ts";
 import {
   HELLO_WIRE,
+  isWhole,
   LAST_REQUEST,
   octets,
   PLAIN_REQUEST,
@@ -105,6 +106,15 @@ Deno.test("serve() refuses a part of an octet and of a connection, not of a mill
     assertThrows(() => onStage(HELLO, { [name]: 1500.5 }), RangeError, `Cannot use ${name} 1500.5`);
   }
   await using _stage = onStage(HELLO, { idleTimeoutMs: 1500.5 });
+});
+
+Deno.test("serve() takes an undefined limit for its default", WATCHED, async () => {
+  using ticks = new HeldTicks();
+  const limits = Object.keys(DEFAULT_LIMITS).map((name) => [name, undefined]);
+  await using stage = onStage(HELLO, Object.fromEntries(limits));
+  const client = stage.says(LAST_REQUEST);
+  await client.closed;
+  assertEquals([undated(client.wire), ticks.asked], [HELLO_WIRE, [250]]);
 });
 
 Deno.test("serve() takes the greatest limits", WATCHED, async () => {
@@ -317,7 +327,7 @@ Deno.test(
     const exchanges: Exchange[] = [];
     const onExchange = (exchange: Exchange) => exchanges.push(exchange);
     const body = new Uint8Array(50_000_000);
-    const server = start({ body }, { shutdownGraceMs: 20, onExchange });
+    await using server = start({ body }, { shutdownGraceMs: 20, onExchange });
     using socket = await connect(server.addr);
     await send(socket, PLAIN_REQUEST);
     await socket.read(new Uint8Array(1)); // it is being answered
@@ -406,19 +416,28 @@ Deno.test("shutdown() closes all who are idle at once", WATCHED, async () => {
   assert(clients.every(({ isClosed }) => isClosed));
 });
 
-Deno.test("shutdown() counts who was being answered, not who lingers", WATCHED, async () => {
-  const limits = { shutdownGraceMs: 50, lingerTimeoutMs: 60_000, idleTimeoutMs: 80 };
-  const responder: Responder = ({ target }) => target === "/" ? HELLO : new Promise(() => {});
-  await using stage = onStage(responder, limits);
-  const lingering = stage.says("GET / HTTP/1.1\r\n");
-  const answered = stage.says("GET /never HTTP/1.1\r\n\r\n");
-  const reading = stage.says("GET / HT");
-  await until(() => lingering.calls.includes("closeWrite"));
-  const begun = performance.now();
-  assertEquals(await stage.server.shutdown(), { cut: 2 });
-  assert(performance.now() - begun >= 50);
-  for (const client of [lingering, answered, reading]) assert(client.isClosed);
-});
+Deno.test(
+  "shutdown() counts who was being answered at the end of its grace, not who lingers",
+  WATCHED,
+  async () => {
+    using time = new SkippableTime();
+    const limits = { shutdownGraceMs: 100_000, lingerTimeoutMs: 1e9, requestTimeoutMs: 1e9 };
+    const responder: Responder = ({ target }) => target === "/" ? HELLO : new Promise(() => {});
+    await using stage = onStage(responder, { ...limits, idleTimeoutMs: FINE });
+    const lingering = stage.says("GET / HTTP/1.1\r\n");
+    const answered = stage.says("GET /never HTTP/1.1\r\n\r\n");
+    const reading = stage.says("GET / HT");
+    await until(() => lingering.calls.includes("closeWrite"));
+    const ending = stage.server.shutdown();
+    await sleep(100); // all has come to rest, and the grace has begun
+    await time.skip(80_000);
+    const clients = [lingering, answered, reading];
+    assertEquals(clients.map(({ isClosed }) => isClosed), [false, false, false]);
+    await time.skip(30_000);
+    assertEquals(clients.map(({ isClosed }) => isClosed), [true, true, true]);
+    assertEquals(await ending, { cut: 2 });
+  },
+);
 
 Deno.test("shutdown() waits for the last answer, not for the next", WATCHED, async () => {
   const replies = [1, 2, 3].map(() => Promise.withResolvers<Reply>());
@@ -2260,6 +2279,31 @@ Deno.test("serve() takes no other field for its own", WATCHED, async () => {
   );
 });
 
+Deno.test(
+  "serve() keeps frozen replies of every size whole, whatever is framed between them",
+  WATCHED,
+  async () => {
+    const sizes = [0, 1, 1024, 1025, 3000, 8192, 8193, 16_384, 16_385, 50_000];
+    const texts = sizes.map((size) => "x".repeat(size));
+    for (const bodies of [texts, texts.map(octets)]) {
+      const replies = bodies.map((body) => Object.freeze({ body }));
+      await using stage = onStage(({ target }) =>
+        replies[Number(target.slice(1))] ?? { body: target }
+      );
+      const client = stage.enters(new ScriptedSocket());
+      for (const at of [...sizes.keys(), ...sizes.keys()]) {
+        const begun = client.writes.length;
+        client.says(PLAIN_REQUEST.replace("/", `/${at}`));
+        const written = () => client.writes.slice(begun).map(textOf).join("");
+        await until(() => isWhole(written()));
+        assertStringIncludes(written(), `\r\nContent-Length: ${sizes[at]}\r\n\r\n${texts[at]}`);
+        client.says(PLAIN_REQUEST.replace("/", "/" + "y".repeat(700)));
+        await until(() => client.wire.endsWith("yyy"));
+      }
+    }
+  },
+);
+
 Deno.test("serve() sends everyone the reply as it was given", WATCHED, async () => {
   const reply = { body: "as given", status: 203 };
   await using stage = onStage(reply);
@@ -2374,10 +2418,13 @@ Deno.test(
   WATCHED,
   async () => {
     const body = new Uint8Array(100_000);
-    await using stage = onStage(() => ({ body }));
-    const client = stage.says(LAST_REQUEST);
-    await client.closed;
-    assertEquals(client.offers.map(({ buffer }) => buffer === body.buffer), [false, true]);
+    const frozen = Object.freeze({ body });
+    for (const responder of [() => ({ body }), () => frozen, frozen]) {
+      await using stage = onStage(responder);
+      const client = stage.says(LAST_REQUEST);
+      await client.closed;
+      assertEquals(client.offers.map(({ buffer }) => buffer === body.buffer), [false, true]);
+    }
     assertEquals((await answersTo(0, 1000)).writes.length, 1);
   },
 );
