@@ -8,8 +8,8 @@ deno install --global --quiet --allow-net --root . --name firstline jsr:@firstli
 ./bin/firstline --version
 
 cat >greet.ts <<'END'
-import { serve } from "jsr:@firstline/firstline@1";
-import { page } from "jsr:@firstline/firstline@1/page";
+import { serve } from "jsr:@firstline/firstline@2";
+import { page } from "jsr:@firstline/firstline@2/page";
 const server = serve({ hostname: "127.0.0.1", port: 0 }, page());
 const response = await fetch(`http://127.0.0.1:${server.addr.port}/`);
 console.log(response.status, (await response.text()).includes("127.0.0.1"));
