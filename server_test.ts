@@ -833,7 +833,7 @@ Deno.test(
 );
 
 Deno.test("serve() gives those who wait for a turn theirs in their order", WATCHED, async () => {
-  await using stage = onStage({ body: new Uint8Array(3 * MEBIBYTE) });
+  await using stage = onStage({ body: new Uint8Array(1.5 * MEBIBYTE) });
   const order: number[] = [];
   const clients = Array.from({ length: 12 }, (_, name) => {
     const client = stage.enters(new ScriptedSocket());
@@ -894,14 +894,14 @@ Deno.test("serve() spends turns on writes that take nothing", WATCHED, async () 
 Deno.test("serve() waits for a turn no longer than for a write", WATCHED, async () => {
   using time = new SkippableTime();
   const limits = { writeTimeoutMs: 100_000, lingerTimeoutMs: FINE };
-  await using stage = onStage({ body: new Uint8Array(MEBIBYTE) }, limits);
-  const clients = Array.from({ length: 8 }, () => stage.enters(new ScriptedSocket()));
-  await until(() => stage.accepts === 9);
+  await using stage = onStage({ body: new Uint8Array(MEBIBYTE / 2) }, limits);
+  const clients = Array.from({ length: 12 }, () => stage.enters(new ScriptedSocket()));
+  await until(() => stage.accepts === 13);
   using _ = longTurns();
   for (const client of clients) client.says(LAST_REQUEST);
   await time.skip(80_000);
   const open = clients.filter(({ isClosed }) => !isClosed);
-  assert(open.length > 0 && open.length < 8, `${open.length} wait`);
+  assert(open.length > 0 && open.length < 12, `${open.length} wait`);
   await time.skip(30_000);
   for (const client of open) assertEquals([client.isClosed, client.writes.length], [true, 1]);
 });
