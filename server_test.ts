@@ -1,6 +1,14 @@
 /** Tests of server.ts, in its order: real sockets, or scripted ones where it must be exact. */
 
-import { assert, assertEquals, assertMatch, assertStringIncludes, assertThrows } from "@std/assert";
+import {
+  assert,
+  assertEquals,
+  assertGreater,
+  assertLess,
+  assertMatch,
+  assertStringIncludes,
+  assertThrows,
+} from "@std/assert";
 import {
   checkField,
   type Client,
@@ -804,139 +812,146 @@ async function turnsUntil(holds: () => boolean): Promise<number> {
   return turns;
 }
 
+/** A client for whom the kernel takes so long for each piece of large content. */
+function entersSlow(stage: Stage, time: SkippableTime, milliseconds: number): ScriptedSocket {
+  const client = stage.enters(new ScriptedSocket());
+  client.takes = ({ length }) => {
+    if (length > 1000) time.jump(milliseconds);
+    return length;
+  };
+  return client;
+}
+
 Deno.test("serve() writes and drains in turns, so that others have theirs", WATCHED, async () => {
+  using time = new SkippableTime(true);
   const body = new Uint8Array(32 * MEBIBYTE);
   await using stage = onStage({ body });
-  const client = stage.enters(new ScriptedSocket()); // never slow: with real ones, others get in by chance
-  let written = 0;
-  client.takes = ({ length }) => (written += length, length);
+  const client = entersSlow(stage, time, 10); // with a real one, others get in by chance
+  const written = () => client.writes.reduce((sum, { length }) => sum + length, 0);
   client.says("POST / HTTP/1.1\r\nContent-Length: 1\r\n\r\n");
-  const toWrite = await turnsUntil(() => written > body.length);
-  assert(toWrite >= 4, `written in ${toWrite} turns`);
+  const toWrite = await turnsUntil(() => written() > body.length);
+  assert(toWrite >= 7, `written in ${toWrite} turns`);
   client.says(new Uint8Array(DEFAULT_LIMITS.maxLingerBytes));
   const toDrain = await turnsUntil(() => client.isClosed);
   assert(toDrain >= 40, `drained in ${toDrain} turns`);
 });
 
-Deno.test(
-  "serve() charges a turn with what the kernel took, not with what it was offered",
-  WATCHED,
-  async () => {
-    await using stage = onStage({ body: new Uint8Array(4 * MEBIBYTE) });
-    const client = stage.enters(new ScriptedSocket());
-    client.takes = ({ length }) => Math.min(length, 8192);
+Deno.test("serve() goes on writing in a turn for 8 ms", WATCHED, async () => {
+  const turnsFor = async (milliseconds: number) => {
+    using time = new SkippableTime(true);
+    await using stage = onStage({ body: new Uint8Array(32 * MEBIBYTE) });
+    const client = entersSlow(stage, time, milliseconds);
     client.says(LAST_REQUEST);
-    const turns = await turnsUntil(() => client.isClosed);
-    assertEquals(client.writes.length, 513);
-    assert(turns < 20, `${turns} turns`);
-  },
-);
-
-Deno.test("serve() gives those who wait for a turn theirs in their order", WATCHED, async () => {
-  await using stage = onStage({ body: new Uint8Array(1.5 * MEBIBYTE) });
-  const order: number[] = [];
-  const clients = Array.from({ length: 12 }, (_, name) => {
-    const client = stage.enters(new ScriptedSocket());
-    client.takes = ({ length }) => {
-      if (length > 1000) order.push(name);
-      return length;
-    };
-    return client;
-  });
-  await until(() => stage.accepts === 13);
-  for (const client of clients) client.says(LAST_REQUEST);
-  for (const client of clients) await client.closed;
-  const names = clients.map((_, name) => name);
-  assertEquals(order, [...names, ...names, ...names]);
+    return await turnsUntil(() => client.isClosed);
+  };
+  assertLess(await turnsFor(0.1), 5); // 64 pieces
+  assertGreater(await turnsFor(4), 6);
 });
 
-Deno.test("serve() gives back to a turn what was taken from it, not more", WATCHED, async () => {
-  await using stage = onStage({ body: new Uint8Array(64 * MEBIBYTE) });
-  const stuck = Array.from({ length: 40 }, () => stage.enters(new ScriptedSocket()));
-  const hopes: Array<PromiseWithResolvers<number>> = [];
-  for (const client of stuck) {
-    client.says(LAST_REQUEST);
-    client.takes = ({ length }) => {
-      if (length < 1000) return length;
-      hopes.push(Promise.withResolvers());
-      return hopes[hopes.length - 1].promise;
-    };
-  }
-  await until(() => hopes.length === stuck.length);
-  const busy = stage.enters(new ScriptedSocket());
-  let written = 0;
-  busy.takes = ({ length }) => (written += length, length);
-  busy.says(LAST_REQUEST);
-  await until(() => written > 8 * MEBIBYTE);
-  const before = written;
-  for (const { reject } of hopes) reject(new Deno.errors.BrokenPipe("gone"));
-  await sleep(0);
-  assert(written - before <= 16 * MEBIBYTE, `${written - before} octets in two turns`);
-});
-
-Deno.test("serve() spends turns on writes that take nothing", WATCHED, async () => {
+Deno.test("serve() spends time on writes that take nothing", WATCHED, async () => {
+  using time = new SkippableTime(true);
   await using stage = onStage({ body: new Uint8Array(MEBIBYTE) });
-  const clients = Array.from({ length: 2000 }, () => stage.enters(new ScriptedSocket()));
-  await until(() => stage.accepts === 2001);
-  let failed = 0;
+  const clients = Array.from({ length: 400 }, () => stage.enters(new ScriptedSocket()));
+  await until(() => stage.accepts === 401);
   for (const client of clients) {
     client.says(LAST_REQUEST);
     client.takes = ({ length }) => {
       if (length < 1000) return length;
-      failed++;
+      time.jump(1);
       throw new Deno.errors.ConnectionReset("left");
     };
   }
-  const turns = await turnsUntil(() => failed === clients.length);
-  assert(turns >= 4, `${turns} turns`);
+  const turns = await turnsUntil(() => clients.every(({ isClosed }) => isClosed));
+  assert(turns > 20 && turns < 80, `${turns} turns`);
+});
+
+Deno.test("serve() lets the oldest and the newest connection write by turns", WATCHED, async () => {
+  using time = new SkippableTime(true);
+  await using stage = onStage({ body: new Uint8Array(MEBIBYTE) });
+  const order: string[] = [];
+  const clients: ScriptedSocket[] = [];
+  for (const name of "abcdefghijkl") {
+    const client = stage.enters(new ScriptedSocket());
+    client.takes = ({ length }) => {
+      time.jump(10);
+      if (length > 1000) order.push(name);
+      return length;
+    };
+    clients.push(client);
+    await until(() => stage.accepts === clients.length + 1);
+    time.jump(1);
+  }
+  for (const client of clients.toReversed()) client.says(LAST_REQUEST);
+  for (const client of clients) await client.closed;
+  assertEquals(order.join(""), "lkjihgfe" + "albkcjdi" + "ahbgcfde");
+});
+
+Deno.test("serve() gives back to a turn what was taken from it, not more", WATCHED, async () => {
+  using time = new SkippableTime(true);
+  await using stage = onStage({ body: new Uint8Array(MEBIBYTE / 2) });
+  using turns = new HeldTurns();
+  const writes: Array<PromiseWithResolvers<number>> = [];
+  for (let count = 0; count < 20; count++) {
+    const client = stage.says(LAST_REQUEST);
+    client.takes = ({ length }) => {
+      if (length < 1000) return length;
+      writes.push(Promise.withResolvers());
+      return writes[writes.length - 1].promise;
+    };
+  }
+  const writesAfter = async (...ended: number[]) => {
+    for (const at of ended) writes[at].reject(new Deno.errors.BrokenPipe("gone"));
+    await sleep(1);
+    return writes.length;
+  };
+  assertEquals(await writesAfter(), 8);
+  turns.end();
+  assertEquals(await writesAfter(), 16);
+  assertEquals(await writesAfter(0, 1, 2, 3, 4, 5, 6, 7), 16, "of an earlier turn");
+  assertEquals(await writesAfter(8), 17);
+  time.jump(10);
+  assertEquals(await writesAfter(9, 10, 11, 12, 13), 17, "too late");
+  turns.end();
+  assertEquals(await writesAfter(), 20);
 });
 
 Deno.test("serve() waits for a turn no longer than for a write", WATCHED, async () => {
   using time = new SkippableTime();
   const limits = { writeTimeoutMs: 100_000, lingerTimeoutMs: FINE };
   await using stage = onStage({ body: new Uint8Array(MEBIBYTE / 2) }, limits);
-  const clients = Array.from({ length: 12 }, () => stage.enters(new ScriptedSocket()));
+  const clients = Array.from({ length: 12 }, () => entersSlow(stage, time, 10));
   await until(() => stage.accepts === 13);
-  using _ = longTurns();
+  using _ = new HeldTurns();
   for (const client of clients) client.says(LAST_REQUEST);
   await time.skip(80_000);
   const open = clients.filter(({ isClosed }) => !isClosed);
-  assert(open.length > 0 && open.length < 12, `${open.length} wait`);
+  assertEquals(open.length, 4);
   await time.skip(30_000);
   for (const client of open) assertEquals([client.isClosed, client.writes.length], [true, 1]);
 });
 
-/** Until disposed of, no turn of the event loop ends. */
-function longTurns(): Disposable {
-  const { setTimeout } = globalThis;
-  const ends: Array<() => void> = [];
-  globalThis.setTimeout =
-    ((end: () => void, milliseconds: number) =>
-      milliseconds === 0 ? ends.push(end) : setTimeout(end, milliseconds)) as typeof setTimeout;
-  return {
-    [Symbol.dispose]() {
-      globalThis.setTimeout = setTimeout;
-      for (const end of ends) end();
-    },
-  };
-}
+/** Until disposed of, turns of the event loop end when the test says so. */
+class HeldTurns implements Disposable {
+  readonly #setTimeout = globalThis.setTimeout;
+  #ends: Array<() => void> = [];
 
-Deno.test("serve() spends no turns on those who have left", WATCHED, async () => {
-  await using stage = onStage({ body: new Uint8Array(MEBIBYTE) });
-  const clients = Array.from({ length: 400 }, () => stage.enters(new ScriptedSocket()));
-  await until(() => stage.accepts === 401);
-  for (const client of clients.slice(0, -1)) {
-    client.says(LAST_REQUEST);
-    client.takes = ({ length }) => {
-      if (length > 1000) throw new Deno.errors.ConnectionReset("left");
-      return length;
-    };
+  constructor() {
+    globalThis.setTimeout =
+      ((end: () => void, milliseconds: number) =>
+        milliseconds === 0
+          ? this.#ends.push(end)
+          : this.#setTimeout(end, milliseconds)) as typeof setTimeout;
   }
-  const honest = clients[399];
-  honest.says(LAST_REQUEST);
-  const turns = await turnsUntil(() => honest.isClosed);
-  assert(turns < 20, `${turns} turns`);
-});
+
+  end(): void {
+    for (const end of this.#ends.splice(0)) end();
+  }
+
+  [Symbol.dispose](): void {
+    globalThis.setTimeout = this.#setTimeout;
+    this.end();
+  }
+}
 
 // ---------------------------------------------------------------- one connection
 
