@@ -95,6 +95,7 @@ const FLOODS: Record<string, Flood> = {
     },
   },
   silences: {
+    flags: ["--max-connections", "6000"],
     async run(trial, server) {
       const wires = await hearAll(await connectAll(server, trial.size(5_000)));
       trial.demand(wires.every((wire) => wire === ""), "answered where nothing was asked");
@@ -138,18 +139,8 @@ const FLOODS: Record<string, Flood> = {
   "unread 500": unread(500, { large: "file", comparable: true }),
   "unread 1000": unread(1_000, { large: "file", comparable: true, mayWait: true }),
   "unread folder": unread(500, { large: "folder" }),
-  comebacks: {
-    comparable: true,
-    maxBytes: 256e6,
-    async run(trial, server) {
-      const clients = trial.size(8_000);
-      for (let wave = 0; wave < COMEBACK_WAVES; wave++) {
-        const sockets = await connectAll(server, clients);
-        await Promise.all(sockets.map(waitForRefusal));
-      }
-      return `${clients} send half a line, get their 408, and come again, ${COMEBACK_WAVES} times`;
-    },
-  },
+  comebacks: comebacks(8_000, "GET / HT"),
+  "long comebacks": comebacks(4_000, `GET /${"a".repeat(8_000)}`),
   pipelines: {
     async run(trial, server) {
       const block = octets(PLAIN_REQUEST.repeat(2_000));
@@ -202,10 +193,30 @@ const FLOODS: Record<string, Flood> = {
 const COMEBACK_WAVES = 4;
 /** Longer than Firstline waits for the rest of a line; some peers would wait for ever. */
 const COMEBACK_PATIENCE_MS = 12_000;
+/** What the files in `deploy/` grant. */
+const MAX_COMEBACK_BYTES = 256 * 1024 * 1024;
 
-async function waitForRefusal(socket: Deno.TcpConn): Promise<void> {
+/** Clients who wait for a refusal, all at the same time, again and again. */
+function comebacks(clients: number, halfALine: string): Flood {
+  return {
+    comparable: true,
+    flags: ["--max-connections", `${clients + 500}`],
+    maxBytes: MAX_COMEBACK_BYTES,
+    async run(trial, server) {
+      const count = trial.size(clients);
+      for (let wave = 0; wave < COMEBACK_WAVES; wave++) {
+        const sockets = await connectAll(server, count);
+        await Promise.all(sockets.map((socket) => waitForRefusal(socket, halfALine)));
+      }
+      return `${count} send ${halfALine.length} octets of a line, get their 408, and come again, ` +
+        `${COMEBACK_WAVES} times`;
+    },
+  };
+}
+
+async function waitForRefusal(socket: Deno.TcpConn, halfALine: string): Promise<void> {
   const patience = setTimeout(() => socket[Symbol.dispose](), COMEBACK_PATIENCE_MS);
-  if (await tell(socket, "GET / HT")) await hear(socket);
+  if (await tell(socket, halfALine)) await hear(socket);
   clearTimeout(patience);
   socket[Symbol.dispose]();
 }
