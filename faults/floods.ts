@@ -43,6 +43,11 @@ const MAX_REPEATS = 3;
 /** Between the honest client's requests, and between those for large content. */
 const PAUSE_MS = 5;
 const LARGE_PAUSE_MS = 100;
+/** What the files in `deploy/` grant. */
+const MAX_COMEBACK_BYTES = 256 * 1024 * 1024;
+const COMEBACK_WAVES = 4;
+/** Longer than Firstline waits for the rest of a line; some peers would wait for ever. */
+const COMEBACK_PATIENCE_MS = 12_000;
 
 /** What a flood or a stop came to. */
 interface Row {
@@ -189,12 +194,6 @@ const FLOODS: Record<string, Flood> = {
   },
   "both stuck": { shell: 'exec "$@" 2>&1', stdout: "piped", unheard: true, run: fillLog },
 };
-
-const COMEBACK_WAVES = 4;
-/** Longer than Firstline waits for the rest of a line; some peers would wait for ever. */
-const COMEBACK_PATIENCE_MS = 12_000;
-/** What the files in `deploy/` grant. */
-const MAX_COMEBACK_BYTES = 256 * 1024 * 1024;
 
 /** Clients who wait for a refusal, all at the same time, again and again. */
 function comebacks(clients: number, halfALine: string): Flood {
@@ -392,8 +391,9 @@ function lostInQueue(error: unknown): string {
 
 const SECRET = "Nobody may see this.";
 const FILE_NAMES = ["1.txt", "2.txt", "3.txt", "4.txt", "below/5.txt", "below/secret.txt"];
-/** Rewrites, removes and replaces by links each file of a folder, and a folder in it, for ever. */
+/** Rewrites, removes and replaces by links each file of a folder, and a folder in it, until told. */
 const CHANGE = `
+  trap exit TERM
   cd "$1"
   while :; do
     for name in 1 2 3 4; do
