@@ -2,6 +2,7 @@ import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import { escapeControls, type Reply, type Responder } from "../server.ts";
 import { TemporaryFolder } from "../tests/files.ts";
 import { CLIENT, requestOf } from "../tests/requests.ts";
+import { said } from "./messages.ts";
 import { responderFrom } from "./replies.ts";
 import { settingsFrom } from "./settings.ts";
 import { UsageError, type Values } from "./values.ts";
@@ -121,7 +122,7 @@ Deno.test("responderFrom() refuses a second type, and a location whose host the 
   ]);
 });
 
-Deno.test("responderFrom() fills in the words of fields, whatever the content", () => {
+Deno.test("responderFrom() fills in the words of fields, whatever the content", async () => {
   using folder = new TemporaryFolder({ "a.css": "a" });
   const header = ["X-A: {method} {target}", "allow: {port}"];
   const fields = [["X-A", "PUT /a?{client}"], ["allow", "7"]];
@@ -132,6 +133,7 @@ Deno.test("responderFrom() fills in the words of fields, whatever the content", 
     headers: fields,
     body: "405 Method Not Allowed\n\nExpected GET or HEAD.\n",
   });
+  await said(); // how many files it holds
   assertEquals(answer({ header, status: "404" }, line).headers?.slice(4), fields);
   assertEquals(answer({ redirect: "/b{target}", header }, line).headers, [
     ["Location", "/b/a?%7Bclient%7D"],
