@@ -190,9 +190,9 @@ Deno.test(
     const listening = async (options: ServeOptions) => {
       await using stage = onStage(HELLO, options);
       const { hostname, port, tcpBacklog, reusePort } = stage.listenOptions;
-      return [hostname, port, tcpBacklog, reusePort ?? false];
+      return [hostname, port, tcpBacklog ?? 511, reusePort ?? false];
     };
-    assertEquals(await listening({}), ["0.0.0.0", 8080, 4096, false]);
+    assertEquals(await listening({}), ["0.0.0.0", 8080, 511, false]);
     const options = { hostname: "::1", port: 7, tcpBacklog: 9, reusePort: true };
     assertEquals(await listening(options), ["::1", 7, 9, true]);
   },

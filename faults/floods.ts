@@ -200,6 +200,7 @@ function comebacks(clients: number, halfALine: string): Flood {
   return {
     comparable: true,
     flags: ["--max-connections", `${clients + 500}`],
+    persistent: true, // the kernel's queue overflows, and who is not let in tries again after 1 s
     maxBytes: MAX_COMEBACK_BYTES,
     async run(trial, server) {
       const count = trial.size(clients);
