@@ -1,10 +1,17 @@
 /** The limits of the command, and what becomes of it where the system has limits. */
 
 import { assertEquals, assertStringIncludes } from "@std/assert";
+import { DEFAULT_LIMITS } from "../server.ts";
 import { connect, readAll, send, talk } from "./clients.ts";
-import { ANY_PORT, ServerProcess } from "./process.ts";
+import { ANY_PORT, ROOT, ServerProcess } from "./process.ts";
 import { WATCHED } from "./time.ts";
 import { PLAIN_REQUEST, statusOf } from "./wire.ts";
+
+Deno.test("docs/SECURITY.md: each limit has its default there", async () => {
+  const docs = await Deno.readTextFile(`${ROOT}/docs/SECURITY.md`);
+  const rows = docs.matchAll(/^\| `(\w+)` +\| (\d+) +\|/gm);
+  assertEquals(Object.fromEntries(rows.map(([, name, value]) => [name, +value])), DEFAULT_LIMITS);
+});
 
 Deno.test(
   "firstline --request-timeout and --max-connections reach the server",
