@@ -999,11 +999,10 @@ class HeldTurns implements Disposable {
   #ends: Array<() => void> = [];
 
   constructor() {
-    globalThis.setTimeout =
-      ((end: () => void, milliseconds: number) =>
-        milliseconds === 0
-          ? this.#ends.push(end)
-          : this.#setTimeout(end, milliseconds)) as typeof setTimeout;
+    const { setTimeout } = globalThis; // it need not work as a method of ours
+    const hold = (end: () => void, milliseconds: number) =>
+      milliseconds === 0 ? this.#ends.push(end) : setTimeout(end, milliseconds);
+    globalThis.setTimeout = hold as typeof setTimeout;
   }
 
   end(): void {
