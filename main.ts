@@ -6,20 +6,25 @@
  */
 
 import { parseArgs } from "@std/cli/parse-args";
-import { getAvailablePort } from "@std/net/get-available-port";
 import manifest from "./deno.json" with { type: "json" };
 import { ALL_FLAGS, type Flag, helpText } from "./command/flags.ts";
 import { hostAndPort, urlOf } from "./command/address.ts";
-import { isHealthCheck } from "./command/health.ts";
-import { start } from "./command/listening.ts";
-import { commonLogLine, jsonLogLine, openLog } from "./command/log.ts";
-import { messageOf, plural, said, say } from "./command/messages.ts";
+import { sleep } from "./command/delay.ts";
+import { probe } from "./command/health.ts";
+import {
+  commonLogLine,
+  flushMessages,
+  jsonLogLine,
+  messageOf,
+  openLog,
+  plural,
+  say,
+} from "./command/log.ts";
 import type { Output } from "./command/output.ts";
-import { StartError } from "./command/permissions.ts";
-import { probe } from "./command/probe.ts";
 import { responderFrom } from "./command/replies.ts";
 import { type Settings, settingsFrom } from "./command/settings.ts";
-import { sleep } from "./command/sleep.ts";
+import { start, StartError } from "./command/start.ts";
+import { pathOf } from "./command/target.ts";
 import { UsageError, type Values } from "./command/values.ts";
 import { watched } from "./command/wire.ts";
 import type { Exchange, Reply, Responder, ServeOptions } from "./server.ts";
@@ -30,14 +35,14 @@ const SAME_SIGNAL_MS = 50;
 /** Runs the command with these arguments and resolves to its exit code. */
 export async function main(args: string[]): Promise<number> {
   try {
-    const { values, strays } = parseFlags(args);
+    const { values, unknownArguments } = parseFlags(args);
     if (values.help === true) print(helpText());
     else if (values.version === true) print(`firstline ${manifest.version}\n`);
     else {
-      const settings = settingsFrom(values, strays);
+      const settings = settingsFrom(values, unknownArguments);
       if (values.probe === true) return await probe(settings);
       const embeddedRoot = Deno.build.standalone ? import.meta.dirname : undefined;
-      return await run(settings, responderFrom(values, settings, embeddedRoot));
+      return await run(settings, responderFrom(settings, embeddedRoot));
     }
     return 0;
   } catch (error) {
@@ -45,7 +50,7 @@ export async function main(args: string[]): Promise<number> {
     say(error.message);
     return error instanceof UsageError ? 2 : 1;
   } finally {
-    await said();
+    await flushMessages();
   }
 }
 
@@ -59,8 +64,8 @@ function print(text: string): void {
 }
 
 /** Splits the arguments; `help` and `version` are there even if others are wrong. */
-function parseFlags(args: string[]): { values: Values; strays: string[] } {
-  const strays: string[] = [];
+function parseFlags(args: string[]): { values: Values; unknownArguments: string[] } {
+  const unknownArguments: string[] = [];
   const names = (choose: (flag: Flag) => unknown) =>
     ALL_FLAGS.filter(choose).map(({ name }) => name);
   const values: Values = parseArgs(args, {
@@ -69,11 +74,12 @@ function parseFlags(args: string[]): { values: Values; strays: string[] } {
     collect: names((flag) => flag.repeats),
     alias: Object.fromEntries(ALL_FLAGS.filter((flag) => flag.short).map((f) => [f.short, f.name])),
     unknown: (arg: string) => {
-      strays.push(arg);
+      unknownArguments.push(arg);
       return false;
     },
   });
-  return { values, strays: [...strays, ...(values._ as unknown[]).map(String)] };
+  const rest = (values._ as unknown[]).map(String);
+  return { values, unknownArguments: [...unknownArguments, ...rest] };
 }
 
 /** Serves until a signal says to stop. */
@@ -82,7 +88,7 @@ async function run(settings: Settings, responder: Responder | Reply): Promise<nu
   const log = openLog();
   const options = { ...settings.options, ...listeners(settings, log) };
 
-  const server = start({ ...settings, options }, responder, getAvailablePort);
+  const server = start(options, settings.portGiven, responder);
   const { hostname, port } = server.addr;
   say(`listening on ${hostAndPort(hostname, port)}, ${urlOf(hostname, port)}`);
 
@@ -101,10 +107,10 @@ function listeners({ log, wire, health }: Settings, writer: Output): ServeOption
   const inColour = Deno.stdout.isTerminal() && !Deno.noColor;
   const show = (text: string) => writer.write(text);
   const lineOf = { common: commonLogLine, json: jsonLogLine, none: undefined }[log];
-  const isProbe = ({ status, requestLine }: Exchange) =>
-    status === 200 && health !== undefined && isHealthCheck(health, requestLine);
+  const isHealthCheck = ({ status, requestLine }: Exchange) =>
+    status === 200 && pathOf(requestLine.split(" ")[1]) === health;
   return {
-    onExchange: lineOf && ((exchange) => isProbe(exchange) || show(lineOf(exchange))),
+    onExchange: lineOf && ((exchange) => isHealthCheck(exchange) || show(lineOf(exchange))),
     wrap: wire ? (socket) => watched(socket, show, inColour) : undefined,
     onError: (error) => say(messageOf(error)),
   };

@@ -26,6 +26,6 @@ for (const [, ...flags] of commands) {
   const { stderr } = spawnSync(program, [...before, ...flags, "--port", "1", "--probe"], {
     encoding: "utf8",
   });
-  assert.match(stderr, /^firstline: 127\.0\.0\.1:1\S* is not well/, flags.join(" "));
+  assert.match(stderr, /^firstline: 127\.0\.0\.1:1\S* is not healthy/, flags.join(" "));
 }
 console.log(`The program takes the flags of all ${commands.length} command lines in deploy/.`);

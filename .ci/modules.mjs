@@ -8,9 +8,9 @@ import { fileURLToPath } from "node:url";
 const ALLOWED = [
   [/^server\.ts$/, []],
   [/^server_test\.ts$/, ["server.ts", "tests/", "@std/assert", "node:"]],
-  [/^main\.ts$/, ["server.ts", "command/", "@std/cli/", "@std/net/", "deno.json"]],
+  [/^main\.ts$/, ["server.ts", "command/", "@std/cli/", "deno.json"]],
   [/^command\/\w+_test\.ts$/, ["server.ts", "command/", "main.ts", "tests/", "@std/", "node:"]],
-  [/^command\//, ["server.ts", "command/"]],
+  [/^command\//, ["server.ts", "command/", "@std/net/"]],
   [/^tests\//, ["server.ts", "command/", "main.ts", "tests/", "@std/", "node:", "deno.json"]],
   [/^faults\//, ["server.ts", "command/", "tests/", "faults/", "@std/", "node:"]],
   [/^bench\//, ["command/", "tests/", "bench/", "@std/", "node:", "deno.json"]],

@@ -4,12 +4,12 @@ export function hostAndPort(hostname: string, port: number): string {
   return `${host}:${port}`;
 }
 
-/** An address that means "all" is reached under the one that means "here". */
-export function reachable(hostname: string, here: string): string {
+/** An address that means "all" cannot be connected to; `here` stands for this machine. */
+export function connectableHost(hostname: string, here: string): string {
   return hostname === "0.0.0.0" || hostname === "::" ? here : hostname;
 }
 
 /** Where a person would click. */
 export function urlOf(hostname: string, port: number): string {
-  return `http://${hostAndPort(reachable(hostname, "localhost"), port)}/`;
+  return `http://${hostAndPort(connectableHost(hostname, "localhost"), port)}/`;
 }

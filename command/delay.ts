@@ -5,7 +5,6 @@
  */
 
 import type { Reply, Responder } from "../server.ts";
-import { sleep } from "./sleep.ts";
 
 /** The shortest and the longest of some times. */
 export interface Span {
@@ -15,16 +14,21 @@ export interface Span {
   readonly maxMs: number;
 }
 
-/** A time in this span, each as likely as another, in milliseconds. */
-export function draw({ minMs, maxMs }: Span): number {
+/** Resolves after this time. */
+export function sleep(milliseconds: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, milliseconds));
+}
+
+/** A time within this span, each as likely as another, in milliseconds. */
+export function randomDelay({ minMs, maxMs }: Span): number {
   return minMs + Math.random() * (maxMs - minMs);
 }
 
-/** Waits before each reply, for a time drawn anew. */
+/** Waits before each reply, for a new random time. */
 export function delayed(answer: Responder | Reply, delay: Span | undefined): Responder | Reply {
   if (delay === undefined) return answer;
   return async (request, client) => {
-    await sleep(draw(delay));
+    await sleep(randomDelay(delay));
     return typeof answer === "function" ? answer(request, client) : answer;
   };
 }

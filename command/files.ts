@@ -4,8 +4,8 @@
  * @module
  */
 
-import { messageOf } from "./messages.ts";
-import { mayRead, remedyFor, StartError } from "./permissions.ts";
+import { messageOf } from "./log.ts";
+import { mayRead, permissionHint, StartError } from "./start.ts";
 import { quote, UsageError } from "./values.ts";
 
 /** The content of a file. */
@@ -36,7 +36,7 @@ export function read(flag: string, path: string, embeddedRoot?: string): Octets 
   const place = locate(path, embeddedRoot);
   const demand = (isGranted: boolean, paths: string) => {
     if (isGranted) return;
-    const remedy = remedyFor(`--allow-read=${paths}`);
+    const remedy = permissionHint(`--allow-read=${paths}`);
     throw new StartError(`Cannot use --${flag} ${quote(path)}: permission missing, ${remedy}`);
   };
   demand(mayRead(place), path);

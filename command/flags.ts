@@ -1,6 +1,6 @@
 /**
- * The facts about the command line, stated once: `--help`, the README and the
- * parser all read them here.
+ * The facts about the command line, stated once: `--help` and the parser read them here, and a
+ * test compares the README with them.
  *
  * @module
  */
@@ -184,23 +184,8 @@ ${flags.join("")}EXIT CODES
 ${codes.join("")}`;
 }
 
-/** The tables of the README, from the same facts as `--help`: flags by group, then exit codes. */
-export function readmeTables(): string[] {
-  const cell = (value: unknown) => String(value ?? "").replaceAll("|", "\\|");
-  const row = (...cells: unknown[]) => `| ${cells.map(cell).join(" | ")} |\n`;
-  const flags = Object.entries(FLAGS).map(([group, flags]) =>
-    row(`**${group}**`, "", "") +
-    flags.map((flag) => row(`\`${usageOf(flag).trim()}\``, flag.help, flag.default)).join("")
-  );
-  const codes = Object.entries(EXIT_CODES).map(([code, meaning]) => row(code, meaning));
-  return [
-    row("flag", "what it does", "default") + row("---", "---", "---") + flags.join(""),
-    row("exit code", "") + row("---", "---") + codes.join(""),
-  ];
-}
-
 /** How a flag is written, such as `-p, --port N`. */
-function usageOf({ name, short, value }: Flag): string {
+export function usageOf({ name, short, value }: Flag): string {
   return `  ${short ? `-${short},` : "   "} --${name}${value ? ` ${value}` : ""}`;
 }
 

@@ -1,6 +1,21 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { DEFAULT_LIMITS } from "../server.ts";
-import { ALL_FLAGS, helpText, readmeTables } from "./flags.ts";
+import { ALL_FLAGS, EXIT_CODES, FLAGS, helpText, usageOf } from "./flags.ts";
+
+/** The tables of the README: flags by group, then exit codes. */
+function readmeTables(): string[] {
+  const cell = (value: unknown) => String(value ?? "").replaceAll("|", "\\|");
+  const row = (...cells: unknown[]) => `| ${cells.map(cell).join(" | ")} |\n`;
+  const flags = Object.entries(FLAGS).map(([group, flags]) =>
+    row(`**${group}**`, "", "") +
+    flags.map((flag) => row(`\`${usageOf(flag).trim()}\``, flag.help, flag.default)).join("")
+  );
+  const codes = Object.entries(EXIT_CODES).map(([code, meaning]) => row(code, meaning));
+  return [
+    row("flag", "what it does", "default") + row("---", "---", "---") + flags.join(""),
+    row("exit code", "") + row("---", "---") + codes.join(""),
+  ];
+}
 
 Deno.test("README.md has the tables of flags and exit codes that the code has, and docs/SECURITY.md of limits", async () => {
   const words = (text: string) => text.replace(/-{3,}/g, "---").replace(/ +/g, " "); // as formatted

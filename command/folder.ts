@@ -7,24 +7,27 @@
 
 import type { Reply, Responder } from "../server.ts";
 import type { Octets } from "./files.ts";
-import { type Framed, type Shape, shape } from "./shape.ts";
+import { type ReplyDefaults, type ReplyTo, withDefaults } from "./reply_defaults.ts";
 import { encodePathAndQuery, pathOf, queryOf } from "./target.ts";
 import { contentTypeOf } from "./types.ts";
 
 type Files = ReadonlyMap<string, Octets>;
 
 /** Answers each path with the file of that name, as a small site wants it. */
-export function siteOf(files: Files, wanted: Shape): Framed {
-  const always = { fields: wanted.fields };
+export function siteOf(files: Files, wanted: ReplyDefaults): ReplyTo {
+  const always = { headers: wanted.headers };
   const pages = new Map([...files].map(([path, body]) => {
     const type = contentTypeOf(path);
     const isPage = type.startsWith("text/html");
-    return [path, shape({ headers: [["Content-Type", type]], body }, isPage ? wanted : always)];
+    return [
+      path,
+      withDefaults({ headers: [["Content-Type", type]], body }, isPage ? wanted : always),
+    ];
   }));
   const otherwise = notFound(files, pages, always);
   addShortNames(pages, ".html");
   const detours = detoursTo(pages, always);
-  const refusal = shape({
+  const refusal = withDefaults({
     status: 405,
     headers: [["Allow", "GET, HEAD"]],
     body: "405 Method Not Allowed\n\nExpected GET or HEAD.\n",
@@ -48,11 +51,11 @@ export function responsesOf(files: Files, answer: (response: Octets) => Responde
 const NOT_FOUND: Reply = Object.freeze({ status: 404, body: "404 Not Found\n" });
 
 /** What stands for a path that is not there. */
-function notFound(files: Files, pages: ReadonlyMap<string, Reply>, always: Shape): Reply {
+function notFound(files: Files, pages: ReadonlyMap<string, Reply>, always: ReplyDefaults): Reply {
   const body = files.get("/404.html");
-  if (body === undefined) return pages.get("/200.html") ?? shape(NOT_FOUND, always);
+  if (body === undefined) return pages.get("/200.html") ?? withDefaults(NOT_FOUND, always);
   const headers = [["Content-Type", contentTypeOf("/404.html")]] as const;
-  return shape({ status: 404, headers, body }, always);
+  return withDefaults({ status: 404, headers, body }, always);
 }
 
 /**
@@ -72,11 +75,14 @@ function addShortNames<T>(table: Map<string, T>, extension: string): void {
 }
 
 /** Sends `/a` to `/a/`, where relative links mean what they say. Names cannot become hosts. */
-function detoursTo(pages: ReadonlyMap<string, Reply>, always: Shape): Map<string, Reply> {
+function detoursTo(pages: ReadonlyMap<string, Reply>, always: ReplyDefaults): Map<string, Reply> {
   const folders = [...pages.keys()].filter((path) => path.endsWith("/") && path !== "/");
   return new Map(folders.map((path) => {
     const location = path.split("/").map(encodeURIComponent).join("/");
-    return [path.slice(0, -1), shape({ status: 308, headers: [["Location", location]] }, always)];
+    return [
+      path.slice(0, -1),
+      withDefaults({ status: 308, headers: [["Location", location]] }, always),
+    ];
   }));
 }
 

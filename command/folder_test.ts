@@ -4,12 +4,12 @@ import { CLIENT, requestOf } from "../tests/requests.ts";
 import { octets, textOf } from "../tests/wire.ts";
 import type { Octets } from "./files.ts";
 import { responsesOf, siteOf } from "./folder.ts";
-import type { Shape } from "./shape.ts";
+import type { ReplyDefaults } from "./reply_defaults.ts";
 
 type Ask = (target: string, method?: string) => Reply;
 
 /** A site whose files hold their own names. */
-function site(paths: readonly string[], shape: Shape = { fields: [] }): Ask {
+function site(paths: readonly string[], shape: ReplyDefaults = { headers: [] }): Ask {
   const responder = siteOf(new Map(paths.map((path) => [path, nameOf(path)])), shape);
   return (target, method = "GET") => responder(requestOf(`${method} ${target} HTTP/1.1`), CLIENT);
 }
@@ -188,7 +188,7 @@ Deno.test("siteOf() gives --status to pages alone, and --header to every reply",
   const fields = [["Cache-Control", "no-store"]] as const;
   const ask = site(["/index.html", "/a.htm", "/b.css", "/c/index.html", "/404.html"], {
     status: 503,
-    fields,
+    headers: fields,
   });
   const statuses = {
     "/": 503,
@@ -205,8 +205,8 @@ Deno.test("siteOf() gives --status to pages alone, and --header to every reply",
     assertEquals(reply.headers?.at(-1), fields[0]);
   }
   assertEquals(ask("/", "POST").headers, [["Allow", "GET, HEAD"], fields[0]]);
-  assertEquals(site(["/a"], { fields })("/b").headers, fields);
-  const single = site(["/200.html"], { status: 503, fields })("/any");
+  assertEquals(site(["/a"], { headers: fields })("/b").headers, fields);
+  const single = site(["/200.html"], { status: 503, headers: fields })("/any");
   assertEquals([single.status, contentOf(single)], [503, "/200.html"]);
 });
 

@@ -1,12 +1,37 @@
 /**
- * The access log: one line for each exchange, on stdout.
+ * What the command writes: messages to the operator on stderr, the access log on stdout.
  *
  * @module
  */
 
 import { escapeControls, type Exchange } from "../server.ts";
-import { messageOf, plural, say } from "./messages.ts";
 import { Output } from "./output.ts";
+
+const messages = new Output(Deno.stderr, {
+  onLoss: (lines, reason) =>
+    say(`dropped ${plural(lines, "message")} so far: ${messageOf(reason)}`),
+});
+
+/** Writes a message to the operator; messages arrive in their order. */
+export function say(message: string): void {
+  messages.write(`firstline: ${message}\n`);
+}
+
+/** Resolves when all messages have arrived, or nobody reads them: then the process may exit. */
+export function flushMessages(): Promise<void> {
+  return messages.finish();
+}
+
+/** A message and, after a colon, what caused it. */
+export function messageOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  return error.cause === undefined ? error.message : `${error.message}: ${messageOf(error.cause)}`;
+}
+
+/** A count and its noun: `1 line`, `2 lines`. */
+export function plural(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? "" : "s"}`;
+}
 
 /** Lines are written together this often, so that a busy log costs little. */
 const LOG_GATHER_MS = 10;

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { sleep } from "./sleep.ts";
+import { sleep } from "./delay.ts";
 
 /** Text that may wait for a slow reader before lines are dropped. */
 const MAX_WAITING_CHARACTERS = 1024 * 1024;

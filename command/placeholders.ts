@@ -7,7 +7,7 @@
 
 import type { Client, RequestLine } from "../server.ts";
 import { escapeHtml } from "./page.ts";
-import type { Fields } from "./shape.ts";
+import type { Fields } from "./reply_defaults.ts";
 import { encodePathAndQuery, encodeUri, pathAndQueryOf } from "./target.ts";
 
 /** A text that depends on the request. */

@@ -5,9 +5,8 @@
  */
 
 import type { RawReply, Responder } from "../server.ts";
-import { draw, type Span } from "./delay.ts";
+import { randomDelay, sleep, type Span } from "./delay.ts";
 import type { Octets } from "./files.ts";
-import { sleep } from "./sleep.ts";
 
 /** Sends these octets and no others; with a delay, the head leaves at once and the rest stalls. */
 export function rawResponder(octets: Octets, delay: Span | undefined): Responder {
@@ -19,7 +18,7 @@ export function rawResponder(octets: Octets, delay: Span | undefined): Responder
   return () => ({
     raw: (async function* () {
       yield octets.subarray(0, cut);
-      await sleep(draw(delay));
+      await sleep(randomDelay(delay));
       yield octets.subarray(cut);
     })(),
   });

@@ -6,7 +6,7 @@
 
 import { hasWords, locationOf, type Template } from "./placeholders.ts";
 import { encodeUri } from "./target.ts";
-import { quote, stringOf, UsageError, type Values } from "./values.ts";
+import { quote, UsageError } from "./values.ts";
 
 /** A base for paths. */
 const HERE = "http://here.invalid";
@@ -24,9 +24,7 @@ const REQUESTS: ReadonlyArray<Parameters<Template>> = [
 ];
 
 /** A URL or a path; the words of a request may stand in it where they cannot change the host. */
-export function redirectFrom(values: Values): string | undefined {
-  const url = stringOf(values, "redirect");
-  if (url === undefined) return undefined;
+export function checkRedirect(url: string): string {
   const [origin] = originsOf(url);
   if (!/^([Hh][Tt][Tt][Pp][Ss]?:\/\/|\/|\{target\})/.test(url) || origin === undefined) {
     throw new UsageError(

@@ -1,8 +1,8 @@
 import { assertEquals, assertThrows } from "@std/assert";
-import { redirectFrom } from "./redirect.ts";
+import { checkRedirect } from "./redirect.ts";
 import { UsageError } from "./values.ts";
 
-Deno.test("redirectFrom() takes http and https URLs, and paths", () => {
+Deno.test("checkRedirect() takes http and https URLs, and paths", () => {
   for (
     const redirect of [
       "https://example.com",
@@ -16,25 +16,24 @@ Deno.test("redirectFrom() takes http and https URLs, and paths", () => {
       "{target}",
     ]
   ) {
-    assertEquals(redirectFrom({ redirect }), redirect.replace("{x}", "{x}"));
+    assertEquals(checkRedirect(redirect), redirect.replace("{x}", "{x}"));
   }
-  assertEquals(redirectFrom({ redirect: "/ü {x}" }), "/%C3%BC%20%7Bx%7D");
-  assertEquals(redirectFrom({}), undefined);
+  assertEquals(checkRedirect("/ü {x}"), "/%C3%BC%20%7Bx%7D");
 });
 
-Deno.test("redirectFrom() refuses what is no URL", () => {
+Deno.test("checkRedirect() refuses what is no URL", () => {
   for (
     const redirect of ["moved", "http://", "http://[", "mailto:a@b.example", "javascript:a", "?a"]
   ) {
     assertThrows(
-      () => redirectFrom({ redirect }),
+      () => checkRedirect(redirect),
       UsageError,
       `Cannot use --redirect "${redirect}": expected an http or https URL, or a path`,
     );
   }
 });
 
-Deno.test("redirectFrom() refuses a host that the request would choose", () => {
+Deno.test("checkRedirect() refuses a host that the request would choose", () => {
   const hosts = [
     "https://{client}/",
     "https://{method}.example.com/",
@@ -43,6 +42,6 @@ Deno.test("redirectFrom() refuses a host that the request would choose", () => {
   hosts.push("http://example.com{port}/", "//{client}/", "/{target}", "http:/{target}");
   hosts.push("https://{target}", "https://a{target}@example.com/".replace("a{", "{"));
   for (const redirect of hosts) {
-    assertThrows(() => redirectFrom({ redirect }), UsageError, "Cannot use --redirect", redirect);
+    assertThrows(() => checkRedirect(redirect), UsageError, "Cannot use --redirect", redirect);
   }
 });

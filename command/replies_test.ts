@@ -2,14 +2,14 @@ import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import { escapeControls, type Reply, type Responder } from "../server.ts";
 import { TemporaryFolder } from "../tests/files.ts";
 import { CLIENT, requestOf } from "../tests/requests.ts";
-import { said } from "./messages.ts";
+import { flushMessages } from "./log.ts";
 import { responderFrom } from "./replies.ts";
 import { settingsFrom } from "./settings.ts";
 import { UsageError, type Values } from "./values.ts";
 
 /** What these flags answer. */
 function answer(values: Values, line = "GET / HTTP/1.1"): Reply {
-  const responder = responderFrom(values, settingsFrom(values, []));
+  const responder = responderFrom(settingsFrom(values, []));
   return typeof responder === "function"
     ? (responder as (...asked: Parameters<Responder>) => Reply)(requestOf(line), CLIENT)
     : responder;
@@ -21,7 +21,7 @@ function mistake(values: Values): string {
 
 Deno.test("responderFrom() makes a constant of what depends on no request", () => {
   const isConstant = (values: Values) =>
-    typeof responderFrom(values, settingsFrom(values, [])) !== "function";
+    typeof responderFrom(settingsFrom(values, [])) !== "function";
   const constants: Values[] = [{ text: "a" }, { text: "{x}", header: ["A: {b}"] }];
   constants.push({ redirect: "/a" }, { status: "204" }, { text: "a", status: "404" });
   assertEquals(constants.filter((values) => !isConstant(values)), []);
@@ -125,7 +125,7 @@ Deno.test("responderFrom() refuses a second type, and a location whose host the 
 Deno.test("responderFrom() fills in the words of fields, whatever the content", async () => {
   using folder = new TemporaryFolder({ "a.css": "a" });
   const header = ["X-A: {method} {target}", "allow: {port}"];
-  const fields = [["X-A", "PUT /a?{client}"], ["allow", "7"]];
+  const fields: [string, string][] = [["X-A", "PUT /a?{client}"], ["allow", "7"]];
   const line = "PUT /a?{client} HTTP/1.1";
   assertEquals(answer({ text: "a", header }, line).headers, fields);
   assertEquals(answer({ file: folder.path, header }, line), {
@@ -133,7 +133,7 @@ Deno.test("responderFrom() fills in the words of fields, whatever the content", 
     headers: fields,
     body: "405 Method Not Allowed\n\nExpected GET or HEAD.\n",
   });
-  await said(); // how many files it holds
+  await flushMessages(); // how many files it holds
   assertEquals(answer({ header, status: "404" }, line).headers?.slice(4), fields);
   assertEquals(answer({ redirect: "/b{target}", header }, line).headers, [
     ["Location", "/b/a?%7Bclient%7D"],

@@ -1,47 +1,68 @@
 /**
- * What the flags decide about listening and logging.
+ * What the flags ask for, checked: afterwards nothing reads a flag.
  *
  * @module
  */
 
-import type { ServeOptions } from "../server.ts";
+import { checkField } from "../server.ts";
 import type { Span } from "./delay.ts";
 import { DEFAULTS } from "./flags.ts";
-import { remedyFor, StartError } from "./permissions.ts";
+import { messageOf } from "./log.ts";
+import { hasWords } from "./placeholders.ts";
+import { checkRedirect, demandOneHost } from "./redirect.ts";
+import { type Fields, mergeFields } from "./reply_defaults.ts";
+import { type ListenOptions, permissionHint, StartError } from "./start.ts";
 import {
-  checkShape,
+  checkArguments,
   integer,
   integerOf,
   millisecondsOf,
   quote,
   spanOf,
   stringOf,
+  stringsOf,
   UsageError,
   type Values,
 } from "./values.ts";
 
-/** All but the replies, checked. */
+/** What every part of the command goes by. */
 export interface Settings {
-  /** How the server listens, and what it grants. */
-  readonly options: ServeOptions & { readonly hostname: string; readonly port: number };
+  /** How the server listens, and its limits. */
+  readonly options: ListenOptions;
   /** True if the port was asked for, and may not be another. */
   readonly portGiven: boolean;
-  /** The form of the access log. */
+  /** The format of the access log. */
   readonly log: "common" | "json" | "none";
   /** True if conversations are shown. */
   readonly wire: boolean;
+  /** What the replies are made of. */
+  readonly content: Content;
+  /** The status code of the replies; of a folder, that of its pages. */
+  readonly status: number;
+  /** Header fields of every reply but raw ones; a redirect's `Location` is among them. */
+  readonly headers: Fields;
   /** How long to wait before each reply. */
   readonly delay: Span | undefined;
-  /** The path that says whether the process is well. */
+  /** The path that says whether the server is healthy. */
   readonly health: string | undefined;
 }
 
-/** Checks the flags; what the replies are made of is left to `responderFrom()`. */
-export function settingsFrom(values: Values, strays: readonly string[]): Settings {
-  checkShape(values, strays);
+/** What the replies are made of: one of these. */
+export type Content =
+  | { readonly kind: "page"; readonly link: string | undefined }
+  | { readonly kind: "text"; readonly text: string }
+  | { readonly kind: "file" | "raw"; readonly path: string }
+  | { readonly kind: "redirect" };
+
+/**
+ * Checks everything that the flags say.
+ *
+ * @throws {UsageError} If a value is not what its flag expects, or two flags exclude each other.
+ * @throws {StartError} If a flag needs something of Deno that is not enabled.
+ */
+export function settingsFrom(values: Values, unknownArguments: readonly string[]): Settings {
+  checkArguments(values, unknownArguments);
   const port = integerOf(values, "port", 0, 65535) ?? portFromEnvironment();
-  const wire = values.wire === true;
-  const log = logFrom(values);
   return {
     options: {
       hostname: stringOf(values, "host") ?? DEFAULTS.host,
@@ -53,24 +74,23 @@ export function settingsFrom(values: Values, strays: readonly string[]): Setting
       maxConnections: integerOf(values, "max-connections", 1, 1_000_000),
     },
     portGiven: port !== undefined,
-    log: values.quiet === true ? "none" : log ?? (wire ? "none" : DEFAULTS.log),
-    wire,
+    log: logFrom(values),
+    wire: values.wire === true,
+    content: contentFrom(values),
+    status: statusFrom(values),
+    headers: headersFrom(values),
     delay: spanOf(values, "delay"),
     health: healthFrom(values),
   };
 }
+
+// ---------------------------------------------------------------- listening and logging
 
 /** `$PORT`, if that may be read without asking; empty means unset. */
 function portFromEnvironment(): number | undefined {
   const { state } = Deno.permissions.querySync({ name: "env", variable: "PORT" });
   const value = state === "granted" ? Deno.env.get("PORT") : undefined;
   return value ? integer("$PORT", value, 0, 65535) : undefined;
-}
-
-function logFrom(values: Values): "common" | "json" | undefined {
-  const log = stringOf(values, "log");
-  if (log === undefined || log === "common" || log === "json") return log;
-  throw new UsageError(`Cannot use --log ${quote(log)}: expected common or json`);
 }
 
 /** Deno ends the process where an unstable API is used without its flag, so we look for one first. */
@@ -81,10 +101,80 @@ function reusePortFrom(values: Values): boolean {
   }
   if (reusePort && !("listenDatagram" in Deno)) {
     throw new StartError(
-      `Cannot use --reuse-port: not enabled in Deno, ${remedyFor("--unstable-net")}`,
+      `Cannot use --reuse-port: not enabled in Deno, ${permissionHint("--unstable-net")}`,
     );
   }
   return reusePort;
+}
+
+/** `--wire` shows the requests as well, so it takes the place of the log unless one is asked for. */
+function logFrom(values: Values): Settings["log"] {
+  const log = stringOf(values, "log");
+  if (log !== undefined && log !== "common" && log !== "json") {
+    throw new UsageError(`Cannot use --log ${quote(log)}: expected common or json`);
+  }
+  if (values.quiet === true) return "none";
+  return log ?? (values.wire === true ? "none" : DEFAULTS.log);
+}
+
+// ---------------------------------------------------------------- replies
+
+function contentFrom(values: Values): Content {
+  const text = stringOf(values, "text");
+  if (text !== undefined) return { kind: "text", text };
+  for (const kind of ["file", "raw"] as const) {
+    const path = stringOf(values, kind);
+    if (path !== undefined) return { kind, path };
+  }
+  if (stringOf(values, "redirect") !== undefined) return { kind: "redirect" };
+  return { kind: "page", link: linkFrom(values) };
+}
+
+function linkFrom(values: Values): string | undefined {
+  const link = stringOf(values, "link");
+  const isUrl = link && /^(https?|mailto):/i.test(link) && URL.canParse(link);
+  if (link === undefined || link.startsWith("/") || isUrl) return link;
+  throw new UsageError(
+    `Cannot use --link ${quote(link)}: expected an http, https or mailto URL, or a path`,
+  );
+}
+
+/** Statuses whose `Location` clients follow (RFC 9110 §15.4). */
+const REDIRECTS = [301, 302, 303, 307, 308];
+
+function statusFrom(values: Values): number {
+  const isRedirect = stringOf(values, "redirect") !== undefined;
+  const status = integerOf(values, "status", 200, 599);
+  if (!isRedirect) return status ?? DEFAULTS.status;
+  if (status === undefined || REDIRECTS.includes(status)) return status ?? DEFAULTS.redirect;
+  throw new UsageError(
+    `Cannot use --status ${status} with --redirect: expected ${REDIRECTS.join(", ")}`,
+  );
+}
+
+function headersFrom(values: Values): Fields {
+  const redirect = stringOf(values, "redirect");
+  const own: Fields = redirect === undefined ? [] : [["Location", checkRedirect(redirect)]];
+  const headers = stringsOf(values, "header").map(headerField);
+  if (headers.filter(([name]) => /^content-type$/i.test(name)).length > 1) {
+    throw new UsageError("Cannot use --header with Content-Type twice: expected one type");
+  }
+  return mergeFields(own, headers);
+}
+
+function headerField(text: string): readonly [string, string] {
+  const [, name, padded] = /^([^:]*):(.*)$/s.exec(text) ?? [];
+  if (name === undefined) {
+    throw new UsageError(`Cannot use --header ${quote(text)}: expected "Name: value"`);
+  }
+  const value = padded.trim();
+  try {
+    checkField(name, value);
+  } catch (error) {
+    throw new UsageError(`Cannot use --header ${quote(text)}: ${messageOf(error).split(": ")[1]}`);
+  }
+  if (/^location$/i.test(name) && hasWords(value)) demandOneHost("header", text, value);
+  return [name, value];
 }
 
 function healthFrom(values: Values): string | undefined {

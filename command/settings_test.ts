@@ -12,6 +12,9 @@ Deno.test("settingsFrom() has a default for everything", () => {
     portGiven: false,
     log: "common",
     wire: false,
+    content: { kind: "page", link: undefined },
+    status: 200,
+    headers: [],
     delay: undefined,
     health: undefined,
   });
@@ -41,6 +44,9 @@ Deno.test("settingsFrom() hands on what the flags say", () => {
     portGiven: true,
     log: "common",
     wire: false,
+    content: { kind: "page", link: undefined },
+    status: 200,
+    headers: [],
     delay: { minMs: 1000, maxMs: 2000 },
     health: "/healthz",
   });

@@ -15,18 +15,18 @@ export class UsageError extends Error {}
 /** The value of each flag, by its name. */
 export type Values = Readonly<Record<string, unknown>>;
 
-/** Refuses what no flag takes, flags without their value, and flags that exclude each other. */
-export function checkShape(values: Values, strays: readonly string[]): void {
+/** Refuses unknown arguments, flags without their value, and flags that exclude each other. */
+export function checkArguments(values: Values, unknownArguments: readonly string[]): void {
   for (const { name, value } of ALL_FLAGS) {
-    if (stringsOf(values, name).includes("") || strays.includes(`--${name}=`)) {
+    if (stringsOf(values, name).includes("") || unknownArguments.includes(`--${name}=`)) {
       throw new UsageError(
         `Cannot use --${name} without a value: expected ${value}, as in --${name}=VALUE`,
       );
     }
   }
-  if (strays.length > 0) {
+  if (unknownArguments.length > 0) {
     throw new UsageError(
-      `Cannot use ${quote(strays[0])}: expected only the flags that --help lists`,
+      `Cannot use ${quote(unknownArguments[0])}: expected only the flags that --help lists`,
     );
   }
   const isGiven = (name: string) => stringsOf(values, name).length > 0;

@@ -1,6 +1,6 @@
 import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import { ALL_FLAGS } from "./flags.ts";
-import { checkShape, integerOf, millisecondsOf, spanOf, UsageError } from "./values.ts";
+import { checkArguments, integerOf, millisecondsOf, spanOf, UsageError } from "./values.ts";
 
 function mistake(work: () => unknown): string {
   return assertThrows(work, UsageError).message;
@@ -36,11 +36,11 @@ Deno.test("spanOf() takes seconds, or the least and the most with a dash between
   }
 });
 
-Deno.test("checkShape() refuses each pair of flags that exclude each other, and no other", () => {
+Deno.test("checkArguments() refuses each pair of flags that exclude each other, and no other", () => {
   const names = ALL_FLAGS.map(({ name }) => name);
   for (const { name, excludes = [] } of ALL_FLAGS) {
     for (const other of names.filter((other) => other !== name)) {
-      const both = () => checkShape({ [name]: "a", [other]: "b" }, []);
+      const both = () => checkArguments({ [name]: "a", [other]: "b" }, []);
       const isExcluded = excludes.includes(other);
       const excludesBack = ALL_FLAGS.find((flag) => flag.name === other)?.excludes?.includes(name);
       if (!isExcluded && !excludesBack) both();
@@ -50,25 +50,25 @@ Deno.test("checkShape() refuses each pair of flags that exclude each other, and 
   }
 });
 
-Deno.test("checkShape() knows two kinds of body for what they are", () => {
+Deno.test("checkArguments() knows two kinds of body for what they are", () => {
   const bodies = ["text", "file", "raw", "redirect", "link"];
   for (const one of bodies) {
     for (const other of bodies.filter((other) => other !== one)) {
       assertStringIncludes(
-        mistake(() => checkShape({ [one]: "a", [other]: "b" }, [])),
+        mistake(() => checkArguments({ [one]: "a", [other]: "b" }, [])),
         "one of the two",
       );
     }
   }
 });
 
-Deno.test("checkShape() names the flag that has no value, however the parser tells of it", () => {
+Deno.test("checkArguments() names the flag that has no value, however the parser tells of it", () => {
   const message = "Cannot use --text without a value: expected TEXT, as in --text=VALUE";
-  assertEquals(mistake(() => checkShape({ text: "" }, [])), message);
-  assertEquals(mistake(() => checkShape({}, ["--text="])), message);
-  assertEquals(mistake(() => checkShape({ text: "a" }, ["--text=", "stray"])), message);
+  assertEquals(mistake(() => checkArguments({ text: "" }, [])), message);
+  assertEquals(mistake(() => checkArguments({}, ["--text="])), message);
+  assertEquals(mistake(() => checkArguments({ text: "a" }, ["--text=", "stray"])), message);
   assertStringIncludes(
-    mistake(() => checkShape({ header: ["A: b", ""] }, [])),
+    mistake(() => checkArguments({ header: ["A: b", ""] }, [])),
     "Cannot use --header without a value",
   );
 });

@@ -6,7 +6,7 @@
 
 import { type Client, clientOf, escapeControls, type Socket } from "../server.ts";
 import { hostAndPort } from "./address.ts";
-import { plural } from "./messages.ts";
+import { plural } from "./log.ts";
 
 /** How much of one read or write is shown. */
 const MAX_WIRE_OCTETS = 16 * 1024;

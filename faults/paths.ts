@@ -121,7 +121,7 @@ function targetFor(random: Random, files: string[]): string {
 export function fuzzPath(random: Random): boolean {
   const files = fileNames(random);
   const contents = new Map(files.map((file) => [file, new TextEncoder().encode(file)]));
-  const site = siteOf(contents, { status: PAGE_STATUS, fields: [] });
+  const site = siteOf(contents, { status: PAGE_STATUS, headers: [] });
   const method = random.pick(["GET", "GET", "GET", "HEAD", "POST", "get"]);
   const target = targetFor(random, files);
   const request = parseRequestLine(octets(`${method} ${target} HTTP/1.1`));

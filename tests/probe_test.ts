@@ -7,7 +7,7 @@ import { ANY_PORT, run, ServerProcess } from "./process.ts";
 import { WATCHED } from "./time.ts";
 
 Deno.test(
-  "firstline --probe tells by its exit code whether the server is well",
+  "firstline --probe tells by its exit code whether the server is healthy",
   WATCHED,
   async () => {
     await using well = await ServerProcess.start([...ANY_PORT, "--status", "302"]);
@@ -15,7 +15,7 @@ Deno.test(
     assertEquals(good, {
       code: 0,
       stdout: "",
-      stderr: `firstline: 127.0.0.1:${well.port} is well: HTTP/1.1 302 Found\n`,
+      stderr: `firstline: 127.0.0.1:${well.port} is healthy: HTTP/1.1 302 Found\n`,
     });
     const permissions = ["--allow-net", "--allow-env=PORT"];
     const byPort = await run(["--probe"], { permissions, env: { PORT: `${well.port}` } });
@@ -23,12 +23,15 @@ Deno.test(
     await using sick = await ServerProcess.start([...ANY_PORT, "--status", "503"]);
     const bad = await run(["--probe", "--host", "127.0.0.1", "-p", `${sick.port}`]);
     assertEquals(bad.code, 1);
-    assertStringIncludes(bad.stderr, "is not well: HTTP/1.1 503 Service Unavailable");
+    assertStringIncludes(bad.stderr, "is not healthy: HTTP/1.1 503 Service Unavailable");
     const absent = await run(["--probe", "-p", `${getAvailablePort()}`]);
     assertEquals(absent.code, 1);
-    assertMatch(absent.stderr, /^firstline: 127\.0\.0\.1:\d+ is not well: Connection refused.*\n$/);
+    assertMatch(
+      absent.stderr,
+      /^firstline: 127\.0\.0\.1:\d+ is not healthy: Connection refused.*\n$/,
+    );
     const other = await run(["--probe", "--host", "::", "-p", `${getAvailablePort()}`]);
-    assertMatch(other.stderr, /^firstline: \[::1\]:\d+ is not well: /);
+    assertMatch(other.stderr, /^firstline: \[::1\]:\d+ is not healthy: /);
     const forbidden = await run(["--probe", "-p", "8080"], {
       permissions: ["--allow-net=0.0.0.0:8080"],
     });
@@ -50,7 +53,7 @@ Deno.test(
     assertEquals(await run([...port, ...flags, "--probe"]), {
       code: 0,
       stdout: "",
-      stderr: `firstline: 127.0.0.1:${server.port}/healthz is well: HTTP/1.1 200 OK\n`,
+      stderr: `firstline: 127.0.0.1:${server.port}/healthz is healthy: HTTP/1.1 200 OK\n`,
     });
   },
 );
@@ -74,7 +77,7 @@ async function probed(flags: string[], pieces: readonly string[], ends = true) {
     if (!isGone(error)) throw error; // it has heard enough
   }
   const { code, stderr } = await probing;
-  return { code, words: stderr.replace(/^.* is (not )?well: /, "").trimEnd() };
+  return { code, words: stderr.replace(/^.* is (not )?healthy: /, "").trimEnd() };
 }
 
 Deno.test(

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { sleep } from "../command/sleep.ts";
+import { sleep } from "../command/delay.ts";
 
 export { sleep };
 

@@ -1,4 +1,0 @@
-/** Resolves after this time. */
-export function sleep(milliseconds: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, milliseconds));
-}

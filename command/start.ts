@@ -1,0 +1,96 @@
+/**
+ * Starting the server, or saying in one sentence why it cannot start. Permissions are
+ * asked without prompting: a service must never hang on a question.
+ *
+ * @module
+ */
+
+import { getAvailablePort } from "@std/net/get-available-port";
+import { type Reply, type Responder, serve, type ServeOptions, type Server } from "../server.ts";
+import { hostAndPort } from "./address.ts";
+import { messageOf, say } from "./log.ts";
+import { quote, UsageError } from "./values.ts";
+
+/** A start that failed: exit code 1. */
+export class StartError extends Error {}
+
+/** How to listen. */
+export interface ListenOptions extends ServeOptions {
+  /** The address or name to listen on. */
+  readonly hostname: string;
+  /** The port to listen on; 0 takes any free one. */
+  readonly port: number;
+}
+
+/**
+ * Starts the server. If the default port is taken and none was asked for, a person at a terminal
+ * gets another. A service does not: its health check would go on asking whatever took the port.
+ */
+export function start(
+  options: ListenOptions,
+  portGiven: boolean,
+  responder: Responder | Reply,
+): Server {
+  const { hostname, port } = options;
+  if (!mayUse(hostname, port)) {
+    throw new StartError(`Cannot listen on ${missingPermission(hostname, port)}`);
+  }
+  try {
+    return serve(options, responder);
+  } catch (error) {
+    const mayMove = !portGiven && Deno.stderr.isTerminal() && mayUse(hostname, 0);
+    if (!mayMove || !(error instanceof Deno.errors.AddrInUse)) throw explain(error, options);
+    const server = serve({ ...options, port: 0 }, responder);
+    say(`PORT ${port} IS TAKEN: using ${server.addr.port} instead (--port chooses another)`);
+    return server;
+  }
+}
+
+function explain(error: unknown, { hostname, port }: ListenOptions): Error {
+  if (error instanceof URIError) {
+    return new UsageError(`Cannot use --host ${quote(hostname)}: expected an address or a name`);
+  }
+  return new StartError(`Cannot listen on ${hostAndPort(hostname, port)}: ${reasonOf(error)}`);
+}
+
+function reasonOf(error: unknown): string {
+  if (error instanceof Deno.errors.AddrInUse) {
+    const free = mayUse("0.0.0.0", 0) ? `, port ${getAvailablePort()} is free` : "";
+    return `the port is taken${free}`; // with --reuse-port too, by a process of another user
+  }
+  if (error instanceof Deno.errors.PermissionDenied) {
+    return "the system forbids it, ports below 1024 need a privilege";
+  }
+  if (error instanceof Deno.errors.AddrNotAvailable) return "the address is not on this machine";
+  const message = messageOf(error);
+  return message.startsWith("failed to lookup") ? "the name was not found" : message;
+}
+
+/** True if the network permission covers this address. */
+export function mayUse(hostname: string, port: number): boolean {
+  const host = hostAndPort(hostname, port);
+  return Deno.permissions.querySync({ name: "net", host }).state === "granted";
+}
+
+/** True if the read permission covers this path. */
+export function mayRead(path: string): boolean {
+  return Deno.permissions.querySync({ name: "read", path }).state === "granted";
+}
+
+/** How to get a permission or feature that Deno grants by this flag. */
+export function permissionHint(
+  flag: string,
+  isExecutable: boolean = Deno.build.standalone,
+): string {
+  return isExecutable
+    ? `this executable was compiled without ${flag}`
+    : `add ${flag} before main.ts`;
+}
+
+/** The address, and the flag that would permit it. */
+export function missingPermission(hostname: string, port: number): string {
+  const address = hostAndPort(hostname, port);
+  return `${address}: permission missing, ${
+    permissionHint(`--allow-net or --allow-net=${address}`)
+  }`;
+}
