@@ -34,6 +34,12 @@ class Unfit extends Error {}
 /** Reads the file or folder that a flag names, or says in one sentence why not. */
 export function read(flag: string, path: string, embeddedRoot?: string): Octets | Folder {
   const place = locate(path, embeddedRoot);
+  if (place !== path && !mayRead(place)) {
+    throw new StartError(
+      `Cannot use --${flag} ${quote(path)}: Deno unpacks it to ${embeddedRoot}, which may not be ` +
+        "read, set TMPDIR to a folder outside of /dev, /proc and /sys",
+    );
+  }
   const demand = (isGranted: boolean, paths: string) => {
     if (isGranted) return;
     const remedy = permissionHint(`--allow-read=${paths}`);
@@ -53,16 +59,24 @@ export function read(flag: string, path: string, embeddedRoot?: string): Octets 
   }
 }
 
-/** In an executable, a relative path means what was embedded under that name, if there is such. */
+/** The program itself is embedded under these names; nobody means to serve it. */
+export const OWN_FILES: readonly string[] = ["main.ts", "server.ts", "command", "deno.json"];
+
+/**
+ * In an executable, a relative path means what was embedded on purpose under that name, if
+ * anything was. Where that cannot be told, `read()` says why.
+ */
 export function locate(path: string, embeddedRoot: string | undefined): string {
   const isBelow = !/^([/\\]|[A-Za-z]:)|(^|[/\\])\.\.([/\\]|$)/.test(path);
-  if (embeddedRoot === undefined || !isBelow) return path;
+  const [first] = path.split(/[/\\]/).filter((name) => name !== "" && name !== ".");
+  const isOwn = first === undefined || OWN_FILES.includes(first.toLowerCase());
+  if (embeddedRoot === undefined || !isBelow || isOwn) return path;
   const embedded = `${embeddedRoot}/${path}`;
   try {
     Deno.statSync(embedded);
     return embedded;
-  } catch {
-    return path;
+  } catch (error) {
+    return error instanceof Deno.errors.NotCapable ? embedded : path;
   }
 }
 
@@ -105,13 +119,13 @@ class Reading {
   /** Takes a file or folder, unless a link leads from it where it should not. */
   #entry(place: string, path: string, above: string[]): boolean {
     try {
-      const real = realPath(place);
+      const real = realPath(place, this.#isEmbedded);
       const leadsAway = real === undefined || !isWithin(this.#realRoot, real);
       if (leadsAway || above.includes(real)) return false;
       const info = Deno.statSync(place);
       if (info.isDirectory) this.#folder(place, `${path}/`, [...above, real]);
       else this.#files.set(path, this.#file(place, path, info));
-      if (realPath(place) !== real) throw changed(path);
+      if (realPath(place, this.#isEmbedded) !== real) throw changed(path);
       return true;
     } catch (error) {
       if (error instanceof Unfit) throw error;
@@ -144,12 +158,15 @@ function byName(a: Deno.DirEntry, b: Deno.DirEntry): number {
   return a.name < b.name ? -1 : 1;
 }
 
-/** Where a path leads in the end; nowhere, if its links go round in a circle. */
-function realPath(place: string): string | undefined {
+/**
+ * Where a path leads in the end; nowhere, if its links go round in a circle. Embedded links that
+ * lead nowhere fail in several ways, and cannot be mended any more.
+ */
+function realPath(place: string, isEmbedded: boolean): string | undefined {
   try {
     return Deno.realPathSync(place);
   } catch (error) {
-    if (error instanceof Deno.errors.FilesystemLoop) return undefined;
+    if (isEmbedded || error instanceof Deno.errors.FilesystemLoop) return undefined;
     throw error;
   }
 }

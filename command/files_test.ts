@@ -1,7 +1,9 @@
 import { assert, assertEquals, assertMatch, assertThrows } from "@std/assert";
 import { TemporaryFolder } from "../tests/files.ts";
 import { textOf } from "../tests/wire.ts";
-import { type Folder, locate, read, readUnchanged } from "./files.ts";
+import manifest from "../deno.json" with { type: "json" };
+import { type Folder, locate, OWN_FILES, read, readUnchanged } from "./files.ts";
+import { StartError } from "./start.ts";
 import { UsageError } from "./values.ts";
 
 const isWindows = Deno.build.os === "windows";
@@ -222,6 +224,49 @@ Deno.test("locate() looks among what was embedded first, for relative paths belo
   outside.push(`../${embedded.path.split("/").at(-1)}/site`, "C:\\site", "\\site");
   for (const path of outside) assertEquals(inside(path), path);
   assertEquals(locate("site", undefined), "site");
+});
+
+Deno.test("locate() never finds the program's own files", () => {
+  using embedded = new TemporaryFolder({ "main.ts": "a", "command/flags.ts": "a", "site/a": "a" });
+  embedded.write("server.ts", "a");
+  embedded.write("deno.json", "a");
+  const own = [".", "./", ".//", ".\\", "main.ts", "./main.ts", "server.ts", "deno.json"];
+  own.push("command", "command/", "./command/flags.ts", "command\\flags.ts", "COMMAND/flags.ts");
+  assertEquals(own.map((path) => locate(path, embedded.path)), own);
+  for (const path of ["site", "./site/", ".//site/a"]) {
+    assertEquals(locate(path, embedded.path), `${embedded.path}/${path}`);
+  }
+});
+
+Deno.test("OWN_FILES are those that are published, but for what is read by people", () => {
+  const { include } = manifest.publish;
+  const own = include.filter((name) => name !== "LICENSE" && name !== "README.md");
+  assertEquals([...OWN_FILES].sort(), own.sort());
+});
+
+Deno.test({
+  name: "read() says what keeps Deno from reading what was embedded",
+  permissions: { read: [import.meta.dirname!], write: true },
+  fn: () => {
+    const message = assertThrows(() => read("file", "site", "/proc/firstline"), StartError).message;
+    assertEquals(
+      message,
+      'Cannot use --file "site": Deno unpacks it to /proc/firstline, which may not be read, ' +
+        "set TMPDIR to a folder outside of /dev, /proc and /sys",
+    );
+  },
+});
+
+Deno.test({
+  name: "read() leaves embedded links out that lead nowhere",
+  ignore: isWindows,
+  fn: () => {
+    using embedded = new TemporaryFolder({ "site/a": "a" });
+    Deno.symlinkSync("nothing", embedded.pathOf("site/b"));
+    Deno.symlinkSync("c", embedded.pathOf("site/c"));
+    const { files, leftOut } = folderAt("site", embedded.path);
+    assertEquals({ names: [...files.keys()], leftOut }, { names: ["/a"], leftOut: 2 });
+  },
 });
 
 Deno.test("read() reads what was embedded", () => {
