@@ -4,8 +4,11 @@ import { assert, assertEquals, assertMatch } from "@std/assert";
 import { serve } from "../server.ts";
 import { connect, pieces, send } from "./clients.ts";
 import { type Case, CASES, REASONS, SECOND, tableRows } from "./conformance.ts";
+import { needing } from "./needs.ts";
 import { ROOT } from "./process.ts";
 import { WATCHED } from "./time.ts";
+
+const test = needing("net");
 
 /** A reply taken from the front of what a client received. */
 interface ParsedReply {
@@ -74,7 +77,7 @@ async function outcomeOf(port: number, sent: string, { outcome, unfinished }: Ca
 }
 
 for (const foreign of CASES) {
-  Deno.test(`serve() and foreign suites: ${foreign.name}`, WATCHED, async () => {
+  test(`serve() and foreign suites: ${foreign.name}`, WATCHED, async () => {
     const isCut = foreign.unfinished || foreign.outcome === "nothing, closes";
     const requestTimeoutMs = isCut ? 400 : 10_000; // only these wait for it
     const options = { hostname: "127.0.0.1", port: 0, requestTimeoutMs };
@@ -89,7 +92,7 @@ for (const foreign of CASES) {
   });
 }
 
-Deno.test("docs/SECURITY.md tells of the foreign cases as they are tested", async () => {
+needing("read")("docs/SECURITY.md tells of the foreign cases as they are tested", async () => {
   const docs = await Deno.readTextFile(`${ROOT}/docs/SECURITY.md`);
   const section = docs.slice(docs.indexOf("## Foreign suites")).split("\n## ")[0];
   const unpadded = (line: string) => line.replace(/ +/g, " ");

@@ -3,17 +3,20 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { DEFAULT_LIMITS } from "../server.ts";
 import { connect, readAll, send, talk } from "./clients.ts";
+import { needing } from "./needs.ts";
 import { ANY_PORT, ROOT, ServerProcess } from "./process.ts";
 import { WATCHED } from "./time.ts";
 import { PLAIN_REQUEST, statusOf } from "./wire.ts";
 
-Deno.test("docs/SECURITY.md: each limit has its default there", async () => {
+const test = needing("net", "run");
+
+needing("read")("docs/SECURITY.md: each limit has its default there", async () => {
   const docs = await Deno.readTextFile(`${ROOT}/docs/SECURITY.md`);
   const rows = docs.matchAll(/^\| `(\w+)` +\| (\d+) +\|/gm);
   assertEquals(Object.fromEntries(rows.map(([, name, value]) => [name, +value])), DEFAULT_LIMITS);
 });
 
-Deno.test(
+test(
   "firstline --request-timeout and --max-connections reach the server",
   WATCHED,
   async () => {
@@ -28,7 +31,7 @@ Deno.test(
   },
 );
 
-Deno.test({
+test({
   ...WATCHED,
   name: "firstline reports a shortage of descriptors once, and recovers",
   ignore: Deno.build.os === "windows",
@@ -49,7 +52,7 @@ Deno.test({
   },
 });
 
-Deno.test("firstline --idle-timeout reaches the server", WATCHED, async () => {
+test("firstline --idle-timeout reaches the server", WATCHED, async () => {
   await using server = await ServerProcess.start([...ANY_PORT, "--idle-timeout", "0.05"]);
   assertEquals(statusOf(await talk(server, PLAIN_REQUEST)), 200); // ends because the server closes
 });

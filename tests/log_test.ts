@@ -4,11 +4,15 @@ import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/as
 import type net from "node:net";
 import { connect, readAll, reset, resettable, send, talk } from "./clients.ts";
 import { TemporaryFolder } from "./files.ts";
+import { needing } from "./needs.ts";
 import { ANY_PORT, freePort, run, ServerProcess } from "./process.ts";
 import { WATCHED } from "./time.ts";
 import { HELLO_WIRE, statusOf, undated } from "./wire.ts";
 
-Deno.test("firstline --text answers exactly that, and logs each request", WATCHED, async () => {
+const test = needing("net", "run");
+const writing = needing("net", "run", "write");
+
+test("firstline --text answers exactly that, and logs each request", WATCHED, async () => {
   await using server = await ServerProcess.start([...ANY_PORT, "--text", "Hello world!"]);
   assertEquals(undated(await talk(server, "GET / HTTP/1.1\r\n")), HELLO_WIRE);
   await talk(server, 'GET /"\x1b[2J HTTP/1.1\r\n');
@@ -20,14 +24,14 @@ Deno.test("firstline --text answers exactly that, and logs each request", WATCHE
   assertMatch(await server.stdout.next(), /"GET \/\\x22\\x1B\[2J HTTP\/1\.1" 400 \d+$/);
 });
 
-Deno.test("firstline --quiet logs nothing", WATCHED, async () => {
+test("firstline --quiet logs nothing", WATCHED, async () => {
   await using server = await ServerProcess.start([...ANY_PORT, "-q"]);
   await talk(server, "GET / HTTP/1.1\r\n");
   assertEquals(await server.stop(), 0);
   assertEquals(await server.stdout.next(), "");
 });
 
-Deno.test({
+test({
   ...WATCHED,
   name: "firstline serves on where nobody reads its log, and counts what it drops",
   ignore: Deno.build.os === "windows",
@@ -43,7 +47,7 @@ Deno.test({
   },
 });
 
-Deno.test({
+test({
   ...WATCHED,
   name: "firstline serves on where its log cannot be written, and says so once",
   ignore: Deno.build.os !== "linux",
@@ -65,7 +69,7 @@ Deno.test({
   },
 });
 
-Deno.test("firstline serves on where the reader of its log has left", WATCHED, async () => {
+test("firstline serves on where the reader of its log has left", WATCHED, async () => {
   await using server = await ServerProcess.start(ANY_PORT);
   await server.stdout.cancel();
   await talk(server, "GET / HTTP/1.1\r\n");
@@ -102,7 +106,7 @@ function portFlags(): { port: number; flags: string[] } {
 const STUCK = { ...WATCHED, ignore: Deno.build.os === "windows" };
 const FULL = { ...WATCHED, ignore: Deno.build.os !== "linux" };
 
-Deno.test("firstline serves and stops where stdout and stderr are full", FULL, async () => {
+test("firstline serves and stops where stdout and stderr are full", FULL, async () => {
   for (const shell of ['exec "$@" >/dev/full 2>/dev/full', 'exec "$@" >&- 2>&-']) {
     const { port, flags } = portFlags();
     await using server = await ServerProcess.start([...flags, "--delay", "0.2"], { shell, port });
@@ -116,7 +120,7 @@ Deno.test("firstline serves and stops where stdout and stderr are full", FULL, a
   }
 });
 
-Deno.test("firstline outlives a shortage of descriptors while stderr is full", FULL, async () => {
+test("firstline outlives a shortage of descriptors while stderr is full", FULL, async () => {
   const { port, flags } = portFlags();
   const shell = 'ulimit -n 40; exec "$@" >/dev/full 2>/dev/full';
   await using server = await ServerProcess.start(flags, { shell, port });
@@ -130,7 +134,7 @@ Deno.test("firstline outlives a shortage of descriptors while stderr is full", F
 
 for (const [signals, code] of [["one signal", 0], ["two signals", 143]] as const) {
   const name = `firstline serves, and stops at ${signals}, where nobody reads stdout and stderr`;
-  Deno.test(name, STUCK, async () => {
+  test(name, STUCK, async () => {
     const { port, flags } = portFlags();
     const shell = 'exec "$@" 2>&1';
     await using server = await ServerProcess.start([...flags, "--delay", "0.2"], { shell, port });
@@ -145,13 +149,13 @@ for (const [signals, code] of [["one signal", 0], ["two signals", 143]] as const
   });
 }
 
-Deno.test("firstline --help fails with one line where it cannot be written", FULL, async () => {
+test("firstline --help fails with one line where it cannot be written", FULL, async () => {
   const { code, stderr } = await run(["--help"], { shell: 'exec "$@" >/dev/full' });
   assertEquals(code, 1);
   assertMatch(stderr, /^firstline: Cannot write to stdout: No space left on device[^\n]*\n$/);
 });
 
-Deno.test("firstline counts the content that was sent, and no other", WATCHED, async () => {
+writing("firstline counts the content that was sent, and no other", WATCHED, async () => {
   using folder = new TemporaryFolder();
   const size = 20_000_000;
   const path = folder.write("large.bin", new Uint8Array(size));
@@ -167,7 +171,7 @@ Deno.test("firstline counts the content that was sent, and no other", WATCHED, a
   assert(sent > 0 && sent < size, `${sent}`);
 });
 
-Deno.test(
+test(
   "firstline --wire leaves out the access log unless --log asks for it",
   WATCHED,
   async () => {
@@ -184,7 +188,7 @@ Deno.test(
   },
 );
 
-Deno.test("firstline --log json writes one object a line", WATCHED, async () => {
+test("firstline --log json writes one object a line", WATCHED, async () => {
   await using server = await ServerProcess.start([...ANY_PORT, "--log", "json", "--text", "a"]);
   await talk(server, 'GET /"\xe9 HTTP/1.1\r\n');
   const { time, client, port, requestLine, status, bytes, milliseconds } = JSON.parse(
@@ -199,7 +203,7 @@ Deno.test("firstline --log json writes one object a line", WATCHED, async () => 
   assert(port > 0 && bytes > 0 && milliseconds >= 0);
 });
 
-Deno.test(
+test(
   "firstline --wire prints each request as it was received, and each reply",
   WATCHED,
   async () => {

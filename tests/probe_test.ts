@@ -3,10 +3,13 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { getAvailablePort } from "@std/net/get-available-port";
 import { isGone, send } from "./clients.ts";
+import { needing } from "./needs.ts";
 import { ANY_PORT, run, ServerProcess } from "./process.ts";
 import { WATCHED } from "./time.ts";
 
-Deno.test(
+const test = needing("net", "run");
+
+test(
   "firstline --probe tells by its exit code whether the server is healthy",
   WATCHED,
   async () => {
@@ -43,7 +46,7 @@ Deno.test(
   },
 );
 
-Deno.test(
+test(
   "firstline --probe asks the health path, whatever else is answered",
   WATCHED,
   async () => {
@@ -58,7 +61,7 @@ Deno.test(
   },
 );
 
-Deno.test("firstline --probe waits as long as --delay lets others wait", WATCHED, async () => {
+test("firstline --probe waits as long as --delay lets others wait", WATCHED, async () => {
   await using server = await ServerProcess.start([...ANY_PORT, "--delay", "3.2"]);
   const flags = ["--probe", "--host", "127.0.0.1", "--port", `${server.port}`];
   assertEquals((await run([...flags, "--delay", "0.1-3.2"])).code, 0);
@@ -80,7 +83,7 @@ async function probed(flags: string[], pieces: readonly string[], ends = true) {
   return { code, words: stderr.replace(/^.* is (not )?healthy: /, "").trimEnd() };
 }
 
-Deno.test(
+test(
   "firstline --probe passes over interim responses, and gives up in time",
   WATCHED,
   async () => {
@@ -108,7 +111,7 @@ Deno.test(
   },
 );
 
-Deno.test(
+test(
   "firstline --probe knows a stranger that answers 200 on the health path",
   WATCHED,
   async () => {
@@ -131,7 +134,7 @@ Deno.test(
   },
 );
 
-Deno.test("firstline --probe does not read without bound", WATCHED, async () => {
+test("firstline --probe does not read without bound", WATCHED, async () => {
   const endless = Array.from({ length: 1000 }, () => "a".repeat(10_000));
   const start = performance.now();
   assertEquals(await probed([], endless, false), { code: 1, words: "no HTTP response" });

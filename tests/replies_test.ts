@@ -3,16 +3,19 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { connect, readAll, send, talk } from "./clients.ts";
 import { TemporaryFolder } from "./files.ts";
+import { needing } from "./needs.ts";
 import { ANY_PORT, run, ServerProcess } from "./process.ts";
 import { WATCHED } from "./time.ts";
 import { octets, statusOf, undated } from "./wire.ts";
 
-Deno.test("firstline --link changes where the page leads", WATCHED, async () => {
+const test = needing("net", "read", "run", "write");
+
+test("firstline --link changes where the page leads", WATCHED, async () => {
   await using server = await ServerProcess.start([...ANY_PORT, "--link", "https://example.com/"]);
   assertStringIncludes(await talk(server, "GET / HTTP/1.1\r\n"), 'href="https://example.com/"');
 });
 
-Deno.test(
+test(
   "firstline --status and --header shape the text, the page and a file",
   WATCHED,
   async () => {
@@ -37,7 +40,7 @@ Deno.test(
   },
 );
 
-Deno.test("firstline --status 204 and 304 answer without content", WATCHED, async () => {
+test("firstline --status 204 and 304 answer without content", WATCHED, async () => {
   const cases = [["204", "No Content", "--text=x"], ["304", "Not Modified", "--link=/"]];
   for (const [code, reason, flag] of cases) {
     await using server = await ServerProcess.start([...ANY_PORT, flag, "-s", code]);
@@ -48,7 +51,7 @@ Deno.test("firstline --status 204 and 304 answer without content", WATCHED, asyn
   }
 });
 
-Deno.test(
+test(
   "firstline --file answers the file's octets with the type of its extension",
   WATCHED,
   async () => {
@@ -74,7 +77,7 @@ Deno.test(
   },
 );
 
-Deno.test(
+test(
   "firstline --file serves 50 MB whole to a slow client and a fast one at once",
   WATCHED,
   async () => {
@@ -101,7 +104,7 @@ Deno.test(
   },
 );
 
-Deno.test(
+test(
   "firstline refuses a file that it cannot read, and names the permission",
   WATCHED,
   async () => {
@@ -129,7 +132,7 @@ Deno.test(
   },
 );
 
-Deno.test(
+test(
   "firstline --raw sends the file octet for octet, whatever was asked, then closes",
   WATCHED,
   async () => {
@@ -146,7 +149,7 @@ Deno.test(
   },
 );
 
-Deno.test("firstline --raw with --delay stalls after the head", WATCHED, async () => {
+test("firstline --raw with --delay stalls after the head", WATCHED, async () => {
   const early = "HTTP/1.1 103 Early Hints\r\n\r\n";
   const late = "HTTP/1.1 200 OK\r\n\r\nlate";
   using folder = new TemporaryFolder({ "a.http": octets(early + late) });
@@ -164,7 +167,7 @@ Deno.test("firstline --raw with --delay stalls after the head", WATCHED, async (
   assert(performance.now() - start >= 300);
 });
 
-Deno.test("firstline --delay waits before each reply, and stops nobody else", WATCHED, async () => {
+test("firstline --delay waits before each reply, and stops nobody else", WATCHED, async () => {
   await using server = await ServerProcess.start([...ANY_PORT, "--delay", "0.3"]);
   const start = performance.now();
   const answers = await Promise.all([1, 2, 3].map(() => talk(server, "GET /a HTTP/1.1\r\n\r\n")));
@@ -173,7 +176,7 @@ Deno.test("firstline --delay waits before each reply, and stops nobody else", WA
   assert(elapsed >= 300 && elapsed < 900, String(elapsed));
 });
 
-Deno.test(
+test(
   "firstline --delay takes a range, and draws from it for each reply",
   WATCHED,
   async () => {
@@ -189,7 +192,7 @@ Deno.test(
   },
 );
 
-Deno.test("firstline --redirect sends everyone on, with path and query", WATCHED, async () => {
+test("firstline --redirect sends everyone on, with path and query", WATCHED, async () => {
   const flags = ["--redirect", "https://example.com{target}", "-H", "X-Seen: {method} {target}"];
   await using server = await ServerProcess.start([...ANY_PORT, ...flags]);
   assertEquals(
@@ -207,7 +210,7 @@ Deno.test("firstline --redirect sends everyone on, with path and query", WATCHED
   );
 });
 
-Deno.test("firstline --text says what the request says, as text", WATCHED, async () => {
+test("firstline --text says what the request says, as text", WATCHED, async () => {
   const flags = ["--text", "{client} {method} {target} {x}", "-H", "Content-Type: text/html"];
   await using server = await ServerProcess.start([...ANY_PORT, ...flags]);
   assertEquals(
@@ -217,7 +220,7 @@ Deno.test("firstline --text says what the request says, as text", WATCHED, async
   );
 });
 
-Deno.test("firstline --file FOLDER answers by path", WATCHED, async () => {
+test("firstline --file FOLDER answers by path", WATCHED, async () => {
   using folder = new TemporaryFolder({
     "index.html": "<p>root",
     "a/index.html": "<p>a",
@@ -260,7 +263,7 @@ Deno.test("firstline --file FOLDER answers by path", WATCHED, async () => {
   );
 });
 
-Deno.test("firstline --file FOLDER needs no file once it runs", WATCHED, async () => {
+test("firstline --file FOLDER needs no file once it runs", WATCHED, async () => {
   const folder = new TemporaryFolder({ "index.html": "held" });
   const permissions = ["--allow-net", `--allow-read=${folder.path}`];
   const flags = [...ANY_PORT, "--file", folder.path];
@@ -269,7 +272,7 @@ Deno.test("firstline --file FOLDER needs no file once it runs", WATCHED, async (
   assertStringIncludes(await talk(server, "GET / HTTP/1.1\r\n"), "held");
 });
 
-Deno.test("firstline --raw FOLDER sends the response of each path as it is", WATCHED, async () => {
+test("firstline --raw FOLDER sends the response of each path as it is", WATCHED, async () => {
   const tea = "HTTP/1.1 418 I'm a teapot\n\nshort and stout";
   using folder = new TemporaryFolder({ "tea.http": tea, "404.http": "none\n" });
   const permissions = ["--allow-net", `--allow-read=${folder.path}`];
@@ -281,7 +284,7 @@ Deno.test("firstline --raw FOLDER sends the response of each path as it is", WAT
   assertEquals(await talk(server, "GET /coffee HTTP/1.1\r\n"), "none\n");
 });
 
-Deno.test(
+test(
   "firstline names a folder's permission, also where a link leads to it",
   WATCHED,
   async () => {
@@ -300,7 +303,7 @@ Deno.test(
   },
 );
 
-Deno.test(
+test(
   "firstline --health answers in front of everything, and is not logged",
   WATCHED,
   async () => {
@@ -320,7 +323,7 @@ Deno.test(
   },
 );
 
-Deno.test(
+test(
   "firstline takes a path for what it is where it was started, not where it lies",
   WATCHED,
   async () => {

@@ -7,10 +7,14 @@ import manifest from "../deno.json" with { type: "json" };
 import { DEFAULT_LIMITS } from "../server.ts";
 import { talk } from "./clients.ts";
 import { TemporaryFolder } from "./files.ts";
+import { needing } from "./needs.ts";
 import { ANY_PORT, type Circumstances, IMPORT_MAP, run, ServerProcess } from "./process.ts";
 import { WATCHED } from "./time.ts";
 
-Deno.test("firstline --help prints every flag with its default, and wins", WATCHED, async () => {
+const test = needing("net", "run");
+const writing = needing("net", "run", "write");
+
+test("firstline --help prints every flag with its default, and wins", WATCHED, async () => {
   const { code, stdout, stderr } = await run(["--port", "abc", "--help", "--bogus", "-V"]);
   assertEquals({ code, stderr }, { code: 0, stderr: "" });
   assertEquals(stdout, helpText());
@@ -23,7 +27,7 @@ Deno.test("firstline --help prints every flag with its default, and wins", WATCH
   assertEquals(stdout.split("\n").filter((line) => line.length > 80), []);
 });
 
-Deno.test("firstline --version prints the version and wins over mistakes", WATCHED, async () => {
+test("firstline --version prints the version and wins over mistakes", WATCHED, async () => {
   const { code, stdout, stderr } = await run(["--port", "abc", "-V"]);
   assertEquals({ code, stdout, stderr }, {
     code: 0,
@@ -32,7 +36,7 @@ Deno.test("firstline --version prints the version and wins over mistakes", WATCH
   });
 });
 
-Deno.test(
+test(
   "firstline exits with 2 and one line for a mistake in the arguments",
   WATCHED,
   async () => {
@@ -63,7 +67,7 @@ Deno.test(
   },
 );
 
-Deno.test("firstline exits with 1 and one line for a start that fails", WATCHED, async () => {
+test("firstline exits with 1 and one line for a start that fails", WATCHED, async () => {
   using taken = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const { port } = taken.addr;
   const failures: Array<[string[], Circumstances, RegExp]> = [
@@ -94,7 +98,7 @@ Deno.test("firstline exits with 1 and one line for a start that fails", WATCHED,
   }));
 });
 
-Deno.test({
+test({
   ...WATCHED,
   name: "firstline exits with 1 where the system forbids the port",
   ignore: Deno.build.os !== "linux",
@@ -121,7 +125,7 @@ function takeDefaultPort(): Disposable {
 /** Runs a command in a terminal, and shows what that shows on stderr. */
 const IN_TERMINAL = 'exec script --quiet --return --command "$*" /dev/null >&2';
 
-Deno.test({
+test({
   ...WATCHED,
   name: "firstline in a terminal takes a free port, loudly, where the default one is taken",
   ignore: Deno.build.os !== "linux",
@@ -135,7 +139,7 @@ Deno.test({
   },
 });
 
-Deno.test(
+test(
   "firstline as a service keeps to the default port, or exits with 1",
   WATCHED,
   async () => {
@@ -149,7 +153,7 @@ Deno.test(
   },
 );
 
-Deno.test({
+test({
   ...WATCHED,
   name: "firstline in a terminal moves from no port that was asked for, nor without permission",
   ignore: Deno.build.os !== "linux",
@@ -178,7 +182,7 @@ Deno.test({
   },
 });
 
-Deno.test({
+writing({
   ...WATCHED,
   name: "firstline --reuse-port without --unstable-net exits with 1 and one line",
   ignore: Deno.build.os !== "linux",
@@ -197,7 +201,7 @@ Deno.test({
   },
 });
 
-Deno.test("firstline listens on the port it is given and says where", WATCHED, async () => {
+test("firstline listens on the port it is given and says where", WATCHED, async () => {
   const port = getAvailablePort({ preferredPort: 0 });
   await using server = await ServerProcess.start(["-p", `${port}`, "--host", "127.0.0.1"]);
   assertEquals(
@@ -208,7 +212,7 @@ Deno.test("firstline listens on the port it is given and says where", WATCHED, a
   assertStringIncludes(await response.text(), "GET /tea HTTP/1.1");
 });
 
-Deno.test({
+test({
   ...WATCHED,
   name: "firstline --reuse-port shares the port, and the load, among processes",
   ignore: Deno.build.os !== "linux",
@@ -226,7 +230,7 @@ Deno.test({
   },
 });
 
-Deno.test(
+test(
   "firstline takes $PORT where it may read it: flag, then variable, then default",
   WATCHED,
   async () => {

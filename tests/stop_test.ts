@@ -2,10 +2,13 @@
 
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { connect, readAll, send, talk } from "./clients.ts";
+import { needing } from "./needs.ts";
 import { ANY_PORT, ServerProcess } from "./process.ts";
 import { WATCHED } from "./time.ts";
 
-Deno.test(
+const test = needing("net", "run");
+
+test(
   "firstline finishes what it is answering at SIGINT and SIGTERM, exit 0",
   WATCHED,
   async () => {
@@ -24,7 +27,7 @@ Deno.test(
   },
 );
 
-Deno.test("firstline exits at once at the second signal, with 130 or 143", WATCHED, async () => {
+test("firstline exits at once at the second signal, with 130 or 143", WATCHED, async () => {
   for (const [signal, code] of [["SIGINT", 130], ["SIGTERM", 143]] as const) {
     await using server = await ServerProcess.start(ANY_PORT);
     using half = await connect(server);
@@ -36,7 +39,7 @@ Deno.test("firstline exits at once at the second signal, with 130 or 143", WATCH
   }
 });
 
-Deno.test("firstline takes one Ctrl-C that reaches it twice for one", WATCHED, async () => {
+test("firstline takes one Ctrl-C that reaches it twice for one", WATCHED, async () => {
   await using server = await ServerProcess.start(ANY_PORT);
   using half = await connect(server);
   await send(half, "GET /late HT");
@@ -50,7 +53,7 @@ Deno.test("firstline takes one Ctrl-C that reaches it twice for one", WATCHED, a
   assertEquals(await server.exitCode(), 0);
 });
 
-Deno.test("firstline exits with 1 where --stop-timeout cut someone off", WATCHED, async () => {
+test("firstline exits with 1 where --stop-timeout cut someone off", WATCHED, async () => {
   await using server = await ServerProcess.start([...ANY_PORT, "--stop-timeout", "0.2"]);
   using half = await connect(server);
   await send(half, "GET /never");

@@ -10,14 +10,17 @@ import {
 } from "@std/assert";
 import { connect, HOST, isGone, readAll, reset, resettable, send, talk } from "./clients.ts";
 import { TemporaryFolder } from "./files.ts";
+import { isGranted, needing } from "./needs.ts";
 import { Lines, ROOT } from "./process.ts";
 import { sleep, WATCHED } from "./time.ts";
 import { isWhole, PLAIN_REQUEST } from "./wire.ts";
 
+const test = needing("net", "read", "run", "write");
+
 /** The sessions are from Linux. */
 const ON_LINUX = { ...WATCHED, ignore: Deno.build.os !== "linux" };
 
-const TOUR = Deno.readTextFileSync(`${ROOT}/docs/tour.md`);
+const TOUR = !isGranted("read") ? "" : Deno.readTextFileSync(`${ROOT}/docs/tour.md`);
 
 /** The program as it is after each section, and what is only tried, in the order of the text. */
 const { versions: VERSIONS, tries: TRIES } = followed(TOUR);
@@ -108,7 +111,7 @@ class Program implements AsyncDisposable {
   }
 }
 
-Deno.test(
+test(
   "tour: every version is well typed, and formatted",
   { ...ON_LINUX, timeout: 60_000 },
   async () => {
@@ -127,7 +130,7 @@ Deno.test(
   },
 );
 
-Deno.test("tour: the rooms stand in server.ts under these names", () => {
+test("tour: the rooms stand in server.ts under these names", () => {
   const server = Deno.readTextFileSync(`${ROOT}/server.ts`);
   const rooms = TOUR.match(/^\*\*Its rooms?:\*\*[^]*?\n\n|^\|.*$/gm)!.map((text) =>
     text.startsWith("|") ? text.split("|")[2] : text
@@ -136,7 +139,7 @@ Deno.test("tour: the rooms stand in server.ts under these names", () => {
   for (const [, name] of names) assertMatch(server, new RegExp(`\\b${name}\\b`));
 });
 
-Deno.test("tour: twenty lines do both exercises", ON_LINUX, async () => {
+test("tour: twenty lines do both exercises", ON_LINUX, async () => {
   await using first = await Program.start(VERSIONS[0]);
   told((await talk(first, "GET /tea HTTP/1.1\r\n\r\n")).replaceAll("\r\n", "\n"));
   await using second = await Program.start(TRIES[0]);
@@ -144,7 +147,7 @@ Deno.test("tour: twenty lines do both exercises", ON_LINUX, async () => {
   assertEquals(await second.stdout.next(), "GET /tea HTTP/1.1\r");
 });
 
-Deno.test("tour 1: a line comes in two packets", ON_LINUX, async () => {
+test("tour 1: a line comes in two packets", ON_LINUX, async () => {
   await using before = await Program.start(VERSIONS[0]);
   assertStringIncludes(await talk(before, "GET /te"), told("<p>You said: GET /te</p>\n"));
   await using after = await Program.start(VERSIONS[1]);
@@ -166,7 +169,7 @@ async function resetInLine(program: Program): Promise<void> {
   await reset(client);
 }
 
-Deno.test("tour 2: a client hangs up", ON_LINUX, async () => {
+test("tour 2: a client hangs up", ON_LINUX, async () => {
   await using first = await Program.start(VERSIONS[1]);
   assertStringIncludes(await resetInQueue(first), told("<p>You said: GET / HTTP/1.1</p>\n"));
   assertEquals((await first.child.status).code, 1);
@@ -181,7 +184,7 @@ Deno.test("tour 2: a client hangs up", ON_LINUX, async () => {
   assertStringIncludes(await talk(after, PLAIN_REQUEST), "HTTP/1.1 200 OK\r\n");
 });
 
-Deno.test("tour 3: a client says nothing", ON_LINUX, async () => {
+test("tour 3: a client says nothing", ON_LINUX, async () => {
   await using before = await Program.start(VERSIONS[2]);
   const silent = await connect(before);
   const answer = talk(before, PLAIN_REQUEST);
@@ -194,7 +197,7 @@ Deno.test("tour 3: a client says nothing", ON_LINUX, async () => {
   assertEquals(await readAll(stillSilent), "");
 });
 
-Deno.test("tour 4: no descriptors are left", ON_LINUX, async () => {
+test("tour 4: no descriptors are left", ON_LINUX, async () => {
   const crowd = (program: Program) =>
     Promise.all(Array.from({ length: 60 }, () => connect(program)));
   await using before = await Program.start(VERSIONS[3], 10_000, "ulimit -n 64;");
@@ -207,7 +210,7 @@ Deno.test("tour 4: no descriptors are left", ON_LINUX, async () => {
   for (const client of silent) client.close();
 });
 
-Deno.test("tour 5: a line has no end", ON_LINUX, async () => {
+test("tour 5: a line has no end", ON_LINUX, async () => {
   await using before = await Program.start(VERSIONS[4]);
   const swallowed = talk(before, "a".repeat(200_000), "\r\n");
   assertEquals((await before.stdout.next()).length, 200_000);
@@ -216,7 +219,7 @@ Deno.test("tour 5: a line has no end", ON_LINUX, async () => {
   assertStringIncludes(await talk(after, "a".repeat(8193)), "HTTP/1.1 414 URI Too Long\r\n");
 });
 
-Deno.test("tour 6: a stranger's words decide what we say", ON_LINUX, async () => {
+test("tour 6: a stranger's words decide what we say", ON_LINUX, async () => {
   const ESC = "\x1b";
   const theft = `GET /${ESC}[2K${ESC}[A${ESC}[2K${ESC}[GGET /flowers HTTP/1.1`;
   told(theft.replaceAll(ESC, "\\033"));
@@ -251,7 +254,7 @@ async function upload(program: Program): Promise<string> {
   return await readAll(client);
 }
 
-Deno.test("tour 7: an upload loses its answer", ON_LINUX, async () => {
+test("tour 7: an upload loses its answer", ON_LINUX, async () => {
   await using before = await Program.start(VERSIONS[6]);
   assert(isGone(await assertRejects(() => upload(before))));
   await using after = await Program.start(VERSIONS[7]);
@@ -266,7 +269,7 @@ async function answersTo(program: Program, message: string): Promise<string[]> {
   return (await readAll(client)).match(/<p>You said: .*<\/p>/g) ?? [];
 }
 
-Deno.test("tour 8: a request hides behind another", ON_LINUX, async () => {
+test("tour 8: a request hides behind another", ON_LINUX, async () => {
   const hidden = "GET /secret HTTP/1.1\r\nHost: x\r\n\r\n";
   const comment = `POST /comment HTTP/1.1\r\nHost: x\r\nContent-Length: ${hidden.length}\r\n\r\n`;
   told(hidden.replaceAll("\r\n", "\\r\\n"));
@@ -301,7 +304,7 @@ async function refused(program: Program): Promise<void> {
   }
 }
 
-Deno.test("tour 9: SIGTERM comes in mid-sentence", ON_LINUX, async () => {
+test("tour 9: SIGTERM comes in mid-sentence", ON_LINUX, async () => {
   const interrupted = async (program: Program): Promise<Deno.TcpConn> => {
     const half = await connect(program);
     await send(half, "GET / HT");

@@ -1,0 +1,2 @@
+// @ts-self-types="./assert.d.ts"
+export * from "deno-std/assert";

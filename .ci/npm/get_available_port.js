@@ -1,0 +1,2 @@
+// @ts-self-types="./get_available_port.d.ts"
+export * from "deno-std/get-available-port";
