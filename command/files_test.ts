@@ -1,10 +1,13 @@
 import { assert, assertEquals, assertMatch, assertThrows } from "@std/assert";
 import { TemporaryFolder } from "../tests/files.ts";
+import { needing } from "../tests/needs.ts";
 import { textOf } from "../tests/wire.ts";
 import manifest from "../deno.json" with { type: "json" };
 import { type Folder, locate, OWN_FILES, read, readUnchanged } from "./files.ts";
 import { StartError } from "./start.ts";
 import { UsageError } from "./values.ts";
+
+const test = needing("read", "write");
 
 const isWindows = Deno.build.os === "windows";
 
@@ -27,7 +30,7 @@ function reasonFor(path: string): string {
   return message.slice(start.length);
 }
 
-Deno.test("read() gives a file as its octets, and a folder as its files", () => {
+test("read() gives a file as its octets, and a folder as its files", () => {
   using folder = new TemporaryFolder({
     "index.html": "a",
     "b/c.css": "bc",
@@ -42,7 +45,7 @@ Deno.test("read() gives a file as its octets, and a folder as its files", () => 
   assertEquals(textsAt(`${folder.path}/`), texts);
 });
 
-Deno.test("read() keeps names as they are, whatever they mean elsewhere", () => {
+test("read() keeps names as they are, whatever they mean elsewhere", () => {
   const names = [
     "a b",
     "#",
@@ -60,7 +63,7 @@ Deno.test("read() keeps names as they are, whatever they mean elsewhere", () => 
   assertEquals([...folderAt(folder.path).files.keys()].sort(), names.map((n) => `/x/${n}`).sort());
 });
 
-Deno.test("read() leaves hidden names out, but .well-known, and counts them", () => {
+test("read() leaves hidden names out, but .well-known, and counts them", () => {
   using folder = new TemporaryFolder({
     ".env": "secret",
     ".git/config": "secret",
@@ -73,7 +76,7 @@ Deno.test("read() leaves hidden names out, but .well-known, and counts them", ()
   assertEquals(folderAt(folder.path).leftOut, 3);
 });
 
-Deno.test({
+test({
   name: "read() follows links that stay in the folder, and leaves out those that leave it",
   ignore: isWindows,
   fn: () => {
@@ -109,7 +112,7 @@ class SimilarFolder implements Disposable {
   }
 }
 
-Deno.test({
+test({
   name: "read() goes round no circle of links",
   ignore: isWindows,
   fn: () => {
@@ -124,19 +127,19 @@ Deno.test({
   },
 });
 
-Deno.test("read() reads through a link to the folder itself", { ignore: isWindows }, () => {
+test("read() reads through a link to the folder itself", { ignore: isWindows }, () => {
   using folder = new TemporaryFolder({ "site/a": "a" });
   Deno.symlinkSync("site", folder.pathOf("current"));
   assertEquals(textsAt(folder.pathOf("current")), { "/a": "a" });
 });
 
-Deno.test("read() refuses what is not there, and a folder without files", () => {
+test("read() refuses what is not there, and a folder without files", () => {
   using folder = new TemporaryFolder({ "a/.hidden": "" });
   assertMatch(reasonFor(folder.pathOf("b")), /^expected a readable file or folder \(No such file/);
   assertEquals(reasonFor(folder.path), "expected a folder with files in it");
 });
 
-Deno.test({
+needing("read", "run", "write")({
   name: "read() refuses what is no regular file, at once",
   ignore: isWindows,
   fn: async () => {
@@ -153,13 +156,13 @@ Deno.test({
   },
 });
 
-Deno.test("read() refuses links that lead nowhere, and names them", { ignore: isWindows }, () => {
+test("read() refuses links that lead nowhere, and names them", { ignore: isWindows }, () => {
   using folder = new TemporaryFolder({ "a/b": "b" });
   Deno.symlinkSync("nowhere", folder.pathOf("a/broken"));
   assertMatch(reasonFor(folder.path), /^expected readable files, not "\/a\/broken" \(No such file/);
 });
 
-Deno.test("read() refuses more than 1 GiB, in one file or in all, before it reads", () => {
+test("read() refuses more than 1 GiB, in one file or in all, before it reads", () => {
   using folder = new TemporaryFolder({ "a": "1", "b": "" });
   const large = folder.pathOf("b");
   Deno.truncateSync(large, 1024 ** 3); // takes no room on the disk
@@ -168,7 +171,7 @@ Deno.test("read() refuses more than 1 GiB, in one file or in all, before it read
   assertEquals(reasonFor(large), "expected at most 1 GiB in all");
 });
 
-Deno.test("read() refuses more files and folders than it would hold", () => {
+test("read() refuses more files and folders than it would hold", () => {
   using folder = new TemporaryFolder({ "a": "a" });
   const original = Deno.readDirSync;
   const entry = { isFile: true, isDirectory: false, isSymlink: false };
@@ -182,7 +185,7 @@ Deno.test("read() refuses more files and folders than it would hold", () => {
   }
 });
 
-Deno.test("readUnchanged() gives nothing where the file has changed since it was looked at", () => {
+test("readUnchanged() gives nothing where the file has changed since it was looked at", () => {
   using folder = new TemporaryFolder({ "a": "first", "b": "other" });
   const path = folder.pathOf("a");
   const info = Deno.statSync(path);
@@ -199,7 +202,7 @@ Deno.test("readUnchanged() gives nothing where the file has changed since it was
   assertEquals(readUnchanged(path, info), undefined);
 });
 
-Deno.test({
+test({
   name: "readUnchanged() gives nothing where another file has taken its place",
   ignore: isWindows,
   fn: () => {
@@ -214,7 +217,7 @@ Deno.test({
   },
 });
 
-Deno.test("locate() looks among what was embedded first, for relative paths below it", () => {
+test("locate() looks among what was embedded first, for relative paths below it", () => {
   using embedded = new TemporaryFolder({ "site/index.html": "a" });
   const inside = (path: string) => locate(path, embedded.path);
   for (const path of ["site", "./site", "site/", "site/index.html"]) {
@@ -226,7 +229,7 @@ Deno.test("locate() looks among what was embedded first, for relative paths belo
   assertEquals(locate("site", undefined), "site");
 });
 
-Deno.test("locate() never finds the program's own files", () => {
+test("locate() never finds the program's own files", () => {
   using embedded = new TemporaryFolder({ "main.ts": "a", "command/flags.ts": "a", "site/a": "a" });
   embedded.write("server.ts", "a");
   embedded.write("deno.json", "a");
@@ -244,7 +247,7 @@ Deno.test("OWN_FILES are those that are published, but for what is read by peopl
   assertEquals([...OWN_FILES].sort(), own.sort());
 });
 
-Deno.test({
+test({
   name: "read() says what keeps Deno from reading what was embedded",
   permissions: { read: [import.meta.dirname!], write: true },
   fn: () => {
@@ -257,7 +260,7 @@ Deno.test({
   },
 });
 
-Deno.test({
+test({
   name: "read() leaves embedded links out that lead nowhere",
   ignore: isWindows,
   fn: () => {
@@ -269,7 +272,7 @@ Deno.test({
   },
 });
 
-Deno.test("read() reads what was embedded", () => {
+test("read() reads what was embedded", () => {
   using embedded = new TemporaryFolder({ "site/a": "a" });
   assertEquals([...folderAt("site", embedded.path).files.keys()], ["/a"]);
   assertEquals(read("file", "site/a", embedded.path), new TextEncoder().encode("a"));
@@ -304,7 +307,7 @@ function reasonWhere(call: Parameters<typeof before>[0], name: string, change: C
 
 type Change = (folder: TemporaryFolder, secret: TemporaryFolder) => void;
 
-Deno.test({
+test({
   name: "read() ends with one clear error where files change, vanish or turn into links",
   ignore: isWindows,
   fn: () => {

@@ -1,6 +1,9 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { DEFAULT_LIMITS } from "../server.ts";
+import { needing } from "../tests/needs.ts";
 import { ALL_FLAGS, EXIT_CODES, FLAGS, helpText, usageOf } from "./flags.ts";
+
+const test = needing("read");
 
 /** The tables of the README: flags by group, then exit codes. */
 function readmeTables(): string[] {
@@ -17,7 +20,7 @@ function readmeTables(): string[] {
   ];
 }
 
-Deno.test("README.md has the tables of flags and exit codes that the code has, and docs/SECURITY.md of limits", async () => {
+test("README.md has the tables of flags and exit codes that the code has, and docs/SECURITY.md of limits", async () => {
   const words = (text: string) => text.replace(/-{3,}/g, "---").replace(/ +/g, " "); // as formatted
   const read = async (path: string) =>
     words(await Deno.readTextFile(`${import.meta.dirname}/../${path}`));

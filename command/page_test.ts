@@ -1,12 +1,15 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { serve } from "../server.ts";
 import { connect, HOST, readAll, send } from "../tests/clients.ts";
+import { needing } from "../tests/needs.ts";
 import { CLIENT, requestOf } from "../tests/requests.ts";
 import { WATCHED } from "../tests/time.ts";
 import { undated } from "../tests/wire.ts";
 import { DEFAULT_LINK, escapeHtml, page } from "./page.ts";
 
-Deno.test("page() greets the client, offers the link and repeats the line", WATCHED, async () => {
+const test = needing("net");
+
+test("page() greets the client, offers the link and repeats the line", WATCHED, async () => {
   await using server = serve({ hostname: HOST, port: 0 }, page("/a?b&c"));
   using socket = await connect(server.addr);
   await send(socket, "GET /<script>\"&' HTTP/1.1\r\n");

@@ -1,11 +1,14 @@
 import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import { escapeControls, type Reply, type Responder } from "../server.ts";
 import { TemporaryFolder } from "../tests/files.ts";
+import { needing } from "../tests/needs.ts";
 import { CLIENT, requestOf } from "../tests/requests.ts";
 import { flushMessages } from "./log.ts";
 import { responderFrom } from "./replies.ts";
 import { settingsFrom } from "./settings.ts";
 import { UsageError, type Values } from "./values.ts";
+
+const test = needing("read", "write");
 
 /** What these flags answer. */
 function answer(values: Values, line = "GET / HTTP/1.1"): Reply {
@@ -122,7 +125,7 @@ Deno.test("responderFrom() refuses a second type, and a location whose host the 
   ]);
 });
 
-Deno.test("responderFrom() fills in the words of fields, whatever the content", async () => {
+test("responderFrom() fills in the words of fields, whatever the content", async () => {
   using folder = new TemporaryFolder({ "a.css": "a" });
   const header = ["X-A: {method} {target}", "allow: {port}"];
   const fields: [string, string][] = [["X-A", "PUT /a?{client}"], ["allow", "7"]];
