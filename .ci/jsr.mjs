@@ -1,7 +1,8 @@
 // A stand-in for JSR on the loopback, for networks that reach npm and not JSR. It serves the three
-// packages of deno.json from npm's build of them, which is the same code without its types, and our
-// own as the last `deno publish --dry-run` would upload it. A command runs with it like this:
+// packages of deno.json from npm's build of them, with the types that stand beside the import map, and
+// our own as the last `deno publish --dry-run` would upload it. A command runs with it like this:
 //   node .ci/jsr.mjs NODE_MODULES [DRY_RUN_OUTPUT] -- deno publish --dry-run
+// NODE_MODULES holds what `node .ci/jsr.mjs --packages` prints.
 import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";
 import { readdirSync, readFileSync } from "node:fs";
@@ -9,18 +10,42 @@ import { createServer } from "node:http";
 import { extname, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 
+const json = (path) => JSON.parse(readFileSync(path, "utf8"));
+const config = json("deno.json");
+const npm = json(".ci/npm_imports.json").imports;
+
+/** The name under which npm installs one version beside another. */
+const folderOf = (version) => `std-${version}`;
+
+/** A module of deno.json: where JSR has it, and which file of npm's package is the same. */
+const STD = Object.entries(config.imports).map(([name, address]) => {
+  const [, jsr, version, path = ""] = /^jsr:(@[^/]+\/[^@]+)@([^/]+)(\/.*)?$/.exec(address);
+  const wrapper = npm[name].replace(/^\./, ".ci");
+  const [, inner] = /from "(.*)"/.exec(readFileSync(wrapper, "utf8"));
+  const [, npmVersion, folder, file] = /^npm:deno-std@([^/]+)\/(\w+)\/(.*)$/.exec(npm[inner]);
+  return { jsr, version, path, npmVersion, folder, file, types: wrapper.replace(/js$/, "d.ts") };
+});
+
+if (process.argv[2] === "--packages") {
+  const versions = new Set(STD.map(({ npmVersion }) => npmVersion));
+  console.log(Array.from(versions, (v) => `${folderOf(v)}@npm:deno-std@${v}`).join("\n"));
+  process.exit();
+}
+
 const end = process.argv.indexOf("--");
 const [modules, dryRun] = process.argv.slice(2, end);
 const [command, ...args] = process.argv.slice(end + 1);
-const config = JSON.parse(readFileSync("deno.json", "utf8"));
 
-/** The folders of npm's package, with their paths in it. */
-function std(version, ...folders) {
-  const root = `${modules}/std-${version}`;
-  const paths = folders.flatMap((name) =>
+/** The files of npm's package that the module can need, by their paths in it, and its types. */
+function std({ npmVersion, folder, file, types }) {
+  const root = `${modules}/${folderOf(npmVersion)}`;
+  const paths = [folder, "internal"].flatMap((name) =>
     readdirSync(`${root}/${name}`).map((f) => `/${name}/${f}`)
   );
-  return Object.fromEntries(paths.map((path) => [path, readFileSync(root + path, "utf8")]));
+  const files = Object.fromEntries(paths.map((path) => [path, readFileSync(root + path, "utf8")]));
+  files["/types.d.ts"] = readFileSync(types, "utf8");
+  files[`/${folder}/${file}`] = `// @ts-self-types="../types.d.ts"\n${files[`/${folder}/${file}`]}`;
+  return files;
 }
 
 /** What the dry run lists, with the names of deno.json turned into addresses, as publishing does. */
@@ -40,13 +65,12 @@ function published() {
 }
 
 const PACKAGES = {
-  "@std/assert": ["1.0.19", { ".": "./assert/mod.js" }, std("1.4.0", "assert", "internal")],
-  "@std/cli": ["1.0.32", { "./parse-args": "./cli/parse_args.js" }, std("1.4.0", "cli")],
-  "@std/net": [
-    "1.0.6",
-    { "./get-available-port": "./net/get_available_port.js" },
-    std("1.3.0", "net"),
-  ],
+  ...Object.fromEntries(
+    STD.map((module) => {
+      const { jsr, version, path, folder, file } = module;
+      return [jsr, [version, { [`.${path}`]: `./${folder}/${file}` }, std(module)]];
+    }),
+  ),
   [config.name]: [config.version, config.exports, published()],
 };
 

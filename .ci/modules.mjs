@@ -35,7 +35,8 @@ for (const { specifier, dependencies = [] } of modules) {
   const names = dependencies.map(({ specifier: written, code, type }) => {
     const found = (code ?? type)?.specifier ?? written;
     const target = redirects[found] ?? found;
-    return target.startsWith("file:") ? pathOf(target) : written;
+    const isOurs = target.startsWith("file:") && !pathOf(target).startsWith(".ci/npm/");
+    return isOurs ? pathOf(target) : written;
   });
   imports.set(pathOf(specifier), names);
 }

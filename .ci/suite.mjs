@@ -1,0 +1,21 @@
+// Reads what `deno test` prints, passes it on, and checks that nothing was ignored; with --plain, that
+// only what needs a permission was, and that its name says so.
+//   deno task test | node .ci/suite.mjs
+//   deno test | node .ci/suite.mjs --plain
+import assert from "node:assert/strict";
+import { createInterface } from "node:readline";
+
+const isPlain = process.argv[2] === "--plain";
+const ignored = [];
+let passed = 0;
+for await (const line of createInterface({ input: process.stdin })) {
+  console.log(line);
+  if (/ \.\.\. ignored \(/.test(line)) ignored.push(line);
+  passed = Number(/^ok \| (\d+) passed/.exec(line)?.[1] ?? passed);
+}
+assert.ok(passed > 0, "expected that tests pass");
+if (isPlain) assert.ok(ignored.length > 0, "expected that some tests need a permission");
+const unexpected = ignored.filter((line) =>
+  !isPlain || !/\(needs (--allow-\w+(, )?)+\)/.test(line)
+);
+assert.deepEqual(unexpected, [], "ignored");
