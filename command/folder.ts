@@ -8,7 +8,7 @@
 import type { Reply, Responder } from "../server.ts";
 import type { Octets } from "./files.ts";
 import { type ReplyDefaults, type ReplyTo, withDefaults } from "./reply_defaults.ts";
-import { encodePathAndQuery, pathOf, queryOf } from "./target.ts";
+import { decodedPath, encodePathAndQuery, queryOf } from "./target.ts";
 import { contentTypeOf } from "./types.ts";
 
 type Files = ReadonlyMap<string, Octets>;
@@ -17,7 +17,7 @@ type Files = ReadonlyMap<string, Octets>;
 export function siteOf(files: Files, wanted: ReplyDefaults): ReplyTo {
   const always = { headers: wanted.headers };
   const pages = new Map([...files].map(([path, body]) => {
-    const type = contentTypeOf(path);
+    const type = contentTypeOf(path, body);
     const isPage = type.startsWith("text/html");
     return [
       path,
@@ -35,7 +35,7 @@ export function siteOf(files: Files, wanted: ReplyDefaults): ReplyTo {
   return ({ method, target }) => {
     // No path takes another method, so the answer is the same for those that are not there.
     if (method !== "GET" && method !== "HEAD") return refusal;
-    const key = keyOf(target);
+    const key = decodedPath(target);
     return pages.get(key) ?? detour(detours.get(key), target) ?? otherwise;
   };
 }
@@ -45,7 +45,8 @@ export function responsesOf(files: Files, answer: (response: Octets) => Responde
   const responses = new Map([...files].map(([path, octets]) => [path, answer(octets)]));
   addShortNames(responses, ".http");
   const otherwise = responses.get("/404.http") ?? (() => NOT_FOUND);
-  return (request, client) => (responses.get(keyOf(request.target)) ?? otherwise)(request, client);
+  return (request, client) =>
+    (responses.get(decodedPath(request.target)) ?? otherwise)(request, client);
 }
 
 const NOT_FOUND: Reply = Object.freeze({ status: 404, body: "404 Not Found\n" });
@@ -54,7 +55,7 @@ const NOT_FOUND: Reply = Object.freeze({ status: 404, body: "404 Not Found\n" })
 function notFound(files: Files, pages: ReadonlyMap<string, Reply>, always: ReplyDefaults): Reply {
   const body = files.get("/404.html");
   if (body === undefined) return pages.get("/200.html") ?? withDefaults(NOT_FOUND, always);
-  const headers = [["Content-Type", contentTypeOf("/404.html")]] as const;
+  const headers = [["Content-Type", contentTypeOf("/404.html", body)]] as const;
   return withDefaults({ status: 404, headers, body }, always);
 }
 
@@ -94,16 +95,4 @@ function detour(reply: Reply | undefined, target: string): Reply | undefined {
     [name, name === "Location" ? value + encodePathAndQuery(query) : value] as const
   );
   return { ...reply, headers };
-}
-
-/** The path of a target, decoded once; nothing is called "", so what does not decode is not found. */
-function keyOf(target: string): string {
-  const path = pathOf(target);
-  if (!path.includes("%")) return path;
-  if (/%2f/i.test(path)) return ""; // a slash in a name, which no file has
-  try {
-    return decodeURIComponent(path);
-  } catch {
-    return "";
-  }
 }

@@ -87,44 +87,36 @@ Deno.test("siteOf() finds a name in the form it has on the disk, and in Unicode'
   });
 });
 
+Deno.test("siteOf() finds paths that RFC 3986 calls equal, as apt, npm and firmware write them", () => {
+  const ask = site(["/index.html", "/a.txt", "/dir/index.html", "/Packages", "/@sc/pk"]);
+  assertFinds(ask, {
+    "//a.txt": "/a.txt",
+    "/dir//index.html": "/dir/index.html",
+    "//dir//": "/dir/index.html",
+    "/./Packages": "/Packages",
+    "/dir/../Packages": "/Packages",
+    "/../../Packages": "/Packages",
+    "/%2e/Packages": "/Packages",
+    "/@sc%2fpk": "/@sc/pk",
+    "/%40sc%2Fpk": "/@sc/pk",
+    "http://h//a.txt": "/a.txt",
+    "//": "/index.html",
+    "//evil.example/": 404,
+    "//evil.example": 404,
+  });
+});
+
 Deno.test("siteOf() takes a path for a key, whatever it would be to a file system", () => {
   const ask = site(["/index.html", "/a/b", "/secret", "/a/index.html"]);
-  const none = ["/a/../secret", "/..", "/../secret", "/./secret", "/a/./b", "/%2e%2e/secret"];
-  none.push("/a/%2e%2e/secret", "/a%2fb", "/a%2Fb", "/%2fsecret", "/a%5cb", "/a\\b", "\\secret");
-  none.push(
-    "//",
-    "//a/b",
-    "/a//b",
-    "///secret",
-    "/secret%00",
-    "/secret%00.html",
-    "/%00",
-    "/secret/",
-  );
+  const none = ["/a%5cb", "/a\\b", "/secret%00", "/secret%00.html", "/%00", "/secret/", "/secret."];
   none.push("/%", "/%4", "/%zz", "/%c0%ae%c0%ae/secret", "/%c0%af", "/%e0%80%af", "/%f0%80%80%af");
-  none.push("/%ff", "/%ed%a0%80", "/%C3", "/%u002e", "/%252e%252e/secret", "/a%252fb", "/secret.");
+  none.push("/%ff", "/%ed%a0%80", "/%C3", "/%u002e", "/%252e%252e/secret", "/a%252fb");
   none.push("/SECRET", "/secret%20", "/secret;a", "/secret:$DATA", "/a/b/", "/a/..;/secret");
-  none.push(
-    "http://h//a/b",
-    "http://h/../secret",
-    "/__proto__",
-    "/constructor",
-    "/toString",
-    "/a#b",
-  );
-  none.push(
-    `/${"a".repeat(8000)}`,
-    `/${"../".repeat(2000)}secret`,
-    `/${"%2e%2e/".repeat(1000)}secret`,
-  );
-  for (const target of none.filter((target) => /^(\/|http)/.test(target))) {
-    assertFinds(ask, { [target]: 404 });
-  }
-  assertFinds(ask, {
-    "/secret": "/secret",
-    "http://h/secret": "/secret",
-    "http://h": "/index.html",
-  });
+  none.push("/__proto__", "/constructor", "/toString", "/a#b", "/a/secret", `/${"a".repeat(8000)}`);
+  for (const target of none) assertFinds(ask, { [target]: 404 });
+  const found = ["/../secret", `/${"../".repeat(2000)}secret`, `/${"%2e%2e/".repeat(1000)}secret`];
+  for (const target of found) assertFinds(ask, { [target]: "/secret" });
+  assertFinds(ask, { "http://h/secret": "/secret", "http://h": "/index.html" });
 });
 
 Deno.test("siteOf() sends a folder to its slash, keeps the query, and never to another host", () => {
@@ -151,7 +143,10 @@ Deno.test("siteOf() sends a folder to its slash, keeps the query, and never to a
   assertEquals(location("/a/b%20c"), "/a/b%20c/");
   assertEquals(location("/%5Cevil.example"), "/%5Cevil.example/");
   assertEquals(location("/%7Btarget%7D"), "/%7Btarget%7D/");
-  for (const target of ["//a", "//evil.example", "/no", "/no/", "/\\evil.example/.."]) {
+  assertEquals(location("//a"), "/a/");
+  assertEquals(location("//a//b%20c?d"), "/a/b%20c/?d");
+  assertEquals(location("/%5Cevil.example"), "/%5Cevil.example/");
+  for (const target of ["//evil.example", "//evil.example/", "/no", "/no/"]) {
     assertEquals(ask(target).status, 404, target);
   }
   assert(Object.isFrozen(ask("/a")));

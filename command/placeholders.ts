@@ -1,6 +1,6 @@
 /**
- * Words in braces that stand for what a request says: `{client}`, `{port}`,
- * `{method}` and `{target}`. Other braces stay as they are.
+ * Placeholders for what a request says: `{client}`, `{port}`, `{method}` and `{target}`.
+ * Other braces stay as they are.
  *
  * @module
  */
@@ -20,22 +20,24 @@ const MEANINGS: Readonly<Record<string, Template>> = {
   target: ({ target }) => pathAndQueryOf(target),
 };
 
-const WORD = new RegExp(`\\{(${Object.keys(MEANINGS).join("|")})\\}`);
+const PLACEHOLDER = new RegExp(`\\{(${Object.keys(MEANINGS).join("|")})\\}`);
 
-/** True if one of the words stands in this text. */
-export function hasWords(text: string): boolean {
-  return WORD.test(text);
+/** True if this text has a placeholder in it. */
+export function hasPlaceholders(text: string): boolean {
+  return PLACEHOLDER.test(text);
 }
 
-/** Fills in the words; what stands for them is encoded, and never filled in again. */
+/** Fills in the placeholders; their values are encoded, and never filled in again. */
 export function templateOf(
   text: string,
   encodeValue: (value: string) => string = String,
   encodeRest: (rest: string) => string = String,
 ): Template {
-  const parts = text.split(WORD).map((part, at) => {
-    const isWord = at % 2 === 1; // one stands between each two of the other parts
-    if (isWord) return (...asked: Parameters<Template>) => encodeValue(MEANINGS[part](...asked));
+  const parts = text.split(PLACEHOLDER).map((part, at) => {
+    const isPlaceholder = at % 2 === 1; // split() puts one between each two of the other parts
+    if (isPlaceholder) {
+      return (...asked: Parameters<Template>) => encodeValue(MEANINGS[part](...asked));
+    }
     const rest = encodeRest(part);
     return () => rest;
   });
@@ -43,16 +45,18 @@ export function templateOf(
 }
 
 /**
- * Fills in the words of a `Location`, so that it stays a URI and keeps its host: what begins with
- * two slashes would name another (RFC 3986 §4.2), and with a dot between them is the same path.
+ * Fills in the placeholders of a `Location`, so that it stays a URI and keeps its host. What begins
+ * with two slashes would name another host (RFC 3986 §4.2); with a dot between them it is the same
+ * path. A slash before `{target}`, which begins with one, is left out.
  */
 export function locationOf(text: string): Template {
-  const fill = templateOf(text, encodePathAndQuery, encodeUri);
-  if (!text.startsWith("{target}")) return fill;
+  const single = text.replace(/(?<![:/])\/(?=\{target\})/g, "");
+  const fill = templateOf(single, encodePathAndQuery, encodeUri);
+  if (!single.startsWith("{target}")) return fill;
   return (request, client) => fill(request, client).replace(/^\/(?=\/)/, "/./");
 }
 
-/** Fills in the words of header fields. */
+/** Fills in the placeholders of header fields. */
 export function fieldsTemplateOf(fields: Fields): (...asked: Parameters<Template>) => Fields {
   const templates = fields.map(([name, value]) => {
     const fill = name.toLowerCase() === "location" ? locationOf(value) : templateOf(value);
@@ -61,9 +65,29 @@ export function fieldsTemplateOf(fields: Fields): (...asked: Parameters<Template
   return (...asked) => templates.map(([name, fill]) => [name, fill(...asked)]);
 }
 
-/** How words are encoded in content of this type, so that they stay text. */
+/** How values are encoded in content of this type, so that they stay text. */
 export function encoderFor(type: string): (value: string) => string {
-  if (/html|xml|\{/i.test(type)) return escapeHtml; // a type with words in it may become any
-  if (/json/i.test(type)) return (value) => JSON.stringify(value).slice(1, -1);
+  // A type with a placeholder in it may become any: what is escaped for code is safe in HTML, too.
+  if (/javascript|ecmascript|jscript|json|\{/i.test(type)) return escapeCode;
+  if (/html|xml/i.test(type)) return escapeHtml;
+  if (/css/i.test(type)) return escapeCss;
   return String;
+}
+
+/** What means nothing in JavaScript, JSON or CSS, whichever quotes it stands in. */
+const NOT_PLAIN = /[^\w .:/?#@!()+,;=%~-]/gu;
+
+/** Escapes for a string of JavaScript or JSON, and so that it cannot end a comment or a script. */
+function escapeCode(value: string): string {
+  return value.replace(NOT_PLAIN, (character) => `\\u${hexOf(character).padStart(4, "0")}`);
+}
+
+/** Escapes for a string of CSS (CSS Syntax §4.3.7). */
+function escapeCss(value: string): string {
+  return value.replace(NOT_PLAIN, (character) => `\\${hexOf(character).padStart(6, "0")}`);
+}
+
+/** All that a request line can hold is ASCII. */
+function hexOf(character: string): string {
+  return character.charCodeAt(0).toString(16);
 }

@@ -1,7 +1,13 @@
 import { assertEquals, assertMatch } from "@std/assert";
 import { checkField } from "../server.ts";
 import { CLIENT, requestOf } from "../tests/requests.ts";
-import { encoderFor, fieldsTemplateOf, hasWords, locationOf, templateOf } from "./placeholders.ts";
+import {
+  encoderFor,
+  fieldsTemplateOf,
+  hasPlaceholders,
+  locationOf,
+  templateOf,
+} from "./placeholders.ts";
 
 /** Lines that the grammar lets through, and that would like to be more than a value. */
 const HOSTILE_LINES = [
@@ -21,14 +27,14 @@ const HOSTILE_LINES = [
   "a#b'|`^%$&! /{method} HTTP/1.1",
 ];
 
-Deno.test("templateOf() fills in the four words, once, and leaves other braces alone", () => {
+Deno.test("templateOf() fills in the four placeholders, once, and leaves other braces alone", () => {
   const text = "{method} {target} {client} {port}{port} {x} {} {{port}} {Port} $& {";
   assertEquals(
     templateOf(text)(requestOf("PUT /{client}?$1 HTTP/1.1"), CLIENT),
     "PUT /{client}?$1 2001:db8::1 77 {x} {} {7} {Port} $& {",
   );
-  assertEquals(hasWords("{method}"), true);
-  assertEquals(hasWords("{x} {} { port } {METHOD}"), false);
+  assertEquals(hasPlaceholders("{method}"), true);
+  assertEquals(hasPlaceholders("{x} {} { port } {METHOD}"), false);
 });
 
 Deno.test("templateOf() fills in the path and query, whatever form was sent", () => {
@@ -82,13 +88,47 @@ Deno.test("fieldsTemplateOf() cannot be split by a request line, and encodes a L
   ]);
 });
 
-Deno.test("encoderFor() keeps values text where the content is HTML, XML or JSON", () => {
-  for (const type of ["text/html", "Text/HTML; charset=utf-8", "image/svg+xml", "a/{method}"]) {
+Deno.test("locationOf() does not double the slash before {target}", () => {
+  const fill = (text: string, line: string) => locationOf(text)(requestOf(line), CLIENT);
+  const line = "GET /old?q=1 HTTP/1.1";
+  assertEquals(fill("https://example.com/{target}", line), "https://example.com/old?q=1");
+  assertEquals(fill("https://example.com/a/{target}", line), "https://example.com/a/old?q=1");
+  assertEquals(fill("/{target}", line), "/old?q=1");
+  assertEquals(fill("/{target}", "GET //evil.example/ HTTP/1.1"), "/.//evil.example/");
+  assertEquals(fill("/a?to=/{target}&x", "GET / HTTP/1.1"), "/a?to=/&x");
+});
+
+Deno.test("encoderFor() keeps values text where the content is HTML or XML", () => {
+  for (const type of ["text/html", "Text/HTML; charset=utf-8", "image/svg+xml"]) {
     assertEquals(
       encoderFor(type)(`<a b="c" d='e'>&`),
       "&lt;a b=&quot;c&quot; d=&#39;e&#39;&gt;&amp;",
     );
   }
-  assertEquals(encoderFor("application/json")('a"\\b/'), 'a\\"\\\\b/');
   for (const type of ["", "text/plain"]) assertEquals(encoderFor(type)('<"\\&>'), '<"\\&>');
+});
+
+/** What would end a string, a comment, a template or a script. */
+const CODE_ENDS = "/');alert(1)//\"`${alert(2)}\\*/</script>&a=b%27#|^~{}";
+
+Deno.test("encoderFor() keeps values text in every string of JavaScript, and in JSON", () => {
+  for (
+    const type of ["text/javascript", "application/ecmascript", "application/ld+json", "a/{x}"]
+  ) {
+    const encoded = encoderFor(type)(CODE_ENDS);
+    for (const quote of ["'", '"', "`"]) {
+      // deno-lint-ignore no-eval -- the language itself is the oracle
+      assertEquals(eval(quote + encoded + quote), CODE_ENDS, type);
+    }
+    assertEquals(JSON.parse(`"${encoded}"`), CODE_ENDS, type);
+    assertMatch(encoded, /^[^<>&'"`$*]*$/);
+  }
+  assertEquals(encoderFor("text/javascript")("/a/b?c=d"), "/a/b?c=d");
+});
+
+Deno.test("encoderFor() keeps values text in a string of CSS", () => {
+  assertEquals(
+    encoderFor("text/css; charset=utf-8")("/a'}\"*"),
+    "/a\\000027\\00007d\\000022\\00002a",
+  );
 });

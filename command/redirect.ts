@@ -4,14 +4,14 @@
  * @module
  */
 
-import { hasWords, locationOf, type Template } from "./placeholders.ts";
+import { hasPlaceholders, locationOf, type Template } from "./placeholders.ts";
 import { encodeUri } from "./target.ts";
 import { quote, UsageError } from "./values.ts";
 
 /** A base for paths. */
 const HERE = "http://here.invalid";
 
-/** What a client can make of the words; the second one would like to choose the host. */
+/** What clients can make of the placeholders; the second would like to choose the host. */
 const REQUESTS: ReadonlyArray<Parameters<Template>> = [
   [
     { method: "GET", target: "/", minorVersion: 1, text: "" },
@@ -23,7 +23,7 @@ const REQUESTS: ReadonlyArray<Parameters<Template>> = [
   ],
 ];
 
-/** A URL or a path; the words of a request may stand in it where they cannot change the host. */
+/** A URL or a path; placeholders may stand in it where they cannot change the host. */
 export function checkRedirect(url: string): string {
   const [origin] = originsOf(url);
   if (!/^([Hh][Tt][Tt][Pp][Ss]?:\/\/|\/|\{target\})/.test(url) || origin === undefined) {
@@ -32,19 +32,19 @@ export function checkRedirect(url: string): string {
     );
   }
   demandOneHost("redirect", url, url);
-  return hasWords(url) ? url : encodeUri(url);
+  return hasPlaceholders(url) ? url : encodeUri(url);
 }
 
-/** Refuses the value of a flag if the words in its location let a client choose the host. */
+/** Refuses the value of a flag if placeholders in its location let a client choose the host. */
 export function demandOneHost(flag: string, value: string, location: string): void {
   const [origin, other] = originsOf(location);
   if (origin !== undefined && origin === other) return;
   throw new UsageError(
-    `Cannot use --${flag} ${quote(value)}: expected words in braces behind the host only`,
+    `Cannot use --${flag} ${quote(value)}: expected placeholders behind the host only`,
   );
 }
 
-/** Where this location leads, by the requests above. */
+/** The origins that this location leads to, for the requests above. */
 function originsOf(location: string): Array<string | undefined> {
   const fill = locationOf(location);
   return REQUESTS.map((asked) => URL.parse(fill(...asked), HERE)?.origin);

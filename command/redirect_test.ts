@@ -13,6 +13,8 @@ Deno.test("checkRedirect() takes http and https URLs, and paths", () => {
       "//example.com{target}",
       "/moved",
       "/moved{target}",
+      "/{target}",
+      "https://example.com/{target}",
       "{target}",
     ]
   ) {
@@ -39,7 +41,7 @@ Deno.test("checkRedirect() refuses a host that the request would choose", () => 
     "https://{method}.example.com/",
     "http://example.com:{port}/",
   ];
-  hosts.push("http://example.com{port}/", "//{client}/", "/{target}", "http:/{target}");
+  hosts.push("http://example.com{port}/", "//{client}/", "//{target}", "http:/{target}");
   hosts.push("https://{target}", "https://a{target}@example.com/".replace("a{", "{"));
   for (const redirect of hosts) {
     assertThrows(() => checkRedirect(redirect), UsageError, "Cannot use --redirect", redirect);

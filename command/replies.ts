@@ -11,7 +11,7 @@ import { responsesOf, siteOf } from "./folder.ts";
 import { withHealth } from "./health.ts";
 import { plural, say } from "./log.ts";
 import { page } from "./page.ts";
-import { encoderFor, fieldsTemplateOf, hasWords, templateOf } from "./placeholders.ts";
+import { encoderFor, fieldsTemplateOf, hasPlaceholders, templateOf } from "./placeholders.ts";
 import { rawResponder } from "./raw.ts";
 import {
   type Fields,
@@ -44,7 +44,7 @@ function rawFrom(path: string, answer: (octets: Octets) => Responder, root?: str
 
 /** Header fields with placeholders are filled in last, whatever the content. */
 function withTemplates({ headers }: Settings, answer: ReplyTo | Reply): ReplyTo | Reply {
-  if (!headers.some(([, value]) => hasWords(value))) return answer;
+  if (!headers.some(([, value]) => hasPlaceholders(value))) return answer;
   const fill = fieldsTemplateOf(headers);
   return (request, client) => {
     const reply = typeof answer === "function" ? answer(request, client) : answer;
@@ -64,7 +64,10 @@ function contentFrom({ content, status, headers }: Settings, root?: string): Rep
 function fileFrom(path: string, defaults: ReplyDefaults, root?: string): ReplyTo | Reply {
   const held = read("file", path, root);
   if (!(held instanceof Uint8Array)) return siteOf(announce(held).files, defaults);
-  return withDefaults({ headers: [["Content-Type", contentTypeOf(path)]], body: held }, defaults);
+  return withDefaults(
+    { headers: [["Content-Type", contentTypeOf(path, held)]], body: held },
+    defaults,
+  );
 }
 
 /** Says what is held in memory from now on. */
@@ -77,7 +80,7 @@ function announce(folder: Folder): Folder {
 
 function textFrom(text: string, defaults: ReplyDefaults): ReplyTo | Reply {
   const reply = withDefaults({ body: text }, defaults);
-  if (!hasWords(text)) return reply;
+  if (!hasPlaceholders(text)) return reply;
   const type = defaults.headers.find(([name]) => /^content-type$/i.test(name))?.[1] ?? "";
   const fill = templateOf(text, encoderFor(type));
   return (request, client) => ({ ...reply, body: fill(request, client) });

@@ -112,10 +112,10 @@ Deno.test("responderFrom() refuses a second type, and a location whose host the 
     mistake({ text: "{target}", header: twice }),
     "Cannot use --header with Content-Type twice: expected one type",
   );
-  for (const location of ["/{target}", "https://a{method}.example/"]) {
+  for (const location of ["//{target}", "https://a{method}.example/"]) {
     assertEquals(
       mistake({ text: "a", header: [`Location: ${location}`] }),
-      `Cannot use --header "Location: ${location}": expected words in braces behind the host only`,
+      `Cannot use --header "Location: ${location}": expected placeholders behind the host only`,
     );
   }
   const header = ["Location: https://a.example{target}"];
@@ -151,10 +151,10 @@ Deno.test("responderFrom() escapes words as the type of the text asks", () => {
   const html = ["content-TYPE: text/html"];
   assertEquals(answer({ text, header: html }, line).body, "<i>/&lt;a&gt;&quot;\\");
   const chosen = ["Content-Type: {target}"];
-  assertEquals(answer({ text, header: chosen }, line).body, "<i>/&lt;a&gt;&quot;\\");
+  assertEquals(answer({ text, header: chosen }, line).body, "<i>/\\u003ca\\u003e\\u0022\\u005c");
   const json = ["Content-Type: application/json"];
   assertEquals(
     answer({ text: '{"a":"{target}"}', header: json }, line).body,
-    '{"a":"/<a>\\"\\\\"}',
+    '{"a":"/\\u003ca\\u003e\\u0022\\u005c"}',
   );
 });

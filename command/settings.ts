@@ -8,7 +8,7 @@ import { checkField } from "../server.ts";
 import type { Span } from "./delay.ts";
 import { DEFAULTS } from "./flags.ts";
 import { messageOf } from "./log.ts";
-import { hasWords } from "./placeholders.ts";
+import { hasPlaceholders } from "./placeholders.ts";
 import { checkRedirect, demandOneHost } from "./redirect.ts";
 import { type Fields, mergeFields } from "./reply_defaults.ts";
 import { type ListenOptions, permissionHint, StartError } from "./start.ts";
@@ -173,7 +173,7 @@ function headerField(text: string): readonly [string, string] {
   } catch (error) {
     throw new UsageError(`Cannot use --header ${quote(text)}: ${messageOf(error).split(": ")[1]}`);
   }
-  if (/^location$/i.test(name) && hasWords(value)) demandOneHost("header", text, value);
+  if (/^location$/i.test(name) && hasPlaceholders(value)) demandOneHost("header", text, value);
   return [name, value];
 }
 

@@ -27,6 +27,35 @@ export function queryOf(target: string): string {
   return query === -1 ? "" : target.slice(query);
 }
 
+/** What only a path has that is encoded, has a repeated slash, or may have a dot segment. */
+const NOT_NORMAL = /%|\/\/|\/\./;
+
+/**
+ * The path of a target as a name to look up: what RFC 3986 §6.2.2 calls equal is the same name.
+ * It is decoded once, `%2F` to a slash as well; repeated slashes are one; dot segments are removed.
+ * Empty, which is nobody's name, if it does not decode.
+ */
+export function decodedPath(target: string): string {
+  const path = pathOf(target);
+  return NOT_NORMAL.test(path) ? normalizedPath(path) : path;
+}
+
+function normalizedPath(path: string): string {
+  let decoded: string;
+  try {
+    decoded = decodeURIComponent(path);
+  } catch {
+    return "";
+  }
+  const segments: string[] = [];
+  for (const segment of decoded.split("/")) {
+    if (segment === "..") segments.pop();
+    else if (segment !== "" && segment !== ".") segments.push(segment);
+  }
+  const endsInSlash = /\/\.{0,2}$/.test(decoded) && segments.length > 0;
+  return `/${segments.join("/")}${endsInSlash ? "/" : ""}`;
+}
+
 /** What is neither reserved, nor unreserved, nor percent-encoded (RFC 3986 §2). */
 const NOT_IN_URI = /%(?![\dA-Fa-f]{2})|[^\w.~:/?#[\]@!$&'()*+,;=%-]/gu;
 /** The same, and what ends a path and query or stands only in an authority. */

@@ -1,5 +1,12 @@
 import { assertEquals } from "@std/assert";
-import { encodePathAndQuery, encodeUri, pathAndQueryOf, pathOf, queryOf } from "./target.ts";
+import {
+  decodedPath,
+  encodePathAndQuery,
+  encodeUri,
+  pathAndQueryOf,
+  pathOf,
+  queryOf,
+} from "./target.ts";
 
 Deno.test("pathAndQueryOf() is the same for every form of a target", () => {
   const targets = {
@@ -26,6 +33,34 @@ Deno.test("pathOf() and queryOf() cut at the first question mark", () => {
   assertEquals(cut("/?"), ["/", "?"]);
   assertEquals(cut("http://h?x"), ["/", "?x"]);
   assertEquals(cut("http://h/a%3Fb?c"), ["/a%3Fb", "?c"]);
+});
+
+Deno.test("decodedPath() is the same name for paths that RFC 3986 calls equal", () => {
+  const names: Record<string, string[]> = {
+    "/": ["/", "//", "/.", "/..", "/../..", "/a/..", "/%2e%2e/", "http://h", "/?a", "*", "/a/../"],
+    "/a": ["/a", "//a", "/./a", "/../a", "/b/../a", "/%2e/a", "/%61", "/b%2f..%2Fa", "///.//a?b"],
+    "/a/": [
+      "/a/",
+      "/a//",
+      "/a/.",
+      "/a/./",
+      "/a/b/..",
+      "/a%2f",
+      "//a/b/../",
+      "/a/%2e",
+      "/a/%2E%2e/a/",
+    ],
+    "/a/b": ["/a/b", "/a%2fb", "/a//b", "/a/./b", "/a/c/../b", "//a///b", "/../a/%2e%2e/a/b"],
+    "/..a/...": ["/..a/...", "/..a/%2e..", "/..a/./..."],
+    "/%2e%2e/a": ["/%252e%252e/a"],
+    "/a;/..;/b": ["/a;/..;/b", "/a;//..;/b"],
+    "/.b/.c": ["/.b/.c", "/.b//.c"],
+    "/a\\..\\b": ["/a\\..\\b", "/a%5c..%5Cb"],
+    "": ["/%", "/%4", "/%zz", "/%ff", "/%c0%af", "/a/%ed%a0%80/..", "//%"],
+  };
+  for (const [name, targets] of Object.entries(names)) {
+    for (const target of targets) assertEquals(decodedPath(target), name, target);
+  }
 });
 
 Deno.test("encodeUri() encodes what no URI may contain, and nothing twice", () => {

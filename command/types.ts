@@ -1,49 +1,200 @@
 /**
- * Which type a file's extension stands for.
+ * Which type a file has: by its extension, and by what is in it where that would be false.
  *
  * @module
  */
 
-const CONTENT_TYPES: Readonly<Record<string, string>> = {
-  avif: "image/avif",
-  css: "text/css; charset=utf-8",
-  csv: "text/csv; charset=utf-8",
-  gif: "image/gif",
-  gz: "application/gzip",
-  htm: "text/html; charset=utf-8",
-  html: "text/html; charset=utf-8",
-  ico: "image/x-icon",
-  jpeg: "image/jpeg",
-  jpg: "image/jpeg",
-  js: "text/javascript; charset=utf-8",
-  json: "application/json",
-  map: "application/json",
-  md: "text/markdown; charset=utf-8",
-  mjs: "text/javascript; charset=utf-8",
-  mp3: "audio/mpeg",
-  mp4: "video/mp4",
-  ogg: "audio/ogg",
-  otf: "font/otf",
-  pdf: "application/pdf",
-  png: "image/png",
-  svg: "image/svg+xml",
-  ttf: "font/ttf",
-  txt: "text/plain; charset=utf-8",
-  wasm: "application/wasm",
-  webm: "video/webm",
-  webmanifest: "application/manifest+json",
-  webp: "image/webp",
-  woff: "font/woff",
-  woff2: "font/woff2",
-  xml: "application/xml",
-  yaml: "application/yaml",
-  yml: "application/yaml",
-  zip: "application/zip",
+/** Text whose type gets a charset, if that is true of the file. */
+const TEXT_TYPES: Readonly<Record<string, string>> = {
+  "text/calendar": "ics ifb",
+  "text/css": "css",
+  "text/csv": "csv",
+  "text/html": "html htm shtml",
+  "text/javascript": "js mjs cjs",
+  "text/markdown": "md markdown",
+  "text/tab-separated-values": "tsv",
+  "text/turtle": "ttl",
+  "text/vcard": "vcf vcard",
+  "text/vtt": "vtt",
+  // Without a registered type that browsers show, these are shown as text.
+  "text/plain":
+    "txt text log adoc asc asm awk bash bat bib c cc cfg clj cmake cmd conf cpp cs cts " +
+    "cxx dart diff dockerfile el env erl ex exs f90 fish go gradle graphql groovy h hh hpp hs http " +
+    "hxx inc ini java jl jsonl jsx kt kts less lisp list lock lua m4 make mk mts nasm ndjson nfo " +
+    "nim nix org out patch pem php pl pm po properties proto ps1 py pyi r rb rs rst s sass scala scss " +
+    "sh sha1 sha256 sha512 sql srt ssa sub svelte swift tcl tex tf ts tsx v vb vim vue zig zsh",
 };
 
-/** The value of `Content-Type` for a file of this name. */
-export function contentTypeOf(path: string): string {
-  const extension = /\.([^./\\]+)$/.exec(path)?.[1].toLowerCase() ?? "";
-  const isKnown = Object.hasOwn(CONTENT_TYPES, extension);
-  return isKnown ? CONTENT_TYPES[extension] : "application/octet-stream";
+/** Types that say in themselves how they are encoded, or are not text (IANA, nginx, Apache). */
+const OTHER_TYPES: Readonly<Record<string, string>> = {
+  "application/atom+xml": "atom",
+  "application/dash+xml": "mpd",
+  "application/epub+zip": "epub",
+  "application/geo+json": "geojson",
+  "application/gpx+xml": "gpx",
+  "application/gzip": "gz tgz",
+  "application/java-archive": "jar war ear",
+  "application/json": "json map topojson har ipynb",
+  "application/ld+json": "jsonld",
+  "application/manifest+json": "webmanifest",
+  "application/mathml+xml": "mml mathml",
+  "application/msword": "doc dot",
+  "application/n-triples": "nt",
+  "application/pdf": "pdf",
+  "application/pgp-signature": "sig",
+  "application/pkcs12": "p12 pfx",
+  "application/pkix-crl": "crl",
+  "application/postscript": "ps eps",
+  "application/rdf+xml": "rdf owl",
+  "application/rss+xml": "rss",
+  "application/rtf": "rtf",
+  "application/toml": "toml",
+  "application/vnd.android.package-archive": "apk",
+  "application/vnd.apple.installer+xml": "mpkg",
+  "application/vnd.apple.mpegurl": "m3u8 m3u",
+  "application/vnd.debian.binary-package": "deb udeb",
+  "application/vnd.google-earth.kml+xml": "kml",
+  "application/vnd.google-earth.kmz": "kmz",
+  "application/vnd.ms-excel": "xls",
+  "application/vnd.ms-fontobject": "eot",
+  "application/vnd.ms-powerpoint": "ppt",
+  "application/vnd.oasis.opendocument.presentation": "odp",
+  "application/vnd.oasis.opendocument.spreadsheet": "ods",
+  "application/vnd.oasis.opendocument.text": "odt",
+  "application/vnd.openxmlformats-officedocument.presentationml.presentation": "pptx",
+  "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": "xlsx",
+  "application/vnd.openxmlformats-officedocument.wordprocessingml.document": "docx",
+  "application/vnd.rar": "rar",
+  "application/vnd.sqlite3": "sqlite sqlite3",
+  "application/vnd.tcpdump.pcap": "pcap",
+  "application/wasm": "wasm",
+  "application/wsdl+xml": "wsdl",
+  "application/x-7z-compressed": "7z",
+  "application/x-apple-aspen-config": "mobileconfig",
+  "application/x-bittorrent": "torrent",
+  "application/x-bzip2": "bz2",
+  "application/x-iso9660-image": "iso",
+  "application/x-ns-proxy-autoconfig": "pac",
+  "application/x-rpm": "rpm",
+  "application/x-tar": "tar",
+  "application/x-x509-ca-cert": "crt der",
+  "application/x-xpinstall": "xpi",
+  "application/x-xz": "xz",
+  "application/xhtml+xml": "xhtml xht",
+  "application/xml": "xml xsd rng opml plist",
+  "application/xml-dtd": "dtd",
+  "application/xslt+xml": "xsl xslt",
+  "application/yaml": "yaml yml",
+  "application/zip": "zip",
+  "application/zstd": "zst",
+  "audio/aac": "aac",
+  "audio/flac": "flac",
+  "audio/midi": "mid midi",
+  "audio/mp4": "m4a",
+  "audio/mpeg": "mp3",
+  "audio/ogg": "ogg oga opus spx",
+  "audio/wav": "wav",
+  "audio/webm": "weba",
+  "font/collection": "ttc",
+  "font/otf": "otf",
+  "font/ttf": "ttf",
+  "font/woff": "woff",
+  "font/woff2": "woff2",
+  "image/apng": "apng",
+  "image/avif": "avif",
+  "image/bmp": "bmp",
+  "image/gif": "gif",
+  "image/heic": "heic",
+  "image/heif": "heif",
+  "image/jpeg": "jpg jpeg jpe jfif",
+  "image/jxl": "jxl",
+  "image/png": "png",
+  "image/svg+xml": "svg",
+  "image/tiff": "tif tiff",
+  "image/vnd.adobe.photoshop": "psd",
+  "image/webp": "webp",
+  "image/x-icon": "ico cur",
+  "message/rfc822": "eml mht mhtml",
+  "model/gltf+json": "gltf",
+  "model/gltf-binary": "glb",
+  "model/obj": "obj",
+  "model/stl": "stl",
+  "video/3gpp": "3gp",
+  "video/matroska": "mkv",
+  "video/mp2t": "m2ts",
+  "video/mp4": "mp4 m4v",
+  "video/mpeg": "mpeg mpg",
+  "video/ogg": "ogv",
+  "video/quicktime": "mov qt",
+  "video/webm": "webm",
+  "video/x-msvideo": "avi",
+};
+
+/** Files that are text although their names have no extension. */
+const TEXT_NAMES = /^(README|LICEN[CS]E|COPYING|NOTICE|AUTHORS|CHANGELOG|NEWS|TODO|Makefile)$/i;
+
+const TYPES: ReadonlyMap<string, string> = new Map(
+  Object.entries({ ...TEXT_TYPES, ...OTHER_TYPES }).flatMap(([type, extensions]) =>
+    extensions.split(" ").map((extension) => [extension, type])
+  ),
+);
+
+/** The value of `Content-Type` for a file of this name and content. */
+export function contentTypeOf(path: string, content: Uint8Array): string {
+  const type = typeOf(path, content);
+  return type in TEXT_TYPES && isUtf8(content) ? `${type}; charset=utf-8` : type;
+}
+
+function typeOf(path: string, content: Uint8Array): string {
+  const [, name, extension = ""] = /([^/\\]*?)(?:\.([^./\\]*))?$/.exec(path) ?? [];
+  if (isTransportStream(extension, content)) return "video/mp2t";
+  const type = TYPES.get(extension.toLowerCase());
+  return type ?? (TEXT_NAMES.test(name) ? "text/plain" : "application/octet-stream");
+}
+
+/** `.ts` is TypeScript, or video in packets of 188 bytes that each begin with the same one. */
+function isTransportStream(extension: string, content: Uint8Array): boolean {
+  return extension.toLowerCase() === "ts" && content.length >= 188 &&
+    content[0] === 0x47 && (content[188] ?? 0x47) === 0x47;
+}
+
+const NUL = 0;
+const ESC = 0x1b;
+/** So much is decoded at once, so that no large text is held twice. */
+const CHUNK_BYTES = 64 * 1024;
+/** Content that has been looked at, for tables that are made again. */
+const CHECKED = new WeakMap<Uint8Array, boolean>();
+
+/**
+ * True if text is what a client would read as UTF-8. Two other encodings are valid UTF-8 by
+ * accident: UTF-16 without a byte order mark has zeros in it, and ISO-2022 has escape sequences.
+ */
+export function isUtf8(content: Uint8Array): boolean {
+  const known = CHECKED.get(content);
+  if (known !== undefined) return known;
+  const result = !content.includes(NUL) && !hasCharacterSets(content) && decodes(content);
+  CHECKED.set(content, result);
+  return result;
+}
+
+/** True if an escape sequence chooses a character set, such as `ESC $ B` (ISO-2022-JP). */
+function hasCharacterSets(content: Uint8Array): boolean {
+  for (let at = content.indexOf(ESC); at !== -1; at = content.indexOf(ESC, at + 1)) {
+    if ("$()".includes(String.fromCharCode(content[at + 1]))) return true;
+  }
+  return false;
+}
+
+function decodes(content: Uint8Array): boolean {
+  const decoder = new TextDecoder("utf-8", { fatal: true });
+  try {
+    for (let at = 0; at < content.length; at += CHUNK_BYTES) {
+      decoder.decode(content.subarray(at, at + CHUNK_BYTES), { stream: true });
+    }
+    decoder.decode();
+    return true;
+  } catch (error) {
+    if (error instanceof TypeError) return false; // what is not UTF-8
+    throw error;
+  }
 }

@@ -44,15 +44,26 @@ function expectedOf(files: string[], method: string, target: string): Expected {
   return { status: 404 };
 }
 
-/** Each octet that is written as %XX, and then UTF-8; no name has a slash in it. */
+/**
+ * Each octet that is written as %XX, and then UTF-8. Slashes and dots are taken away one by one,
+ * as RFC 3986 §5.2.4 has it, until none is left that says nothing.
+ */
 function decode(path: string): string | undefined {
-  if (/%(?![0-9a-f]{2})|%2f/i.test(path)) return undefined;
+  if (/%(?![0-9a-f]{2})/i.test(path)) return undefined;
   const plain = path.replace(/%(..)/g, (_, hex) => String.fromCharCode(parseInt(hex, 16)));
+  let name: string;
   try {
-    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(octets(plain));
+    name = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(octets(plain));
   } catch {
     return undefined;
   }
+  for (let before = ""; before !== name;) {
+    before = name;
+    name = name.replace(/\/\/+/g, "/").replace(/\/\.(?=\/|$)\/?/, "/")
+      .replace(/^(\/\.\.(?=\/|$))+\/?/, "/");
+    if (name === before) name = name.replace(/\/(?!\.\.?(\/|$))[^/]+\/\.\.(\/|$)/, "/");
+  }
+  return name;
 }
 
 // ---------------------------------------------------------------- inputs
@@ -65,7 +76,19 @@ const EXTENSIONS = ["", "", ".html", ".html", ".htm", ".css", ".js", ".html.html
 const SPECIAL = ["/index.html", "/404.html", "/200.html", "/a/index.html", "/e\u0301/index.html"];
 const ESCAPES = ["..", ".", "%2e%2e", "%2E", "..%2f", "%2f", "%5c", "\\", "%00", "%", "%4", "%zz"];
 const BAD_UTF8 = ["%c0%af", "%c0%ae", "%e0%80%af", "%ed%a0%80", "%f4%90%80%80", "%ff", "%e2%82"];
-const BITS = [...ESCAPES, ...BAD_UTF8, "%ef%bb%bf", "%e2%98%ba", "/", "//", "a", ".html", "index"];
+const BITS = [
+  ...ESCAPES,
+  ...BAD_UTF8,
+  "%ef%bb%bf",
+  "%e2%98%ba",
+  "/",
+  "//",
+  "/./",
+  "/../",
+  "a",
+  ".html",
+  "index",
+];
 const QUERIES = ["", "", "", "?", "?a=b", "??", "?/../", "?a=%0d%0a", "?%", '?"<>^`{|}', "?a?b"];
 
 /** The paths of a folder's files; none is a folder too, and no two are the same to Unicode. */

@@ -1,0 +1,87 @@
+import { assert, assertEquals } from "@std/assert";
+import { octets } from "../tests/wire.ts";
+import { contentTypeOf, isUtf8 } from "./types.ts";
+
+const NONE = new Uint8Array();
+
+function typeOf(name: string, content = ""): string {
+  return contentTypeOf(name, octets(content));
+}
+
+Deno.test("contentTypeOf() knows the extensions of the web, of media, of archives and of feeds", () => {
+  const types = {
+    "a.xhtml": "application/xhtml+xml",
+    "a.rss": "application/rss+xml",
+    "a.atom": "application/atom+xml",
+    "a.vtt": "text/vtt; charset=utf-8",
+    "a.wav": "audio/wav",
+    "a.flac": "audio/flac",
+    "a.m4a": "audio/mp4",
+    "a.opus": "audio/ogg",
+    "a.ogv": "video/ogg",
+    "a.mov": "video/quicktime",
+    "a.m3u8": "application/vnd.apple.mpegurl",
+    "a.bmp": "image/bmp",
+    "a.jxl": "image/jxl",
+    "a.ics": "text/calendar; charset=utf-8",
+    "a.cjs": "text/javascript; charset=utf-8",
+    "a.pac": "application/x-ns-proxy-autoconfig",
+    "a.xsl": "application/xslt+xml",
+    "a.jsonld": "application/ld+json",
+    "a.apk": "application/vnd.android.package-archive",
+    "a.toml": "application/toml",
+    "a.JS": "text/javascript; charset=utf-8",
+    "a.min.css": "text/css; charset=utf-8",
+    "a.tar.gz": "application/gzip",
+  };
+  for (const [name, type] of Object.entries(types)) assertEquals(typeOf(name), type, name);
+  for (const name of ["a", "a.", "a.constructor", "a.html/b", "a.__proto__", ".html/a", ""]) {
+    assertEquals(typeOf(name), "application/octet-stream", name);
+  }
+});
+
+Deno.test("contentTypeOf() takes source and other text for text, so that browsers show it", () => {
+  const extensions = "log srt ts tsx diff patch sh py conf ini jsonl rs go c h rb sql csv.txt";
+  const names = extensions.split(" ").map((extension) => `a.${extension}`);
+  for (const name of [...names, "README", "docs/LICENSE", "Makefile", "a.Dockerfile"]) {
+    assertEquals(typeOf(name), "text/plain; charset=utf-8", name);
+  }
+});
+
+Deno.test("contentTypeOf() claims UTF-8 only where it is true", () => {
+  const others = {
+    "windows-1252": "caf\xe9",
+    "Shift_JIS": "\x93\xfa\x96{",
+    "UTF-16 with its mark": "\xff\xfeh\0i\0",
+    "UTF-16 without": "h\0i\0",
+    "ISO-2022-JP": "\x1b$BF|K\\\x1b(B",
+    "cut in the middle": "caf\xc3",
+    "a surrogate": "\xed\xa0\x80",
+  };
+  for (const [encoding, content] of Object.entries(others)) {
+    assertEquals(typeOf("a.html", content), "text/html", encoding);
+    assertEquals(typeOf("a.txt", content), "text/plain", encoding);
+    assertEquals(typeOf("a.json", content), "application/json", encoding);
+  }
+  for (const content of ["", "caf\xc3\xa9", "\xef\xbb\xbfa", "\x1b[31mred\x1b[0m", "\t\f\x7f"]) {
+    assertEquals(typeOf("a.html", content), "text/html; charset=utf-8", content);
+  }
+});
+
+Deno.test("isUtf8() looks at large content in pieces, and across them", () => {
+  const content = new TextEncoder().encode("\u20ac".repeat(100_000)); // three bytes each
+  assert(isUtf8(content));
+  assert(!isUtf8(content.slice(0, -1)));
+  const spoiled = content.slice();
+  spoiled[200_001] = 0xff;
+  assert(!isUtf8(spoiled));
+  assert(isUtf8(NONE));
+});
+
+Deno.test("contentTypeOf() tells a transport stream from TypeScript", () => {
+  const packets = new Uint8Array(376);
+  packets[0] = packets[188] = 0x47;
+  assertEquals(contentTypeOf("a.ts", packets), "video/mp2t");
+  assertEquals(contentTypeOf("a.ts", packets.subarray(0, 188)), "video/mp2t");
+  assertEquals(typeOf("a.ts", "G"), "text/plain; charset=utf-8");
+});
