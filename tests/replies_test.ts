@@ -56,7 +56,7 @@ test(
   WATCHED,
   async () => {
     const types = {
-      "a.html": "text/html; charset=utf-8",
+      "a.html": "text/html", // what is in it is not UTF-8
       "a.b.JSON": "application/json",
       "noextension": "application/octet-stream",
       "a.svg": "image/svg+xml",
