@@ -96,10 +96,10 @@ async function run(settings: Settings, responder: Responder | Reply): Promise<nu
   const ending = server.shutdown();
   await sleep(SAME_SIGNAL_MS);
   say(`${signal} received, finishing the answers in flight; a second signal exits at once`);
-  const { cut } = await ending;
+  const { aborted } = await ending;
   await log.finish();
-  if (cut > 0) say(`cut off ${plural(cut, "connection")} that did not finish in time`);
-  return cut > 0 ? 1 : 0;
+  if (aborted > 0) say(`cut off ${plural(aborted, "connection")} that did not finish in time`);
+  return aborted > 0 ? 1 : 0;
 }
 
 /** Connects what the server tells with the log that the flags ask for. */

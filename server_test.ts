@@ -324,7 +324,7 @@ Deno.test(
     assertEquals(await readAll(waiting), "");
     await send(half, "TP/1.1\r\n\r\n");
     assertEquals(undated(await readAll(half)), HELLO_WIRE);
-    assertEquals(await ending, { cut: 0 });
+    assertEquals(await ending, { aborted: 0 });
     let refused: unknown;
     await connect(server.addr).catch((error) => refused = error);
     assert(refused instanceof Deno.errors.ConnectionRefused);
@@ -340,7 +340,7 @@ Deno.test("shutdown() answers everyone who had sent a line by then", WATCHED, as
     assertEquals(undated(await readAll(socket)), HELLO_WIRE);
     socket.close();
   }
-  assertEquals(await ending, { cut: 0 });
+  assertEquals(await ending, { aborted: 0 });
 });
 
 Deno.test("shutdown() delivers the answer in flight", WATCHED, async () => {
@@ -352,7 +352,7 @@ Deno.test("shutdown() delivers the answer in flight", WATCHED, async () => {
   const ending = server.shutdown();
   reply.resolve(HELLO);
   assertEquals(undated(await wire), HELLO_WIRE);
-  assertEquals(await ending, { cut: 0 });
+  assertEquals(await ending, { aborted: 0 });
 });
 
 Deno.test(
@@ -366,7 +366,7 @@ Deno.test(
     using socket = await connect(server.addr);
     await send(socket, PLAIN_REQUEST);
     await socket.read(new Uint8Array(1)); // it is being answered
-    assertEquals(await server.shutdown(), { cut: 1 });
+    assertEquals(await server.shutdown(), { aborted: 1 });
     assertEquals(exchanges.map(({ status }) => status), [200]);
     assert(exchanges[0].bytes < body.length);
     await readAll(socket); // by then the turn that it was written in is over
@@ -378,7 +378,7 @@ Deno.test("shutdown() cuts off at the grace period who does not finish", WATCHED
   using half = await connect(server.addr);
   await send(half, "GET / HT");
   assertEquals(statusOf(await talk(server.addr, "GET / HTTP/1.1\r\n\r\n")), 200);
-  assertEquals(await server.shutdown(), { cut: 1 });
+  assertEquals(await server.shutdown(), { aborted: 1 });
   assertEquals(await readAll(half), "");
 });
 
@@ -392,7 +392,7 @@ Deno.test(
     using socket = await connect(server.addr);
     await send(socket, PLAIN_REQUEST + PLAIN_REQUEST);
     await asked.promise;
-    assertEquals(await server.shutdown(), { cut: 1 });
+    assertEquals(await server.shutdown(), { aborted: 1 });
     reply.resolve(HELLO); // for a connection that has gone
     await reply.promise;
     assertEquals(await readAll(socket), "");
@@ -403,8 +403,8 @@ Deno.test("shutdown() is what an aborted signal starts", WATCHED, async () => {
   const controller = new AbortController();
   const server = start(HELLO, { signal: controller.signal });
   controller.abort();
-  assertEquals(await server.finished, { cut: 0 });
-  assertEquals(await start(HELLO, { signal: controller.signal }).finished, { cut: 0 });
+  assertEquals(await server.finished, { aborted: 0 });
+  assertEquals(await start(HELLO, { signal: controller.signal }).finished, { aborted: 0 });
 });
 
 Deno.test("shutdown() lets in who has connected already", WATCHED, async () => {
@@ -417,7 +417,7 @@ Deno.test("shutdown() lets in who has connected already", WATCHED, async () => {
     client.ends();
     await sleep(4);
   }
-  assertEquals(await ending, { cut: 0 });
+  assertEquals(await ending, { aborted: 0 });
   for (const client of clients) assertEquals(undated(client.wire), HELLO_WIRE);
 });
 
@@ -430,7 +430,7 @@ Deno.test("shutdown() reads the lines of those who have just sent them", WATCHED
     await sleep(4);
     client.says(LAST_REQUEST);
   }
-  assertEquals(await ending, { cut: 0 });
+  assertEquals(await ending, { aborted: 0 });
   for (const client of clients) assertEquals(undated(client.wire), HELLO_WIRE);
 });
 
@@ -447,7 +447,7 @@ Deno.test("shutdown() closes all who are idle at once", WATCHED, async () => {
   await using stage = onStage();
   const clients = Array.from({ length: 20 }, () => stage.enters(new ScriptedSocket()));
   await until(() => stage.accepts === 21);
-  assertEquals(await stage.server.shutdown(), { cut: 0 });
+  assertEquals(await stage.server.shutdown(), { aborted: 0 });
   assert(clients.every(({ isClosed }) => isClosed));
 });
 
@@ -470,7 +470,7 @@ Deno.test(
     assertEquals(clients.map(({ isClosed }) => isClosed), [false, false, false]);
     await time.skip(30_000);
     assertEquals(clients.map(({ isClosed }) => isClosed), [true, true, true]);
-    assertEquals(await ending, { cut: 2 });
+    assertEquals(await ending, { aborted: 2 });
   },
 );
 
@@ -487,7 +487,7 @@ Deno.test("shutdown() waits for the last answer, not for the next", WATCHED, asy
     resolve(HELLO);
     await clients[at].closed;
   }
-  assertEquals(await ending, { cut: 0 });
+  assertEquals(await ending, { aborted: 0 });
 });
 
 Deno.test("shutdown() counts its grace from when it is asked for", WATCHED, async () => {
@@ -497,7 +497,7 @@ Deno.test("shutdown() counts its grace from when it is asked for", WATCHED, asyn
   await until(() => client.calls.includes("read"));
   const ending = stage.server.shutdown();
   time.jump(100_000);
-  assertEquals(await ending, { cut: 1 });
+  assertEquals(await ending, { aborted: 1 });
 });
 
 Deno.test("shutdown() does not wait for a flood to rest", WATCHED, async () => {
@@ -526,9 +526,9 @@ Deno.test("shutdown() says the same to everyone who asks", WATCHED, async () => 
   await using stage = onStage();
   const { server } = stage;
   assertEquals(await Promise.all([server.shutdown(), server.shutdown(), server.finished]), [
-    { cut: 0 },
-    { cut: 0 },
-    { cut: 0 },
+    { aborted: 0 },
+    { aborted: 0 },
+    { aborted: 0 },
   ]);
 });
 
@@ -547,7 +547,7 @@ Deno.test(
     slow.resolve(HELLO);
     await until(() => client.calls.includes("closeWrite")); // more could have followed
     client.ends();
-    assertEquals(await ending, { cut: 0 });
+    assertEquals(await ending, { aborted: 0 });
     assertEquals(undated(undated(client.wire)), HELLO_OPEN + HELLO_WIRE);
   },
 );
@@ -705,20 +705,28 @@ Deno.test("serve() lets a responder take its time", WATCHED, async () => {
   assertEquals(undated(client.wire), HELLO_OPEN);
 });
 
-Deno.test("serve() lingers for lingerTimeoutMs, however much still comes", WATCHED, async () => {
-  using time = new SkippableTime();
-  await using stage = onStage(HELLO, { lingerTimeoutMs: 20_000, idleTimeoutMs: FINE });
-  const client = stage.says("POST / HTTP/1.1\r\n");
-  await until(() => client.calls.includes("closeWrite"));
-  for (const elapsed of [10_000, 5_000]) {
-    client.says("more");
-    await time.skip(elapsed);
-    assertEquals(client.isClosed, false);
-  }
-  client.says("more");
-  await time.skip(10_000);
-  assertEquals(client.isClosed, true);
-});
+Deno.test(
+  "serve() lingers while a client still sends, for maxLingerMs at most",
+  WATCHED,
+  async () => {
+    using time = new SkippableTime();
+    const limits = { lingerTimeoutMs: 20_000, maxLingerMs: 60_000, idleTimeoutMs: FINE };
+    await using stage = onStage(HELLO, limits);
+    const uploading = stage.says("POST / HTTP/1.1\r\n");
+    const silent = stage.says("POST / HTTP/1.1\r\n");
+    for (const client of [uploading, silent]) {
+      await until(() => client.calls.includes("closeWrite"));
+    }
+    for (let elapsed = 0; elapsed < 54_000; elapsed += 18_000) {
+      assertEquals([uploading.isClosed, silent.isClosed], [false, elapsed > 20_000]);
+      uploading.says("more");
+      await time.skip(18_000);
+    }
+    uploading.says("more");
+    await time.skip(8_000);
+    await uploading.closed;
+  },
+);
 
 Deno.test(
   "serve() is never early with a deadline, and late by two ticks at most",
@@ -734,10 +742,11 @@ Deno.test(
     await until(() => stage.accepts === 3);
     time.jump(799);
     ticks.tick();
+    await until(() => ticks.asked.length === 2);
     assertEquals(client.isClosed, false);
     time.jump(201);
     ticks.tick();
-    assertEquals(client.isClosed, true);
+    await client.closed;
   },
 );
 
@@ -749,10 +758,16 @@ Deno.test(
     await using stage = onStage();
     const clients = [1, 2, 3].map(() => stage.enters(new ScriptedSocket()));
     await until(() => stage.accepts === 4);
-    assertEquals([ticks.tick(), ticks.tick(), ticks.asked], [1, 1, [250, 250, 250]]);
+    for (let tick = 1; tick <= 3; tick++) {
+      await until(() => ticks.asked.length === tick);
+      if (tick < 3) assertEquals(ticks.tick(), 1);
+    }
+    assertEquals(ticks.asked, [250, 250, 250]);
     for (const client of clients) client.ends();
     for (const client of clients) await client.closed;
-    assertEquals([ticks.tick(), ticks.tick(), ticks.asked.length], [1, 0, 3]);
+    assertEquals(ticks.tick(), 1);
+    await sleep(0);
+    assertEquals([ticks.tick(), ticks.asked.length], [0, 3]);
     await stage.says(LAST_REQUEST).closed;
     assertEquals(ticks.asked.length, 4);
   },
@@ -779,9 +794,10 @@ Deno.test("serve() answers half lines that run out of time in portions", WATCHED
   using ticks = new HeldTicks();
   await using stage = onStage();
   const clients = Array.from({ length: 1200 }, () => stage.says("GET"));
-  await until(() => clients.every(({ calls }) => calls.length === 2)); // has read, and reads on
+  await until(() => clients.every(({ calls }) => calls.length === 3)); // has read, and reads on
   time.jump(20_000);
-  ticks.tick(); // after which whatever has come in time is read
+  ticks.tick(); // the next one knows this time
+  await until(() => ticks.asked.length === 2);
   const { length } = clients.filter(({ writes }) => writes.length > 0);
   assertEquals(length, 0);
   ticks.tick();
@@ -810,11 +826,12 @@ Deno.test("serve() has V8 collect what lived for a while, once in 1024", WATCHED
     await using stage = onStage();
     const collectionsAfter = async (count: number, isLong: boolean) => {
       const clients = Array.from({ length: count }, () => stage.enters(new ScriptedSocket()));
-      await until(() => clients[count - 1].calls.length > 0);
+      await until(() => clients[count - 1].calls.includes("read"));
       time.jump(300);
-      if (isLong) ticks.tick();
+      const { length } = ticks.asked;
+      if (isLong) await until(() => ticks.tick() > 0 || ticks.asked.length > length);
       for (const client of clients) client.ends();
-      await until(() => clients.every(({ calls }) => calls.length > 1));
+      await until(() => clients.every(({ isClosed }) => isClosed));
       return sizes.filter((bytes) => bytes >= 256 * MEBIBYTE).length;
     };
     assertEquals(await collectionsAfter(100, false), 0);
@@ -921,7 +938,7 @@ async function entersAll(stage: Stage, time: SkippableTime, names: string, order
 }
 
 Deno.test(
-  "serve() lets who waits longest write, and in between the newest and the oldest",
+  "serve() lets the newest connection write, and in between the one that waits longest",
   WATCHED,
   async () => {
     using time = new SkippableTime(true);
@@ -930,7 +947,7 @@ Deno.test(
     const clients = await entersAll(stage, time, "abcdefghijkl", order);
     for (const client of clients.toReversed()) client.says(LAST_REQUEST);
     for (const client of clients) await client.closed;
-    assertEquals(order.join(""), "lkjihgfe" + "dlcabkje" + "ihgafdcb");
+    assertEquals(order.join(""), "lkjihgfe" + "ldkcjbia" + "hgfedcba");
   },
 );
 
@@ -949,34 +966,37 @@ Deno.test("serve() lets each of many write, and drains them all alike", WATCHED,
   assertGreater(Math.min(...drained()), 35);
 });
 
-Deno.test("serve() gives back to a turn what was taken from it, not more", WATCHED, async () => {
-  using time = new SkippableTime(true);
-  await using stage = onStage({ body: new Uint8Array(MEBIBYTE / 2) });
-  using turns = new HeldTurns();
-  const writes: Array<PromiseWithResolvers<number>> = [];
-  for (let count = 0; count < 20; count++) {
-    const client = stage.says(LAST_REQUEST);
-    client.takes = ({ length }) => {
-      if (length < 1000) return length;
-      writes.push(Promise.withResolvers());
-      return writes[writes.length - 1].promise;
+Deno.test(
+  "serve() starts a piece for each that ends, while its time slice lasts",
+  WATCHED,
+  async () => {
+    using time = new SkippableTime(true);
+    await using stage = onStage({ body: new Uint8Array(MEBIBYTE / 2) });
+    using turns = new HeldTurns();
+    const writes: Array<PromiseWithResolvers<number>> = [];
+    for (let count = 0; count < 20; count++) {
+      const client = stage.says(LAST_REQUEST);
+      client.takes = ({ length }) => {
+        if (length < 1000) return length;
+        writes.push(Promise.withResolvers());
+        return writes[writes.length - 1].promise;
+      };
+    }
+    const writesAfter = async (...ended: number[]) => {
+      for (const at of ended) writes[at].reject(new Deno.errors.BrokenPipe("gone"));
+      await sleep(1);
+      return writes.length;
     };
-  }
-  const writesAfter = async (...ended: number[]) => {
-    for (const at of ended) writes[at].reject(new Deno.errors.BrokenPipe("gone"));
-    await sleep(1);
-    return writes.length;
-  };
-  assertEquals(await writesAfter(), 8);
-  turns.end();
-  assertEquals(await writesAfter(), 16);
-  assertEquals(await writesAfter(0, 1, 2, 3, 4, 5, 6, 7), 16, "of an earlier turn");
-  assertEquals(await writesAfter(8), 17);
-  time.jump(10);
-  assertEquals(await writesAfter(9, 10, 11, 12, 13), 17, "too late");
-  turns.end();
-  assertEquals(await writesAfter(), 20);
-});
+    assertEquals(await writesAfter(), 8);
+    turns.end();
+    assertEquals(await writesAfter(), 16);
+    assertEquals(await writesAfter(8), 17);
+    time.jump(10);
+    assertEquals(await writesAfter(9, 10, 11, 12, 13), 17, "too late");
+    turns.end();
+    assertEquals(await writesAfter(), 20);
+  },
+);
 
 Deno.test("serve() waits for a turn no longer than for a write", WATCHED, async () => {
   using time = new SkippableTime();
@@ -984,12 +1004,14 @@ Deno.test("serve() waits for a turn no longer than for a write", WATCHED, async 
   await using stage = onStage({ body: new Uint8Array(MEBIBYTE / 2) }, limits);
   const clients = Array.from({ length: 12 }, () => entersSlow(stage, time, 10));
   await until(() => stage.accepts === 13);
-  using _ = new HeldTurns();
+  using turns = new HeldTurns();
   for (const client of clients) client.says(LAST_REQUEST);
   await time.skip(80_000);
   const open = clients.filter(({ isClosed }) => !isClosed);
   assertEquals(open.length, 4);
   await time.skip(30_000);
+  turns.end();
+  await sleep(1);
   for (const client of open) assertEquals([client.isClosed, client.writes.length], [true, 1]);
 });
 
@@ -1111,7 +1133,7 @@ Deno.test("serve() refuses a line beyond the limit, however it is cut", WATCHED,
   const wire = refusalWire(
     "414 URI Too Long",
     "Expected a shorter request line.",
-    line(4001).slice(0, 200) + " ... (4000 octets)",
+    line(4001).slice(0, 200) + " ... (4000 bytes)",
   );
   assertEquals(undated(await talk(server.addr, line(4001))), wire);
   assertEquals(undated(await talk(server.addr, ...halves(line(4001)))), wire);
@@ -1252,7 +1274,7 @@ Deno.test("serve() makes no call that it could spare", WATCHED, async () => {
   await using stage = onStage();
   const once = stage.says(LAST_REQUEST);
   await once.closed;
-  assertEquals(once.calls, ["read", "write", "close"]);
+  assertEquals(once.calls, ["setNoDelay", "read", "write", "close"]);
   const twice = stage.says(PLAIN_REQUEST);
   await until(() => twice.writes.length === 1);
   twice.says(PLAIN_REQUEST + LAST_REQUEST);
@@ -1315,7 +1337,7 @@ Deno.test("serve() ends a connection quietly when its client has gone", WATCHED,
     writing.takes = () => Promise.reject(new Gone("gone"));
     writing.says(LAST_REQUEST);
     await writing.closed;
-    assertEquals(writing.calls, ["read", "write", "close"]);
+    assertEquals(writing.calls, ["setNoDelay", "read", "write", "close"]);
   }
   assertEquals(errors, []);
 });
@@ -1325,7 +1347,7 @@ Deno.test("serve() reports what it does not know, and ends that connection", WAT
   await using stage = onStage(HELLO, { onError: (error) => errors.push(error) });
   const odd = new Error("odd");
   const client = stage.says("GET");
-  await until(() => client.calls.length === 2);
+  await until(() => client.calls.length === 3);
   client.fails(odd);
   await client.closed;
   assertEquals(errors, [odd]);
@@ -1357,17 +1379,17 @@ Deno.test(
     for (const request of wholes) {
       const client = stage.says(request);
       await client.closed;
-      assertEquals(client.calls, ["read", "write", "close"], request);
+      assertEquals(client.calls, ["setNoDelay", "read", "write", "close"], request);
     }
     for (const request of others) {
       const client = stage.says(request);
       await until(() => client.calls.filter((call) => call === "read").length === 2);
-      assertEquals(client.calls, ["read", "write", "closeWrite", "read"], request);
+      assertEquals(client.calls.slice(1), ["read", "write", "closeWrite", "read"], request);
       client.says("more");
-      await until(() => client.calls.length === 5);
+      await until(() => client.calls.length === 6);
       client.ends();
       await client.closed;
-      assertEquals(client.calls.slice(4), ["read", "close"], request);
+      assertEquals(client.calls.slice(5), ["read", "close"], request);
       assertEquals(client.wire.match(/HTTP\/1\.1 \d{3}/g)?.length, 1, request);
     }
   },
@@ -1418,7 +1440,7 @@ Deno.test(
     taken.resolve(1);
     await client.closed;
     await stage.server.shutdown();
-    assertEquals(client.calls, ["read", "write", "write", "close"]);
+    assertEquals(client.calls, ["setNoDelay", "read", "write", "write", "close"]);
   },
 );
 
@@ -1458,47 +1480,28 @@ function witnessed(responder: Responder | Reply, options: ServeOptions = {}) {
   return { exchanges, stage: onStage(responder, { onExchange, ...options }) };
 }
 
-Deno.test("serve() tells of content as far as the kernel took it", WATCHED, async () => {
-  for (const body of ["0123456789", "0123456789".repeat(10_000)]) { // copied, and written alone
-    const { exchanges, stage } = witnessed({ body });
-    await using _stage = stage;
-    const whole = stage.says(LAST_REQUEST);
-    await whole.closed;
-    assertEquals(exchanges.splice(0).map(({ bytes }) => bytes), [body.length]);
-    const headBytes = whole.wire.length - body.length;
-    for (const left of [0, headBytes, headBytes + 1, headBytes + 9]) {
-      const client = stage.enters(new ScriptedSocket());
-      let toTake = left;
-      client.takes = ({ length }) => {
-        if (toTake === 0) throw new Deno.errors.ConnectionReset("gone");
-        const count = Math.min(length, toTake);
-        toTake -= count;
-        return count;
-      };
-      client.says(LAST_REQUEST);
-      await client.closed;
-      const told = exchanges.splice(0).map(({ bytes }) => bytes);
-      assertEquals(told, [Math.max(0, left - headBytes)]);
-    }
-  }
-});
-
-Deno.test("serve() tells apart what was taken of replies that left together", WATCHED, async () => {
-  const { exchanges, stage } = witnessed(({ target }) => ({ body: target }));
+Deno.test("serve() reports large content as far as the kernel took it", WATCHED, async () => {
+  const body = "0123456789".repeat(10_000);
+  const { exchanges, stage } = witnessed({ body });
   await using _stage = stage;
-  const client = stage.enters(new ScriptedSocket());
-  const requests = ["/one", "/three", "/four"].map((target) => PLAIN_REQUEST.replace("/", target));
-  client.takes = ({ length }) => {
-    client.takes = () => Promise.reject(new Deno.errors.BrokenPipe("gone"));
-    return length - "our".length; // of "/four"
-  };
-  client.says(requests.join(""));
-  await client.closed;
-  assertEquals(exchanges.map(({ requestLine, bytes }) => [requestLine, bytes]), [
-    ["GET /one HTTP/1.1", 4],
-    ["GET /three HTTP/1.1", 6],
-    ["GET /four HTTP/1.1", 2],
-  ]);
+  const whole = stage.says(LAST_REQUEST);
+  await whole.closed;
+  assertEquals(exchanges.splice(0).map(({ bytes }) => bytes), [body.length]);
+  const headBytes = whole.wire.length - body.length;
+  for (const left of [0, headBytes, headBytes + 1, headBytes + 9]) {
+    const client = stage.enters(new ScriptedSocket());
+    let toTake = left;
+    client.takes = ({ length }) => {
+      if (toTake === 0) throw new Deno.errors.ConnectionReset("gone");
+      const count = Math.min(length, toTake);
+      toTake -= count;
+      return count;
+    };
+    client.says(LAST_REQUEST);
+    await client.closed;
+    const reported = exchanges.splice(0).map(({ bytes }) => bytes);
+    assertEquals(reported, [Math.max(0, left - headBytes)]);
+  }
 });
 
 Deno.test("serve() tells of each exchange once, when its reply has left", WATCHED, async () => {
@@ -1714,7 +1717,7 @@ Deno.test("serve() closes at once where the whole request was read", WATCHED, as
   for (const head of ["", "Host: x\r\n", "Host: x\r\nAccept: */*\r\nX-Empty:\r\nX-Tab:\ta\r\n"]) {
     assertEquals(statusOf(await talk(server.addr, `GET / HTTP/1.0\r\n${head}\r\n`)), 200);
   }
-  assertEquals(await server.shutdown(), { cut: 0 });
+  assertEquals(await server.shutdown(), { aborted: 0 });
 });
 
 Deno.test(
@@ -1739,7 +1742,7 @@ Deno.test("serve() lingers no longer than lingerTimeoutMs", WATCHED, async () =>
   using socket = await connect(server.addr);
   await send(socket, "GET / HTTP/1.1\r\n");
   assertEquals(undated(await readAll(socket)), HELLO_WIRE);
-  assertEquals(await server.shutdown(), { cut: 0 }); // the client never closed
+  assertEquals(await server.shutdown(), { aborted: 0 }); // the client never closed
 });
 
 Deno.test("serve() discards no more than maxLingerBytes", WATCHED, async () => {
@@ -1750,7 +1753,7 @@ Deno.test("serve() discards no more than maxLingerBytes", WATCHED, async () => {
   socket.write("POST / HTTP/1.1\r\n");
   socket.write(new Uint8Array(50_000_000));
   assertMatch(String(await error), /ECONNRESET|EPIPE/);
-  assertEquals(await server.shutdown(), { cut: 0 });
+  assertEquals(await server.shutdown(), { aborted: 0 });
 });
 
 Deno.test("serve() gives up on a client that does not read", WATCHED, async () => {
@@ -1819,6 +1822,9 @@ Deno.test("serve() stays open after every plain head", WATCHED, async () => {
     "HOST: x\r\nConnection: keep-alive\r\n",
     "Host: x\r\nconnection:Keep-Alive \t\r\n",
     "Host: x\r\nAccept-Encoding: gzip\r\nUpgrade-Insecure-Requests: 1\r\nCookie: a=b; c\r\n",
+    "Host: x\r\nContent-Length: 0\r\nContent-Type: application/json\r\n",
+    "Host: x\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABk\r\n",
+    "Host: x\r\nConnection: keep-alive, TE\r\nTE: trailers\r\nExpect-CT: max-age=0\r\nX_A: b\r\n",
     "X-Tab:\ta\tb\r\nX-Empty:\r\nX-Obs: \xe9\r\nHost: x\r\nTE: trailers\r\ntraceparent: 00\r\n",
   ];
   using socket = await connect(server.addr);
@@ -2042,7 +2048,7 @@ Deno.test(
     assertEquals(wire.match(/\r\n\r\n(slow|Hello world!)/g)?.length, 2);
     assertEquals(wire.match(/\r\nConnection: close\r\n/g)?.length, 1);
     busy.close();
-    assertEquals(await ending, { cut: 0 });
+    assertEquals(await ending, { aborted: 0 });
   },
 );
 
@@ -2069,7 +2075,12 @@ const ODD_HEADS: Record<string, string> = {
   "octet above ASCII in a name": "Host: x\r\nTransfer-Encod\xedng: chunked\r\n",
   "underscore in a name": "Host: x\r\nContent_Length: 5\r\n",
   "Content-Length": "Host: x\r\nContent-Length: 5\r\n",
-  "Content-Length 0": "Host: x\r\nContent-Length: 0\r\n",
+  "Content-Length 00": "Host: x\r\nContent-Length: 00\r\n",
+  "Content-Length +0": "Host: x\r\nContent-Length: +0\r\n",
+  "Content-Length 0, 0": "Host: x\r\nContent-Length: 0, 0\r\n",
+  "Content_Length 0": "Host: x\r\nContent_Length: 0\r\n",
+  "Content-Length 0 twice": "Host: x\r\nContent-Length: 0\r\nContent-Length: 0\r\n",
+  "Content-Length 0 and chunked": "Host: x\r\nContent-Length: 0\r\nTransfer-Encoding: chunked\r\n",
   "Content-Length +5": "Host: x\r\nContent-Length: +5\r\n",
   "Content-Length -1": "Host: x\r\nContent-Length: -1\r\n",
   "Content-Length 0x5": "Host: x\r\nContent-Length: 0x5\r\n",
@@ -2086,10 +2097,9 @@ const ODD_HEADS: Record<string, string> = {
   "Transfer-Encodings": "Host: x\r\nTransfer-Encodings: chunked\r\n",
   "Tranfer-Encoding": "Host: x\r\nTranfer-Encoding: chunked\r\n",
   "Content-Encoding": "Host: x\r\nContent-Encoding: gzip\r\n",
-  "Upgrade": "Host: x\r\nUpgrade: h2c\r\n",
   "Expect": "Host: x\r\nExpect: 100-continue\r\n",
   "Connection close": "Host: x\r\nConnection: close\r\n",
-  "Connection Upgrade": "Host: x\r\nConnection: Upgrade\r\n",
+  "Connection Upgrade, close": "Host: x\r\nConnection: Upgrade, close\r\n",
   "Connection of two": "Host: x\r\nConnection: keep-alive, close\r\n",
   "two Connections": "Host: x\r\nConnection: keep-alive\r\nConnection: close\r\n",
   "empty Connection": "Host: x\r\nConnection:\r\n",
@@ -2129,7 +2139,7 @@ Deno.test("scanHead() keeps a connection open only for a host that is one", WATC
   const scan = (host: string) => {
     const text = `Host:${host}\r\n\r\n`;
     const head = scanHead(octets(text), 0, text.length);
-    return [head.end, head.persistent];
+    return [head?.end, head?.persistent];
   };
   const hosts =
     "h| h| h:80| h:|\th.example \t|127.0.0.1| [::1]| [::1]:8080| a%20b| a%2F%c3| A-9_~b.| [2001:DB8::A]|" +
@@ -2156,7 +2166,7 @@ Deno.test("serve() answers and closes where a host is none", WATCHED, async () =
 });
 
 Deno.test("scanHead() lets no later field take back what an earlier one said", () => {
-  const isPlain = (head: string) => scanHead(octets(head), 0, head.length).persistent;
+  const isPlain = (head: string) => scanHead(octets(head), 0, head.length)?.persistent === true;
   const keep = "Connection: keep-alive\r\n";
   for (const head of ["Host: x\r\nConnection: close\r\n" + keep, "Host: a/b\r\n" + keep]) {
     assertEquals(isPlain(head + "\r\n"), false, head);
@@ -2167,52 +2177,80 @@ Deno.test("scanHead() lets no later field take back what an earlier one said", (
 Deno.test("scanHead() starts and stops where it is told", WATCHED, () => {
   const text = "GET / HTTP/1.1\r\nHost: x\r\n\r\nGET";
   assertEquals(scanHead(octets(text), 16, text.length), {
-    state: "whole",
     end: text.length - 3,
     persistent: true,
   });
   for (let to = 16; to < text.length - 3; to++) {
-    assertEquals(scanHead(octets(text), 16, to).end, -1, String(to));
+    assertEquals(scanHead(octets(text), 16, to), undefined, String(to));
   }
 });
 
 Deno.test("scanHead() takes each octet of a name and a value for what it is", WATCHED, () => {
-  const isPlain = (head: string) => scanHead(octets(head), 0, head.length).persistent;
+  const isPlain = (head: string) => scanHead(octets(head), 0, head.length)?.persistent === true;
   for (let octet = 0; octet < 256; octet++) {
     const character = String.fromCharCode(octet);
-    assertEquals(isPlain(`Host: x\r\nX${character}A: b\r\n\r\n`), /[\dA-Za-z:-]/.test(character));
+    assertEquals(isPlain(`Host: x\r\nX${character}A: b\r\n\r\n`), /[\w:-]/.test(character));
     const isText = octet === 9 || octet >= 32 && octet !== 127;
     assertEquals(isPlain(`Host: x\r\nA: b${character}c\r\n\r\n`), isText, String(octet));
   }
 });
 
-Deno.test("scanHead() doubts every name that could frame content, in either case", WATCHED, () => {
-  const scan = (name: string) => {
-    const head = `Host: x\r\n${name}: 1\r\n\r\n`;
-    return scanHead(octets(head), 0, head.length).persistent;
+Deno.test("scanHead() takes no name that could frame content, in either case", WATCHED, () => {
+  const scan = (name: string, value = "1") => {
+    const head = `Host: x\r\n${name}: ${value}\r\n\r\n`;
+    return scanHead(octets(head), 0, head.length)?.persistent === true;
   };
-  const doubtful = "Content-Length|content-md5|Content|CONTENT-TYPE|Contents|Transfer-Encoding|" +
-    "Transfer|TRANSFERS|Expect|expect-ct|Upgrade|uPGRADE|Encoding|X-Encoding|Content-Encoding|" +
-    "xaccept-encoding|encoding";
-  for (const name of doubtful.split("|")) assertEquals(scan(name), false, name);
-  const plain = "Accept-Encoding|accept-encoding|Accept-Content|X-Content-Length|X-Transfer|" +
-    "Unexpected|Upgrade-Insecure-Requests|XUpgrade|Encodings|Encodin|Conten|Transfe|Expec|Hosts|" +
-    "XHost|Hos|Connections|Connectio|TE|Trailer|Via";
-  for (const name of plain.split("|")) assertEquals(scan(name), true, name);
+  const framing = "Content-Length|CONTENT-LENGTH|Content_Length|Content-Lengths|content-language|" +
+    "Content-L|Transfer-Encoding|Transfer_Encoding|Transfer|TRANSFERS|Expect|expect|Encoding|" +
+    "X-Encoding|X_Encoding|Content-Encoding|xaccept-encoding|encoding";
+  for (const name of framing.split("|")) assertEquals(scan(name), false, name);
+  for (const name of framing.split("|").slice(2)) assertEquals(scan(name, "0"), false, name);
+  const others =
+    "Accept-Encoding|accept-encoding|Accept_Encoding|Accept-Content|X-Content-Length|" +
+    "X-Transfer|Unexpected|Upgrade|Upgrade-Insecure-Requests|Encodings|Encodin|Content-Type|" +
+    "Content|content-md5|Transfe|Expec|expect-ct|Hosts|XHost|Hos|Connections|Connectio|TE|" +
+    "Trailer|Via|HTTP2-Settings";
+  for (const name of others.split("|")) assertEquals(scan(name), true, name);
+});
+
+Deno.test("scanHead() takes Content-Length: 0 once and alone", WATCHED, () => {
+  const scan = (fields: string) => {
+    const head = `Host: x\r\n${fields}\r\n`;
+    return scanHead(octets(head), 0, head.length);
+  };
+  for (const value of ["0", " 0", "\t0 \t"]) {
+    const fields = `Content-Length:${value}\r\n`;
+    assertEquals(scan(fields), { end: 11 + fields.length, persistent: true }, value);
+  }
+  for (const value of ["", "00", "+0", "-0", "0, 0", "0x0", "0.0", "0;", "O"]) {
+    assertEquals(scan(`Content-Length: ${value}\r\n`), undefined, value);
+  }
+  const zero = "Content-Length: 0\r\n";
+  for (const other of [zero, "Transfer-Encoding: chunked\r\n", "Content_Length: 0\r\n"]) {
+    assertEquals([scan(zero + other), scan(other + zero)], [undefined, undefined], other);
+  }
+});
+
+Deno.test("scanHead() lets connections stay open for options that end nothing", WATCHED, () => {
+  const scan = (value: string) => {
+    const head = `Host: x\r\nConnection:${value}\r\n\r\n`;
+    return scanHead(octets(head), 0, head.length)?.persistent;
+  };
+  const open =
+    "keep-alive| Keep-Alive \t|TE| keep-alive, TE|Upgrade, HTTP2-Settings|te\t,\tUPGRADE";
+  for (const value of open.split("|")) assertEquals(scan(value), true, value);
+  const closing = "|close|keep-alive, close|close, Upgrade|keep-alive,|,TE|keep alive|TEs|Host|x";
+  for (const value of closing.split("|")) assertEquals(scan(value), false, value);
 });
 
 Deno.test("scanHead() says where the next request starts, and what may follow", () => {
   const scan = (text: string) => scanHead(octets(text), 0, text.length);
-  const whole = (end: number, persistent: boolean) => ({ state: "whole", end, persistent });
-  assertEquals<unknown>(scan("Host: x\r\n\r\nGET"), whole(11, true));
-  assertEquals<unknown>(scan("\r\n"), whole(2, false));
-  assertEquals<unknown>(scan("Connection: close\r\nHost: x\r\n\r\n"), whole(30, false));
-  for (const part of ["", "\r", "H", "Host", "Host:", "Host: x", "Host: x\r", "Host: x\r\n\r"]) {
-    assertEquals(scan(part), { state: "unfinished", end: -1, persistent: false }, part);
-  }
-  for (const part of ["Host : x", "\rx", "\n", "Host: x\n", "A: \0", "Content-Length: 0\r\n\r\n"]) {
-    assertEquals(scan(part), { state: "doubtful", end: -1, persistent: false }, part);
-  }
+  assertEquals(scan("Host: x\r\n\r\nGET"), { end: 11, persistent: true });
+  assertEquals(scan("\r\n"), { end: 2, persistent: false });
+  assertEquals(scan("Connection: close\r\nHost: x\r\n\r\n"), { end: 30, persistent: false });
+  const incomplete = ["", "\r", "H", "Host", "Host:", "Host: x", "Host: x\r", "Host: x\r\n\r"];
+  const ambiguous = ["Host : x", "\rx", "\n", "Host: x\n", "A: \0", "Content-Length: 1\r\n\r\n"];
+  for (const part of [...incomplete, ...ambiguous]) assertEquals(scan(part), undefined, part);
 });
 
 // ---------------------------------------------------------------- replies
@@ -2444,7 +2482,7 @@ Deno.test(
   async () => {
     await using stage = onStage();
     const line = "x".repeat(200);
-    for (const [sent, shown] of [[line, line], [line + "y", line + " ... (201 octets)"]]) {
+    for (const [sent, shown] of [[line, line], [line + "y", line + " ... (201 bytes)"]]) {
       const client = stage.says(PLAIN_REQUEST + sent + "\r\n"); // not the line before it
       client.ends();
       await client.closed;
