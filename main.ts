@@ -5,10 +5,10 @@
  * @module
  */
 
-import { parseArgs } from "@std/cli/parse-args";
 import manifest from "./deno.json" with { type: "json" };
-import { ALL_FLAGS, type Flag, helpText } from "./command/flags.ts";
+import { helpText } from "./command/flags.ts";
 import { hostAndPort, urlOf } from "./command/address.ts";
+import { parseFlags } from "./command/arguments.ts";
 import { sleep } from "./command/delay.ts";
 import { probe } from "./command/health.ts";
 import {
@@ -25,7 +25,7 @@ import { responderFrom } from "./command/replies.ts";
 import { type Settings, settingsFrom } from "./command/settings.ts";
 import { start, StartError } from "./command/start.ts";
 import { pathOf } from "./command/target.ts";
-import { UsageError, type Values } from "./command/values.ts";
+import { UsageError } from "./command/values.ts";
 import { watched } from "./command/wire.ts";
 import type { Exchange, Reply, Responder, ServeOptions } from "./server.ts";
 
@@ -35,11 +35,11 @@ const SAME_SIGNAL_MS = 50;
 /** Runs the command with these arguments and resolves to its exit code. */
 export async function main(args: string[]): Promise<number> {
   try {
-    const { values, unknownArguments } = parseFlags(args);
+    const values = parseFlags(args);
     if (values.help === true) print(helpText());
     else if (values.version === true) print(`firstline ${manifest.version}\n`);
     else {
-      const settings = settingsFrom(values, unknownArguments);
+      const settings = settingsFrom(values);
       if (values.probe === true) return await probe(settings);
       const embeddedRoot = Deno.build.standalone ? import.meta.dirname : undefined;
       return await run(settings, responderFrom(settings, embeddedRoot));
@@ -61,25 +61,6 @@ function print(text: string): void {
   } catch (error) {
     throw new StartError(`Cannot write to stdout: ${messageOf(error)}`);
   }
-}
-
-/** Splits the arguments; `help` and `version` are there even if others are wrong. */
-function parseFlags(args: string[]): { values: Values; unknownArguments: string[] } {
-  const unknownArguments: string[] = [];
-  const names = (choose: (flag: Flag) => unknown) =>
-    ALL_FLAGS.filter(choose).map(({ name }) => name);
-  const values: Values = parseArgs(args, {
-    string: names((flag) => flag.value),
-    boolean: names((flag) => !flag.value),
-    collect: names((flag) => flag.repeats),
-    alias: Object.fromEntries(ALL_FLAGS.filter((flag) => flag.short).map((f) => [f.short, f.name])),
-    unknown: (arg: string) => {
-      unknownArguments.push(arg);
-      return false;
-    },
-  });
-  const rest = (values._ as unknown[]).map(String);
-  return { values, unknownArguments: [...unknownArguments, ...rest] };
 }
 
 /** Serves until a signal says to stop. */

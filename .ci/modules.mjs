@@ -8,7 +8,7 @@ import { fileURLToPath } from "node:url";
 const ALLOWED = [
   [/^server\.ts$/, []],
   [/^server_test\.ts$/, ["server.ts", "tests/", "@std/assert", "node:"]],
-  [/^main\.ts$/, ["server.ts", "command/", "@std/cli/", "deno.json"]],
+  [/^main\.ts$/, ["server.ts", "command/", "deno.json"]],
   [/^command\/\w+_test\.ts$/, [
     "server.ts",
     "command/",
@@ -18,7 +18,7 @@ const ALLOWED = [
     "node:",
     "deno.json",
   ]],
-  [/^command\//, ["server.ts", "command/", "@std/net/"]],
+  [/^command\//, ["server.ts", "command/", "@std/cli/", "@std/net/"]],
   [/^tests\//, ["server.ts", "command/", "main.ts", "tests/", "@std/", "node:", "deno.json"]],
   [/^faults\//, ["server.ts", "command/", "tests/", "faults/", "@std/", "node:"]],
   [/^bench\//, ["command/", "tests/", "bench/", "@std/", "node:", "deno.json"]],

@@ -27,6 +27,10 @@ export interface Flag {
   readonly value?: string;
   /** True if it may be given several times. */
   readonly repeats?: boolean;
+  /** True if it wins over all others, mistakes included. */
+  readonly wins?: boolean;
+  /** True if it says what the replies are made of: one such flag takes the place of another. */
+  readonly isContent?: boolean;
   /** Flags that cannot be given together with it. */
   readonly excludes?: readonly string[];
   /** One sentence without its full stop. */
@@ -60,6 +64,7 @@ export const FLAGS: Readonly<Record<string, readonly Flag[]>> = {
       name: "text",
       short: "t",
       value: "TEXT",
+      isContent: true,
       excludes: ["file", "redirect", "link"],
       help: "answer this text instead of the page; {client}, {port}, {method} and {target} in it " +
         "stand for what they name, as in --redirect and --header",
@@ -68,22 +73,31 @@ export const FLAGS: Readonly<Record<string, readonly Flag[]>> = {
       name: "file",
       short: "f",
       value: "PATH",
+      isContent: true,
       excludes: ["redirect", "link"],
       help: "answer this file, or by path the files of this folder, all read at start",
     },
     {
       name: "raw",
       value: "PATH",
+      isContent: true,
       excludes: ["text", "file", "redirect", "link", "status", "header"],
       help: "send this file, or by path one of this folder, as the whole response as it is",
     },
     {
       name: "redirect",
       value: "URL",
+      isContent: true,
       excludes: ["link"],
       help: "send everyone to this URL, such as https://example.com{target}",
     },
-    { name: "link", value: "URL", help: "where the page's link leads", default: DEFAULT_LINK },
+    {
+      name: "link",
+      value: "URL",
+      isContent: true,
+      help: "where the page's link leads",
+      default: DEFAULT_LINK,
+    },
     {
       name: "status",
       short: "s",
@@ -121,6 +135,12 @@ export const FLAGS: Readonly<Record<string, readonly Flag[]>> = {
       default: inSeconds(DEFAULT_LIMITS.idleTimeoutMs),
     },
     {
+      name: "write-timeout",
+      value: "SECONDS",
+      help: "how long a client may read nothing of its reply",
+      default: inSeconds(DEFAULT_LIMITS.writeTimeoutMs),
+    },
+    {
       name: "stop-timeout",
       value: "SECONDS",
       help: "how long the answers in flight may take at the stop",
@@ -152,8 +172,8 @@ export const FLAGS: Readonly<Record<string, readonly Flag[]>> = {
       help: "ask the server that these flags would start, once, by its --health path if it has " +
         "one; exit 0 if it answers 2xx or 3xx",
     },
-    { name: "help", short: "h", help: "show this help" },
-    { name: "version", short: "V", help: "show the version" },
+    { name: "help", short: "h", wins: true, help: "show this help" },
+    { name: "version", short: "V", wins: true, help: "show the version" },
   ],
 };
 
@@ -176,9 +196,9 @@ export function helpText(): string {
   const codes = Object.entries(EXIT_CODES).map(([code, meaning]) => entry(`  ${code}`, meaning));
   return `firstline: answer HTTP requests by their first line
 
-Usage: firstline [FLAGS]
+Usage: firstline [FLAGS] [PATH]
 
-Without flags it greets every client with an HTML page.
+Without flags it greets every client with an HTML page. PATH is --file PATH.
 
 ${flags.join("")}EXIT CODES
 ${codes.join("")}`;

@@ -39,7 +39,9 @@ export function responderFrom(settings: Settings, embeddedRoot?: string): Respon
 
 function rawFrom(path: string, answer: (octets: Octets) => Responder, root?: string): Responder {
   const held = read("raw", path, root);
-  return held instanceof Uint8Array ? answer(held) : responsesOf(announce(held).files, answer);
+  return held instanceof Uint8Array
+    ? answer(held)
+    : responsesOf(announce(held, "index.http").files, answer);
 }
 
 /** Header fields with placeholders are filled in last, whatever the content. */
@@ -63,18 +65,22 @@ function contentFrom({ content, status, headers }: Settings, root?: string): Rep
 
 function fileFrom(path: string, defaults: ReplyDefaults, root?: string): ReplyTo | Reply {
   const held = read("file", path, root);
-  if (!(held instanceof Uint8Array)) return siteOf(announce(held).files, defaults);
+  if (!(held instanceof Uint8Array)) {
+    return siteOf(announce(held, "index.html", "200.html").files, defaults);
+  }
   return withDefaults(
     { headers: [["Content-Type", contentTypeOf(path, held)]], body: held },
     defaults,
   );
 }
 
-/** Says what is held in memory from now on. */
-function announce(folder: Folder): Folder {
+/** Says what is held in memory from now on, and whether one of these files answers `/`. */
+function announce(folder: Folder, ...roots: string[]): Folder {
   const { files, bytes, leftOut } = folder;
   const rest = leftOut > 0 ? `; ${leftOut} left out, hidden or a link that leads elsewhere` : "";
-  say(`holding ${plural(files.size, "file")}, ${plural(bytes, "byte")}${rest}`);
+  const hasRoot = roots.some((name) => files.has(`/${name}`));
+  const root = hasRoot ? "" : `; no ${roots[0]}, so / is not found`;
+  say(`holding ${plural(files.size, "file")}, ${plural(bytes, "byte")}${rest}${root}`);
   return folder;
 }
 

@@ -12,7 +12,7 @@ const test = needing("read", "write");
 
 /** What these flags answer. */
 function answer(values: Values, line = "GET / HTTP/1.1"): Reply {
-  const responder = responderFrom(settingsFrom(values, []));
+  const responder = responderFrom(settingsFrom(values));
   return typeof responder === "function"
     ? (responder as (...asked: Parameters<Responder>) => Reply)(requestOf(line), CLIENT)
     : responder;
@@ -23,8 +23,7 @@ function mistake(values: Values): string {
 }
 
 Deno.test("responderFrom() makes a constant of what depends on no request", () => {
-  const isConstant = (values: Values) =>
-    typeof responderFrom(settingsFrom(values, [])) !== "function";
+  const isConstant = (values: Values) => typeof responderFrom(settingsFrom(values)) !== "function";
   const constants: Values[] = [{ text: "a" }, { text: "{x}", header: ["A: {b}"] }];
   constants.push({ redirect: "/a" }, { status: "204" }, { text: "a", status: "404" });
   assertEquals(constants.filter((values) => !isConstant(values)), []);

@@ -13,7 +13,6 @@ import { checkRedirect, demandOneHost } from "./redirect.ts";
 import { type Fields, mergeFields } from "./reply_defaults.ts";
 import { type ListenOptions, permissionHint, StartError } from "./start.ts";
 import {
-  checkArguments,
   integer,
   integerOf,
   millisecondsOf,
@@ -57,11 +56,10 @@ export type Content =
 /**
  * Checks everything that the flags say.
  *
- * @throws {UsageError} If a value is not what its flag expects, or two flags exclude each other.
+ * @throws {UsageError} If a value is not what its flag expects.
  * @throws {StartError} If a flag needs something of Deno that is not enabled.
  */
-export function settingsFrom(values: Values, unknownArguments: readonly string[]): Settings {
-  checkArguments(values, unknownArguments);
+export function settingsFrom(values: Values): Settings {
   const port = integerOf(values, "port", 0, 65535) ?? portFromEnvironment();
   return {
     options: {
@@ -70,6 +68,7 @@ export function settingsFrom(values: Values, unknownArguments: readonly string[]
       reusePort: reusePortFrom(values),
       requestTimeoutMs: millisecondsOf(values, "request-timeout"),
       idleTimeoutMs: millisecondsOf(values, "idle-timeout"),
+      writeTimeoutMs: millisecondsOf(values, "write-timeout"),
       shutdownGraceMs: millisecondsOf(values, "stop-timeout"),
       maxConnections: integerOf(values, "max-connections", 1, 1_000_000),
     },

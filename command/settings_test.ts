@@ -3,7 +3,7 @@ import { settingsFrom } from "./settings.ts";
 import { UsageError, type Values } from "./values.ts";
 
 Deno.test("settingsFrom() has a default for everything", () => {
-  const { options, ...rest } = settingsFrom({}, []);
+  const { options, ...rest } = settingsFrom({});
   assertEquals(options.hostname, "0.0.0.0");
   assertEquals(options.port, 8080);
   assertEquals(options.reusePort, false);
@@ -26,17 +26,19 @@ Deno.test("settingsFrom() hands on what the flags say", () => {
     "port": "65535",
     "request-timeout": "1",
     "idle-timeout": "2",
+    "write-timeout": "2.5",
     "stop-timeout": "3.5",
     "max-connections": "1000000",
     "delay": "1-2",
     "health": "/healthz",
-  }, []);
+  });
   assertEquals(options, {
     hostname: "::1",
     port: 65535,
     reusePort: false,
     requestTimeoutMs: 1000,
     idleTimeoutMs: 2000,
+    writeTimeoutMs: 2500,
     shutdownGraceMs: 3500,
     maxConnections: 1_000_000,
   });
@@ -53,7 +55,7 @@ Deno.test("settingsFrom() hands on what the flags say", () => {
 });
 
 Deno.test("settingsFrom() logs one thing: what was asked for, or else the wire, or the requests", () => {
-  const log = (values: Values) => settingsFrom(values, []).log;
+  const log = (values: Values) => settingsFrom(values).log;
   assertEquals(log({ wire: true }), "none");
   assertEquals(log({ wire: true, log: "json" }), "json");
   assertEquals(log({ log: "json", quiet: true }), "none");
@@ -62,11 +64,11 @@ Deno.test("settingsFrom() logs one thing: what was asked for, or else the wire, 
 
 Deno.test("settingsFrom() takes a path for --health, and nothing else", () => {
   for (const health of ["/", "/healthz", "/a/b%20c;d=e", "/~x"]) {
-    assertEquals(settingsFrom({ health }, []).health, health);
+    assertEquals(settingsFrom({ health }).health, health);
   }
   for (const health of ["healthz", "http://x/y", "/a b", "/a?b", "/a#b", "/ü", "/\n"]) {
     assertThrows(
-      () => settingsFrom({ health }, []),
+      () => settingsFrom({ health }),
       UsageError,
       "expected a path such as /healthz, without a query",
     );
@@ -74,8 +76,7 @@ Deno.test("settingsFrom() takes a path for --health, and nothing else", () => {
 });
 
 Deno.test("settingsFrom() refuses what is out of bounds, or no word that it knows", () => {
-  const mistake = (values: Values) =>
-    assertThrows(() => settingsFrom(values, []), UsageError).message;
+  const mistake = (values: Values) => assertThrows(() => settingsFrom(values), UsageError).message;
   assertEquals(mistake({ log: "xml" }), 'Cannot use --log "xml": expected common or json');
   for (const value of ["0", "1000001"]) {
     assertEquals(

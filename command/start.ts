@@ -84,7 +84,7 @@ export function permissionHint(
 ): string {
   return isExecutable
     ? `this executable was compiled without ${flag}`
-    : `add ${flag} before main.ts`;
+    : `add ${flag} before main.ts, or to deno install`;
 }
 
 /** The address, and the flag that would permit it. */

@@ -7,36 +7,12 @@
 
 import { escapeControls } from "../server.ts";
 import type { Span } from "./delay.ts";
-import { ALL_FLAGS } from "./flags.ts";
 
 /** A mistake in the arguments: exit code 2. */
 export class UsageError extends Error {}
 
 /** The value of each flag, by its name. */
 export type Values = Readonly<Record<string, unknown>>;
-
-/** Refuses unknown arguments, flags without their value, and flags that exclude each other. */
-export function checkArguments(values: Values, unknownArguments: readonly string[]): void {
-  for (const { name, value } of ALL_FLAGS) {
-    if (stringsOf(values, name).includes("") || unknownArguments.includes(`--${name}=`)) {
-      throw new UsageError(
-        `Cannot use --${name} without a value: expected ${value}, as in --${name}=VALUE`,
-      );
-    }
-  }
-  if (unknownArguments.length > 0) {
-    throw new UsageError(
-      `Cannot use ${quote(unknownArguments[0])}: expected only the flags that --help lists`,
-    );
-  }
-  const isGiven = (name: string) => stringsOf(values, name).length > 0;
-  for (const { name, excludes = [] } of ALL_FLAGS.filter((flag) => isGiven(flag.name))) {
-    const other = excludes.find(isGiven);
-    if (other) {
-      throw new UsageError(`Cannot use --${name} with --${other}: expected one of the two`);
-    }
-  }
-}
 
 /** The value of a flag that may be given several times. */
 export function stringsOf(values: Values, name: string): string[] {
@@ -79,15 +55,15 @@ export function millisecondsOf(values: Values, name: string): number | undefined
   );
 }
 
-/** Seconds, or two of them with a dash between, as a span of milliseconds. */
+/** Seconds, or two of them with a dash between, as a span of milliseconds; 0 is none. */
 export function spanOf(values: Values, name: string): Span | undefined {
   const value = stringOf(values, name);
   if (value === undefined) return undefined;
   const [minMs, maxMs = minMs, ...more] = value.split("-").map(millisecondsIn);
-  if (minMs <= maxMs && maxMs > 0 && more.length === 0) return { minMs, maxMs };
+  if (minMs <= maxMs && more.length === 0) return maxMs > 0 ? { minMs, maxMs } : undefined;
   throw new UsageError(
     `Cannot use --${name} ${quote(value)}: ` +
-      "expected seconds above 0, such as 2.5, or from the least to the most, such as 0.2-1.5",
+      "expected seconds, such as 2.5, or from the least to the most, such as 0.2-1.5",
   );
 }
 

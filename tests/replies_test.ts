@@ -126,7 +126,7 @@ test(
       assertEquals(
         forbidden.stderr,
         `firstline: Cannot use ${flag} "a.txt": permission missing, add --allow-read=a.txt ` +
-          "before main.ts\n",
+          "before main.ts, or to deno install\n",
       );
     }
   },
@@ -298,10 +298,46 @@ test(
     assertEquals(
       stderr,
       `firstline: Cannot use --file "${link}": permission missing, ` +
-        `add --allow-read=${link},${real} before main.ts\n`,
+        `add --allow-read=${link},${real} before main.ts, or to deno install\n`,
     );
   },
 );
+
+test("firstline says at the start that a folder has no page for /", WATCHED, async () => {
+  const cases: Array<[string, string[], boolean]> = [
+    ["--file", ["a.html"], false],
+    ["--file", ["a/index.html", "404.html"], false],
+    ["--file", ["index.html"], true],
+    ["--file", ["200.html"], true],
+    ["--raw", ["index.html"], false],
+    ["--raw", ["index.http"], true],
+  ];
+  await Promise.all(cases.map(async ([flag, names, answersRoot]) => {
+    using folder = new TemporaryFolder(Object.fromEntries(names.map((name) => [name, "HTTP/1.1"])));
+    const permissions = ["--allow-net", "--allow-read"];
+    const args = [...ANY_PORT, flag, folder.path];
+    await using server = await ServerProcess.start(args, { permissions });
+    const said = /; no index\.\w+, so \/ is not found$/m.test(server.stderr.text);
+    assertEquals(said, !answersRoot, `${flag} with ${names}`);
+    const isFound = statusOf(await talk(server, "GET / HTTP/1.1\r\n")) !== 404;
+    if (flag === "--file") assertEquals(isFound, answersRoot);
+  }));
+});
+
+test("firstline PATH answers that file or folder", WATCHED, async () => {
+  using folder = new TemporaryFolder({ "a/index.html": "a page" });
+  const permissions = ["--allow-net", "--allow-read"];
+  for (const path of ["a", "a/index.html"].map((name) => folder.pathOf(name))) {
+    await using server = await ServerProcess.start([...ANY_PORT, path], { permissions });
+    assertEquals((await talk(server, "GET / HTTP/1.1\r\n")).split("\r\n\r\n")[1], "a page");
+  }
+  const { code, stderr } = await run([folder.pathOf("b")], { permissions });
+  assertEquals(code, 2);
+  assertMatch(
+    stderr,
+    /^firstline: Cannot use --file ".*\/b": expected a readable file or folder.*\n$/,
+  );
+});
 
 test(
   "firstline --health answers in front of everything, and is not logged",

@@ -43,8 +43,8 @@ test(
     const mistakes: Array<[string[], string]> = [
       [["--bogus"], 'Cannot use "--bogus": expected only the flags that --help lists'],
       [["-z"], 'Cannot use "-z": expected only the flags that --help lists'],
-      [["stray\n"], 'Cannot use "stray\\x0A": expected only the flags that --help lists'],
-      [["--", "stray"], 'Cannot use "stray": expected only the flags that --help lists'],
+      [["a\n", "--", "b"], 'Cannot use "a\\x0A" with "b": expected one of the two, a path alone'],
+      [["-qp=0", "--wire=no"], 'Cannot use --wire "no": expected true or false'],
       [["--port", "abc"], 'Cannot use --port "abc": expected an integer from 0 to 65535'],
       [["--port"], "Cannot use --port without a value: expected N, as in --port=VALUE"],
       [["--text="], "Cannot use --text without a value: expected TEXT"],
@@ -86,7 +86,7 @@ test("firstline exits with 1 and one line for a start that fails", WATCHED, asyn
     [
       ["--port", "8081"],
       { permissions: ["--allow-net=0.0.0.0:8082"] },
-      /0\.0\.0\.0:8081: permission missing, add --allow-net or --allow-net=0\.0\.0\.0:8081 before main\.ts$/m,
+      /0\.0\.0\.0:8081: permission missing, add --allow-net or --allow-net=0\.0\.0\.0:8081 before main\.ts, or to deno install$/m,
     ],
     [["--host", "::"], { permissions: [] }, /\[::\]:8080: permission missing, add --allow-net/],
   ];
@@ -196,7 +196,7 @@ writing({
     assertEquals(
       stderr,
       "firstline: Cannot use --reuse-port: not enabled in Deno, " +
-        "add --unstable-net before main.ts\n",
+        "add --unstable-net before main.ts, or to deno install\n",
     );
   },
 });

@@ -1,0 +1,234 @@
+import { assert, assertEquals, assertThrows } from "@std/assert";
+import { parseFlags } from "./arguments.ts";
+import { ALL_FLAGS } from "./flags.ts";
+import { UsageError } from "./values.ts";
+
+/** What these arguments mean, without flags that are not given. */
+function meaning(args: string[], lastWins = false): Record<string, unknown> {
+  const values = Object.entries(parseFlags(args, lastWins));
+  const isGiven = ([name, value]: [string, unknown]) =>
+    name !== "_" && value !== false && value !== undefined && [value].flat().length > 0;
+  return Object.fromEntries(values.filter(isGiven));
+}
+
+function mistake(...args: string[]): string {
+  return assertThrows(() => parseFlags(args, false), UsageError, "", args.join(" ")).message;
+}
+
+Deno.test("parseFlags() takes values joined or in the next argument, and joined letters", () => {
+  const same: string[][] = [
+    ["--quiet", "--port", "80"],
+    ["--quiet=true", "--port=80"],
+    ["--quiet", "true", "-p", "80"],
+    ["-q", "-p80"],
+    ["-q", "-p=80"],
+    ["-qp80"],
+    ["-qp=80"],
+    ["-qp", "80"],
+    ["-qqp", "80"],
+    ["-p", "80", "-q=true"],
+    ["-p", "80", "-q"],
+    ["-p80", "--quiet", "--quiet"],
+  ];
+  for (const args of same) assertEquals(meaning(args), { quiet: true, port: "80" }, args.join(" "));
+  assertEquals(meaning(["--quiet=false", "-q", "false"]), {});
+  assertEquals(meaning(["-f./a", "-s404"]), { file: "./a", status: "404" });
+  assertEquals(meaning(["-t==", "-H", "A: b=c", "--header=D:\n--e"]), {
+    text: "=",
+    header: ["A: b=c", "D:\n--e"],
+  });
+  assertEquals(meaning(["--text=-q", "--host=--quiet"]), { text: "-q", host: "--quiet" });
+});
+
+Deno.test("parseFlags() takes a path alone as --file", () => {
+  assertEquals(meaning(["site"]), { file: "site" });
+  assertEquals(meaning(["-q", "site", "--status", "503"]), {
+    quiet: true,
+    file: "site",
+    status: "503",
+  });
+  assertEquals(meaning(["-q", "--", "-p"]), { quiet: true, file: "-p" });
+  assertEquals(meaning(["--", "true"]), { file: "true" });
+});
+
+Deno.test("parseFlags() says in one line what it expected, and loses nothing in silence", () => {
+  const onlyFlags = "expected only the flags that --help lists";
+  const alone = "expected one of the two, a path alone means --file PATH";
+  const mistakes: Array<[string, string[]]> = [
+    [`Cannot use "--bogus=1": ${onlyFlags}`, ["--bogus=1"]],
+    [`Cannot use "--no-quiet": ${onlyFlags}`, ["--no-quiet"]],
+    [`Cannot use "--q": ${onlyFlags}`, ["--q"]],
+    [`Cannot use "--=": ${onlyFlags}`, ["--="]],
+    [`Cannot use "-": ${onlyFlags}`, ["-"]],
+    [`Cannot use "-qz": ${onlyFlags}`, ["-qz"]],
+    [`Cannot use "-1": ${onlyFlags}`, ["-1"]],
+    [`Cannot use "---quiet": ${onlyFlags}`, ["---quiet"]],
+    [`Cannot use "-port": expected a value after -p, as in -p=ort`, ["-port", "80"]],
+    [`Cannot use "-tq": expected a value after -t, as in -t=q`, ["-tq", "a"]],
+    ['Cannot use --quiet "no": expected true or false', ["--quiet=no"]],
+    ['Cannot use --quiet "": expected true or false', ["--quiet="]],
+    ['Cannot use --quiet "1": expected true or false', ["-q=1"]],
+    ['Cannot use --wire "no": expected true or false', ["--wire=no"]],
+    ["Cannot use --port without a value: expected N, as in --port=VALUE", ["--port"]],
+    ["Cannot use --port without a value: expected N, as in --port=VALUE", ["--port="]],
+    ["Cannot use --port without a value: expected N, as in --port=VALUE", ["-p="]],
+    ["Cannot use --port without a value: expected N, as in --port=VALUE", ["-p", "-q"]],
+    ["Cannot use --host without a value: expected ADDR, as in --host=VALUE", ["--host", ""]],
+    ['Cannot use "": expected a path, as in --file PATH', [""]],
+    ["Cannot use --port twice: expected one value", ["-p", "80", "--port", "80"]],
+    ["Cannot use --quiet twice: expected one value", ["-q", "--quiet=false"]],
+    [`Cannot use "a" with "b": ${alone}`, ["a", "b"]],
+    [`Cannot use "a" with "a": ${alone}`, ["a", "a"]],
+    [`Cannot use --file with "b": ${alone}`, ["--file", "a", "b"]],
+    [`Cannot use "a" with --text: ${alone}`, ["a", "--text", "b"]],
+    ["Cannot use --raw with --status: expected one of the two", ["--raw", "a", "--status", "404"]],
+  ];
+  for (const [message, args] of mistakes) assertEquals(mistake(...args), message);
+});
+
+Deno.test("parseFlags() refuses each pair of flags that exclude each other, and no other", () => {
+  const flags = ALL_FLAGS.filter(({ wins }) => !wins);
+  const written = ({ name, value }: typeof flags[0]) => `--${name}${value ? "=a" : ""}`;
+  for (const one of flags) {
+    for (const other of flags.filter((other) => other !== one)) {
+      const args = [written(one), written(other)];
+      const isExcluded = one.excludes?.includes(other.name) || other.excludes?.includes(one.name);
+      if (!isExcluded) parseFlags(args, false);
+      else {
+        const message = `Cannot use --${one.name} with --${other.name}: expected one of the two`;
+        assertEquals(mistake(...args), message);
+      }
+      if (one.isContent && other.isContent) assert(isExcluded, args.join(" "));
+    }
+  }
+});
+
+Deno.test("parseFlags() lets --help and --version win over mistakes", () => {
+  for (const args of [["-z", "--help"], ["-qh"], ["--port", "-h", "a", "b"], ["-h", "--quiet="]]) {
+    assertEquals(parseFlags(args, false), { help: true }, args.join(" "));
+  }
+  assertEquals(parseFlags(["-V", "a", "b"], false), { version: true });
+  assertEquals(meaning(["--help=false", "-q"]), { quiet: true });
+  assertEquals(mistake("--help=maybe"), 'Cannot use --help "maybe": expected true or false');
+});
+
+Deno.test("parseFlags() in an executable lets later flags win over those compiled in", () => {
+  const won: Array<[string[], string[], Record<string, unknown>]> = [
+    [["--file", "site"], ["--text", "hi"], { text: "hi" }],
+    [["--text", "hi"], ["other"], { file: "other" }],
+    [["--file", "site"], ["other"], { file: "other" }],
+    [["--text", "hi", "--status", "404"], ["--raw", "a"], { raw: "a" }],
+    [["--link", "/a"], ["--redirect", "/b"], { redirect: "/b" }],
+    [["-p", "1", "--delay", "5"], ["--port", "2", "--delay", "0"], { port: "2", delay: "0" }],
+    [["--quiet", "--wire"], ["--quiet=false"], { wire: true }],
+    [
+      ["-H", "Content-Type: text/html", "-H", "A: b"],
+      ["-H", "content-type: text/css", "-H", "A: c"],
+      { header: ["A: b", "content-type: text/css", "A: c"] },
+    ],
+  ];
+  for (const [inside, given, expected] of won) {
+    assertEquals(meaning([...inside, ...given], true), expected, given.join(" "));
+    assertEquals(meaning([...inside, ...given, "-V"], true), { version: true });
+  }
+  // A status says nothing of what is sent, so nothing gives way to it.
+  assertThrows(() => parseFlags(["--raw", "a", "--status", "404"], true), UsageError, "one of the");
+  assertThrows(() => parseFlags(["--file", "a", "--bogus"], true), UsageError, "--bogus");
+});
+
+// ---------------------------------------------------------------- the grammar, a second time
+
+/** One thing that may be given, in arguments that each end in a NUL. */
+const ONE = new RegExp(
+  [
+    String.raw`--(?<on>quiet|wire|probe)(?:[=\0](?<state>true|false))?\0`,
+    String
+      .raw`--(?<name>port|text|file|raw|redirect|link|status|header)(?:=|\0(?!-))(?<value>[^\0]+)\0`,
+    String.raw`-(?<ons>q*)(?:(?<=q)[=\0](?<last>true|false)|(?<=q))\0`,
+    String.raw`-(?<before>q*)(?<letter>[pftsH])(?:=|\0(?!-)|(?![=\p{L}\0]))(?<rest>[^\0]+)\0`,
+    String.raw`--\0(?<path>[^\0]*)\0$`,
+    String.raw`(?<alone>(?!-)[^\0]+)\0`,
+    String.raw`--\0$`,
+  ].join("|"),
+  "uy",
+);
+
+const LETTERS: Record<string, string> = {
+  p: "port",
+  f: "file",
+  t: "text",
+  s: "status",
+  H: "header",
+};
+const CONTENTS = ["text", "file", "raw", "redirect", "link"];
+
+/** What the grammar makes of arguments: pairs of name and value, or nothing if it refuses them. */
+function pairsIn(args: string[]): Array<[string, string]> | undefined {
+  const text = args.map((arg) => `${arg}\0`).join("");
+  const pairs: Array<[string, string]> = [];
+  for (ONE.lastIndex = 0; ONE.lastIndex < text.length;) {
+    const found = ONE.exec(text)?.groups;
+    if (!found) return undefined;
+    const { on, state, name, value, ons, last, before, letter, rest, path, alone } = found;
+    if (on) pairs.push([on, state ?? "true"]);
+    if (name) pairs.push([name, value]);
+    for (const _ of ons?.slice(1) ?? "") pairs.push(["quiet", "true"]);
+    if (ons) pairs.push(["quiet", last ?? "true"]);
+    for (const _ of before ?? "") pairs.push(["quiet", "true"]);
+    if (letter) pairs.push([LETTERS[letter], rest]);
+    if (path === "") return undefined;
+    if (path ?? alone) pairs.push(["file", path ?? alone]);
+  }
+  return pairs;
+}
+
+/** The meaning of pairs; nothing if they contradict each other. */
+function meaningOf(pairs: Array<[string, string]>): Record<string, unknown> | undefined {
+  const values: Record<string, unknown> = {};
+  for (const [name, value] of pairs) {
+    if (name === "header") values.header = [...(values.header ?? []) as string[], value];
+    else if (!["quiet", "wire", "probe"].includes(name)) {
+      if (name in values) return undefined;
+      values[name] = value;
+    } else if (values[name] !== undefined && values[name] !== (value === "true")) return undefined;
+    else values[name] = value === "true";
+  }
+  if (CONTENTS.filter((name) => name in values).length > 1) return undefined;
+  if ("raw" in values && ("status" in values || "header" in values)) return undefined;
+  return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== false));
+}
+
+const PIECES =
+  ("--quiet --quiet --wire --probe --quiet=true --wire=false --quiet= --quiet=no --port --port=80 " +
+    "--text --text=a=b --text= --file --file=-x --raw=r --redirect=/ --link /l --status 404 --header " +
+    "--header=A:b A:b:c -q -qq -qp -pq -p80 -p=80 -qp8 -qp=8 -qs404 -t -tq -t=q -t -t- -f/a -H -H=A: " +
+    "-q=true -q=no -q= -z -qz -- - true false 80 a b --no-quiet --bogus --quietly --por=80 --text.a=b")
+    .split(" ").concat("", " ", "ü", "-tü", "a\nb", "--text=\n", "__proto__", "--__proto__=a");
+
+Deno.test("parseFlags() takes what the grammar takes, and nothing else", () => {
+  let state = 20261125;
+  const random = (below: number) => {
+    state = Math.imul(state ^ state >>> 15, 0x2c1b3c6d) + 0x9e3779b9 | 0;
+    return (state >>> 1) % below;
+  };
+  let taken = 0;
+  const rounds = 20_000;
+  for (let round = 0; round < rounds; round++) {
+    const args = Array.from({ length: 1 + random(4) }, () => PIECES[random(PIECES.length)]);
+    const pairs = pairsIn(args);
+    const expected = pairs && meaningOf(pairs);
+    if (expected) {
+      taken++;
+      assertEquals(meaning(args), expected, JSON.stringify(args));
+    } else {
+      const message = assertThrows(
+        () => parseFlags(args, false),
+        UsageError,
+        "expected",
+        JSON.stringify(args),
+      ).message;
+      assert(!message.includes("\n") && message.startsWith("Cannot use "), message);
+    }
+  }
+  assert(taken > rounds / 10 && taken < rounds / 2, `${taken} taken`);
+});
