@@ -1,0 +1,50 @@
+#!/usr/bin/env node
+// Starts Firstline in the Deno that npm has installed beside it, with no more permissions than its
+// arguments name, and hands streams, signals and the exit code on.
+import { spawn } from "node:child_process";
+import { createRequire } from "node:module";
+import { constants } from "node:os";
+import { fileURLToPath } from "node:url";
+import { permissions } from "./arguments.mjs";
+
+const require = createRequire(import.meta.url);
+const isWindows = process.platform === "win32";
+/** Under npx one Ctrl-C comes twice: from the terminal and from npm. */
+const SAME_SIGNAL_MS = 200;
+
+function fail({ message }) {
+  console.error(`firstline: ${message}`);
+  process.exit(1);
+}
+
+/** The command line: Deno, what it may do, the program, its arguments. */
+function command(args) {
+  try {
+    const deno = require("deno/install_api.cjs").runInstall(); // the path, whether npm ran it or not
+    const own = ["--no-prompt", "--no-config", "--no-code-cache"];
+    const program = fileURLToPath(new URL("./firstline.mjs", import.meta.url));
+    const granted = permissions(args, require("./flags.json"));
+    return [deno, ["run", ...own, ...granted, program, ...args]];
+  } catch (error) {
+    fail(error);
+  }
+}
+
+const child = spawn(...command(process.argv.slice(2)), {
+  stdio: "inherit",
+  // In a process group of its own, so that a terminal's Ctrl-C reaches it once, through us. On
+  // Windows a detached child would get a window; there the console tells both.
+  detached: !isWindows,
+  env: { ...process.env, DENO_NO_UPDATE_CHECK: "1" },
+});
+child.on("error", fail);
+child.on("exit", (code, signal) => process.exit(code ?? 128 + constants.signals[signal]));
+
+const last = {};
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) {
+  process.on(signal, () => {
+    const now = performance.now();
+    if (!isWindows && !(now - last[signal] < SAME_SIGNAL_MS)) child.kill(signal);
+    last[signal] = now;
+  });
+}

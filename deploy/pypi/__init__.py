@@ -1,0 +1,82 @@
+"""Starts Firstline in the Deno that pip has installed beside it, with no more permissions than its
+arguments name, and hands streams, signals and the exit code on."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+
+
+def given(args, flags):
+    """Pairs of a flag and its value, "true" or "false" where it has none; a path alone is --file.
+
+    Reads the arguments as command/arguments.ts does, with the flags that a build takes from
+    command/flags.ts: which have a value, and what each letter stands for."""
+    valued, letters = flags["valued"], flags["letters"]
+    rest = list(args)
+
+    def with_value(name, joined):
+        if joined is None:
+            can_be_next = r"[^-]" if name in valued else r"(true|false)\Z"
+            joined = rest.pop(0) if rest and re.match(can_be_next, rest[0]) else "true"
+        return name, joined
+
+    while rest:
+        argument = rest.pop(0)
+        long = re.fullmatch(r"--([^=]+)(?:=(.*))?", argument, re.DOTALL)
+        if argument == "--":
+            yield from (("file", path) for path in rest)
+            return
+        if long:
+            yield with_value(*long.groups())
+        elif not argument.startswith("-"):
+            yield "file", argument
+        else:
+            for at, letter in enumerate(argument[1:], 2):
+                name, after = letters.get(letter), argument[at:]
+                if after == "" or after[0] == "=" or name in valued:
+                    yield with_value(name, None if after == "" else re.sub("^=", "", after))
+                    break
+                yield name, "true"
+
+
+def permissions(args, flags):
+    """What Deno has to grant: no more than the arguments name."""
+    pairs = list(given(args, flags))
+    paths = [value for name, value in pairs if name in flags["read"] and value != ""]
+    for path in paths:
+        if "," in path:
+            raise ValueError(f'Cannot use "{path}": Deno grants no path that has a comma')
+    shares_port = ["--unstable-net"] if ("reuse-port", "true") in pairs else []
+    reads = ["--allow-read=" + path for path in paths]
+    return ["--allow-net", "--allow-env=PORT", *reads, *shares_port]
+
+
+def command(args):
+    """The command line: Deno, what it may do, the program, its arguments."""
+    from deno import find_deno_bin
+
+    with open(os.path.join(HERE, "flags.json"), encoding="utf-8") as file:
+        granted = permissions(args, json.load(file))
+    own = ["--no-prompt", "--no-config", "--no-code-cache"]
+    program = os.path.join(HERE, "firstline.mjs")
+    return [os.fsdecode(find_deno_bin()), "run", *own, *granted, program, *args]
+
+
+def main():
+    """The command `firstline`."""
+    try:
+        words = command(sys.argv[1:])
+    except (ImportError, OSError, ValueError) as error:
+        print(f"firstline: {error}", file=sys.stderr)
+        sys.exit(1)
+    environment = {**os.environ, "DENO_NO_UPDATE_CHECK": "1"}
+    if os.name != "nt":
+        os.execve(words[0], words, environment)
+    # Windows cannot replace a process. Its console tells both of a Ctrl-C, and we wait.
+    signal.signal(signal.SIGINT, lambda *_: None)
+    sys.exit(subprocess.call(words, env=environment))
