@@ -36,6 +36,7 @@ import {
   send,
   talk,
 } from "./tests/clients.ts";
+import { needing } from "./tests/needs.ts";
 import { ScriptedSocket, Stage } from "./tests/scripted.ts";
 import { HeldTicks, SkippableTime, sleep, until, WATCHED } from "./tests/time.ts";
 import {
@@ -48,6 +49,8 @@ import {
   textOf,
   undated,
 } from "./tests/wire.ts";
+
+const test = needing("net");
 
 // ---------------------------------------------------------------- tools
 
@@ -156,7 +159,7 @@ Deno.test("serve() refuses a fixed reply that would be invalid", WATCHED, () => 
 
 // ---------------------------------------------------------------- accepting
 
-Deno.test("serve() gives its real address and calls onListen", WATCHED, async () => {
+test("serve() gives its real address and calls onListen", WATCHED, async () => {
   const heard: Deno.NetAddr[] = [];
   await using server = start(HELLO, { onListen: (addr) => heard.push(addr) });
   assertEquals(heard, [server.addr]);
@@ -164,12 +167,12 @@ Deno.test("serve() gives its real address and calls onListen", WATCHED, async ()
   assertEquals(undated(await talk(server.addr, "GET / HTTP/1.1\r\n")), HELLO_WIRE);
 });
 
-Deno.test("serve() throws where the port is taken", WATCHED, async () => {
+test("serve() throws where the port is taken", WATCHED, async () => {
   await using server = start();
   assertThrows(() => start(HELLO, { port: server.addr.port }), Deno.errors.AddrInUse);
 });
 
-Deno.test(
+test(
   "serve() takes the next client when one has reset before it was accepted",
   WATCHED,
   async () => {
@@ -286,7 +289,7 @@ Deno.test("clientOf() shows an IPv4 client as IPv4, and leaves IPv6 alone", () =
   assertEquals(shown("192.0.2.1"), "192.0.2.1");
 });
 
-Deno.test("serve() lets no more than maxConnections in", WATCHED, async () => {
+test("serve() lets no more than maxConnections in", WATCHED, async () => {
   const order: string[] = [];
   await using server = start(HELLO, {
     maxConnections: 1,
@@ -300,7 +303,7 @@ Deno.test("serve() lets no more than maxConnections in", WATCHED, async () => {
   assertEquals(order, ["GET /first HTTP/1.1", "GET /second HTTP/1.1"]);
 });
 
-Deno.test("serve() sees an IPv4 client of an IPv6 socket as IPv4", WATCHED, async () => {
+test("serve() sees an IPv4 client of an IPv6 socket as IPv4", WATCHED, async () => {
   const seen: Client[] = [];
   const responder = (_: RequestLine, client: Client) => (seen.push(client), HELLO);
   await using server = start(responder, { hostname: "::" });
@@ -311,7 +314,7 @@ Deno.test("serve() sees an IPv4 client of an IPv6 socket as IPv4", WATCHED, asyn
   assertEquals(seen, [{ hostname, port }]);
 });
 
-Deno.test(
+test(
   "shutdown() closes who waits, answers who has sent half a line, and refuses the rest",
   WATCHED,
   async () => {
@@ -331,7 +334,7 @@ Deno.test(
   },
 );
 
-Deno.test("shutdown() answers everyone who had sent a line by then", WATCHED, async () => {
+test("shutdown() answers everyone who had sent a line by then", WATCHED, async () => {
   const server = start();
   const sockets = await Promise.all(Array.from({ length: 300 }, () => connect(server.addr)));
   await Promise.all(sockets.map((socket) => send(socket, "GET / HTTP/1.1\r\n\r\n")));
@@ -343,7 +346,7 @@ Deno.test("shutdown() answers everyone who had sent a line by then", WATCHED, as
   assertEquals(await ending, { aborted: 0 });
 });
 
-Deno.test("shutdown() delivers the answer in flight", WATCHED, async () => {
+test("shutdown() delivers the answer in flight", WATCHED, async () => {
   const asked = Promise.withResolvers<void>();
   const reply = Promise.withResolvers<Reply>();
   const server = start(() => (asked.resolve(), reply.promise));
@@ -355,7 +358,7 @@ Deno.test("shutdown() delivers the answer in flight", WATCHED, async () => {
   assertEquals(await ending, { aborted: 0 });
 });
 
-Deno.test(
+test(
   "shutdown() has told of each exchange that it cut off when it resolves",
   WATCHED,
   async () => {
@@ -373,7 +376,7 @@ Deno.test(
   },
 );
 
-Deno.test("shutdown() cuts off at the grace period who does not finish", WATCHED, async () => {
+test("shutdown() cuts off at the grace period who does not finish", WATCHED, async () => {
   const server = start(HELLO, { shutdownGraceMs: 20 });
   using half = await connect(server.addr);
   await send(half, "GET / HT");
@@ -382,7 +385,7 @@ Deno.test("shutdown() cuts off at the grace period who does not finish", WATCHED
   assertEquals(await readAll(half), "");
 });
 
-Deno.test(
+test(
   "shutdown() lets go only once of a connection that it cut off between two requests",
   WATCHED,
   async () => {
@@ -399,7 +402,7 @@ Deno.test(
   },
 );
 
-Deno.test("shutdown() is what an aborted signal starts", WATCHED, async () => {
+test("shutdown() is what an aborted signal starts", WATCHED, async () => {
   const controller = new AbortController();
   const server = start(HELLO, { signal: controller.signal });
   controller.abort();
@@ -511,7 +514,7 @@ Deno.test("shutdown() does not wait for a flood to rest", WATCHED, async () => {
   assert(hasEnded);
 });
 
-Deno.test("shutdown() is what the end of a scope starts", WATCHED, async () => {
+test("shutdown() is what the end of a scope starts", WATCHED, async () => {
   let addr: Deno.NetAddr;
   {
     await using server = serve({ hostname: HOST, port: 0 }, HELLO);
@@ -1039,17 +1042,17 @@ class HeldTurns implements Disposable {
 
 // ---------------------------------------------------------------- one connection
 
-Deno.test("serve() answers the first line alone, with nothing after it", WATCHED, async () => {
+test("serve() answers the first line alone, with nothing after it", WATCHED, async () => {
   await using server = start();
   assertEquals(undated(await talk(server.addr, "GET / HTTP/1.1\r\n")), HELLO_WIRE);
 });
 
-Deno.test("serve() answers a line that comes one byte at a time", WATCHED, async () => {
+test("serve() answers a line that comes one byte at a time", WATCHED, async () => {
   await using server = start();
   assertEquals(undated(await talk(server.addr, ..."GET / HTTP/1.1\r\n")), HELLO_WIRE);
 });
 
-Deno.test("serve() answers before the header fields arrive", WATCHED, async () => {
+test("serve() answers before the header fields arrive", WATCHED, async () => {
   await using server = start();
   using socket = await connect(server.addr);
   await send(socket, "POST / HTTP/1.1\r\nHo");
@@ -1057,7 +1060,7 @@ Deno.test("serve() answers before the header fields arrive", WATCHED, async () =
   await send(socket, "st: x\r\n\r\n"); // still welcome: drained
 });
 
-Deno.test("serve() gives the same reply wherever the request is cut", WATCHED, async () => {
+test("serve() gives the same reply wherever the request is cut", WATCHED, async () => {
   await using server = start(({ text }) => ({ body: `You said ${text}` }));
   const request = "\r\nGET /a%20b?c=d HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nabc";
   const whole = undated(await talk(server.addr, request));
@@ -1068,21 +1071,21 @@ Deno.test("serve() gives the same reply wherever the request is cut", WATCHED, a
   }
 });
 
-Deno.test("serve() accepts a bare LF and skips two empty lines", WATCHED, async () => {
+test("serve() accepts a bare LF and skips two empty lines", WATCHED, async () => {
   await using server = start();
   assertEquals(undated(await talk(server.addr, "GET / HTTP/1.1\n")), HELLO_WIRE);
   assertEquals(undated(await talk(server.addr, "\r\n\nGET / HTTP/1.1\r\n")), HELLO_WIRE);
   assertEquals(statusOf(await talk(server.addr, "\r\n\r\n\r\nGET / HTTP/1.1\r\n")), 400);
 });
 
-Deno.test("serve() answers HTTP/1.0 and later 1.x as HTTP/1.1", WATCHED, async () => {
+test("serve() answers HTTP/1.0 and later 1.x as HTTP/1.1", WATCHED, async () => {
   await using server = start();
   for (const version of ["1.0", "1.1", "1.2", "1.9"]) {
     assertEquals(undated(await talk(server.addr, `GET / HTTP/${version}\r\n`)), HELLO_WIRE);
   }
 });
 
-Deno.test("serve() sends HEAD the same head and no content", WATCHED, async () => {
+test("serve() sends HEAD the same head and no content", WATCHED, async () => {
   await using server = start();
   const head = HELLO_WIRE.slice(0, HELLO_WIRE.indexOf("Hello"));
   assertEquals(undated(await talk(server.addr, "HEAD / HTTP/1.1\r\n")), head);
@@ -1090,7 +1093,7 @@ Deno.test("serve() sends HEAD the same head and no content", WATCHED, async () =
   assertEquals([statusOf(refused), refused.endsWith("\r\n\r\n")], [505, true]);
 });
 
-Deno.test("serve() refuses what is not a request line", WATCHED, async () => {
+test("serve() refuses what is not a request line", WATCHED, async () => {
   await using server = start();
   const malformed = "Expected a request line: a method, a target and a version " +
     "with one space between them, such as: GET / HTTP/1.1";
@@ -1100,7 +1103,7 @@ Deno.test("serve() refuses what is not a request line", WATCHED, async () => {
   );
 });
 
-Deno.test("serve() refuses CONNECT", WATCHED, async () => {
+test("serve() refuses CONNECT", WATCHED, async () => {
   await using server = start();
   assertEquals(
     undated(await talk(server.addr, "CONNECT example.com:443 HTTP/1.1\r\n")),
@@ -1112,7 +1115,7 @@ Deno.test("serve() refuses CONNECT", WATCHED, async () => {
   );
 });
 
-Deno.test("serve() refuses other major versions", WATCHED, async () => {
+test("serve() refuses other major versions", WATCHED, async () => {
   await using server = start();
   assertEquals(
     undated(await talk(server.addr, "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")),
@@ -1124,7 +1127,7 @@ Deno.test("serve() refuses other major versions", WATCHED, async () => {
   );
 });
 
-Deno.test("serve() refuses a line beyond the limit, however it is cut", WATCHED, async () => {
+test("serve() refuses a line beyond the limit, however it is cut", WATCHED, async () => {
   await using server = start(HELLO, { maxRequestLineBytes: 4000 });
   const line = (length: number) => `GET /${"a".repeat(length - 16)} HTTP/1.1\r\n`;
   const halves = (text: string) => [text.slice(0, 3000), text.slice(3000)];
@@ -1140,7 +1143,7 @@ Deno.test("serve() refuses a line beyond the limit, however it is cut", WATCHED,
   assertEquals(undated(await talk(server.addr, "\r\n\r\n" + line(4001))), wire);
 });
 
-Deno.test("serve() accepts 8192 octets of request line by default", WATCHED, async () => {
+test("serve() accepts 8192 octets of request line by default", WATCHED, async () => {
   await using server = start();
   const line = (length: number) => `GET /${"a".repeat(length - 16)} HTTP/1.1\r\n`;
   assertEquals(statusOf(await talk(server.addr, line(8192))), 200);
@@ -1148,7 +1151,7 @@ Deno.test("serve() accepts 8192 octets of request line by default", WATCHED, asy
   assertEquals(statusOf(await talk(server.addr, "\r\n\r\n", line(8192))), 200);
 });
 
-Deno.test(
+test(
   "serve() keeps its memory and its answer for 10 MB without a line end",
   WATCHED,
   async () => {
@@ -1160,7 +1163,7 @@ Deno.test(
   },
 );
 
-Deno.test(
+test(
   "serve() answers 408 to half a line and silence, however it dribbles",
   WATCHED,
   async () => {
@@ -1179,7 +1182,7 @@ Deno.test(
   },
 );
 
-Deno.test("serve() answers 400 to half a line and the end of input", WATCHED, async () => {
+test("serve() answers 400 to half a line and the end of input", WATCHED, async () => {
   await using server = start();
   using socket = await connect(server.addr);
   await send(socket, "GET / HTTP/1.1");
@@ -1194,7 +1197,7 @@ Deno.test("serve() answers 400 to half a line and the end of input", WATCHED, as
   );
 });
 
-Deno.test("serve() closes in silence where nothing came", WATCHED, async () => {
+test("serve() closes in silence where nothing came", WATCHED, async () => {
   await using server = start(HELLO, { requestTimeoutMs: 40 });
   assertEquals(await talk(server.addr), "");
   assertEquals(await talk(server.addr, "\r\n"), "");
@@ -1203,7 +1206,7 @@ Deno.test("serve() closes in silence where nothing came", WATCHED, async () => {
   assertEquals(await readAll(ended), "");
 });
 
-Deno.test("serve() answers 500 where a responder throws, and lives on", WATCHED, async () => {
+test("serve() answers 500 where a responder throws, and lives on", WATCHED, async () => {
   const errors: unknown[] = [];
   const responder: Responder = ({ target }) => {
     if (target === "/throw") throw new Error("oh");
@@ -1225,7 +1228,7 @@ Deno.test("serve() answers 500 where a responder throws, and lives on", WATCHED,
   ]);
 });
 
-Deno.test("serve() tells onExchange what became of each request", WATCHED, async () => {
+test("serve() tells onExchange what became of each request", WATCHED, async () => {
   const exchanges: Exchange[] = [];
   await using server = start(HELLO, { onExchange: (exchange) => exchanges.push(exchange) });
   using socket = await connect(server.addr);
@@ -1239,7 +1242,7 @@ Deno.test("serve() tells onExchange what became of each request", WATCHED, async
   assert(milliseconds >= 0 && milliseconds < 1000);
 });
 
-Deno.test(
+test(
   "serve() survives a reset while it reads, while it thinks and while it writes",
   WATCHED,
   async () => {
@@ -1712,7 +1715,7 @@ Deno.test(
 
 // ---------------------------------------------------------------- closing
 
-Deno.test("serve() closes at once where the whole request was read", WATCHED, async () => {
+test("serve() closes at once where the whole request was read", WATCHED, async () => {
   await using server = start(HELLO, { lingerTimeoutMs: 60_000 });
   for (const head of ["", "Host: x\r\n", "Host: x\r\nAccept: */*\r\nX-Empty:\r\nX-Tab:\ta\r\n"]) {
     assertEquals(statusOf(await talk(server.addr, `GET / HTTP/1.0\r\n${head}\r\n`)), 200);
@@ -1720,7 +1723,7 @@ Deno.test("serve() closes at once where the whole request was read", WATCHED, as
   assertEquals(await server.shutdown(), { aborted: 0 });
 });
 
-Deno.test(
+test(
   "serve() answers a client that sends 2 MB and reads only then, 100 times out of 100",
   WATCHED,
   async () => {
@@ -1737,7 +1740,7 @@ Deno.test(
   },
 );
 
-Deno.test("serve() lingers no longer than lingerTimeoutMs", WATCHED, async () => {
+test("serve() lingers no longer than lingerTimeoutMs", WATCHED, async () => {
   await using server = start(HELLO, { lingerTimeoutMs: 40 });
   using socket = await connect(server.addr);
   await send(socket, "GET / HTTP/1.1\r\n");
@@ -1745,7 +1748,7 @@ Deno.test("serve() lingers no longer than lingerTimeoutMs", WATCHED, async () =>
   assertEquals(await server.shutdown(), { aborted: 0 }); // the client never closed
 });
 
-Deno.test("serve() discards no more than maxLingerBytes", WATCHED, async () => {
+test("serve() discards no more than maxLingerBytes", WATCHED, async () => {
   await using server = start(HELLO, { lingerTimeoutMs: 60_000, maxLingerBytes: 1000 });
   const socket = await resettable(server.addr);
   socket.resume();
@@ -1756,7 +1759,7 @@ Deno.test("serve() discards no more than maxLingerBytes", WATCHED, async () => {
   assertEquals(await server.shutdown(), { aborted: 0 });
 });
 
-Deno.test("serve() gives up on a client that does not read", WATCHED, async () => {
+test("serve() gives up on a client that does not read", WATCHED, async () => {
   const closed = Promise.withResolvers<Exchange>();
   const large = { body: new Uint8Array(50_000_000) };
   await using server = start(large, { writeTimeoutMs: 60, onExchange: closed.resolve });
@@ -1766,7 +1769,7 @@ Deno.test("serve() gives up on a client that does not read", WATCHED, async () =
   assert(bytes < large.body.length);
 });
 
-Deno.test("serve() writes a large body whole to a slow reader", WATCHED, async () => {
+test("serve() writes a large body whole to a slow reader", WATCHED, async () => {
   const body = Uint8Array.from({ length: 5_000_000 }, (_, at) => at % 251);
   await using server = start({ body });
   using socket = await connect(server.addr);
@@ -1788,7 +1791,7 @@ Deno.test("serve() writes a large body whole to a slow reader", WATCHED, async (
 
 // ---------------------------------------------------------------- staying open
 
-Deno.test("serve() stays open after a plain request, 1000 times", WATCHED, async () => {
+test("serve() stays open after a plain request, 1000 times", WATCHED, async () => {
   await using server = start();
   using socket = await connect(server.addr);
   for (let round = 0; round < 1000; round++) {
@@ -1798,7 +1801,7 @@ Deno.test("serve() stays open after a plain request, 1000 times", WATCHED, async
   }
 });
 
-Deno.test(
+test(
   "serve() stays open for what fetch() sends: the port stays the same",
   WATCHED,
   async () => {
@@ -1814,7 +1817,7 @@ Deno.test(
   },
 );
 
-Deno.test("serve() stays open after every plain head", WATCHED, async () => {
+test("serve() stays open after every plain head", WATCHED, async () => {
   await using server = start();
   const heads = [
     "Host: x\r\n",
@@ -1835,7 +1838,7 @@ Deno.test("serve() stays open after every plain head", WATCHED, async () => {
   }
 });
 
-Deno.test(
+test(
   "serve() keeps HEAD, 204 and 304 free of content on an open connection",
   WATCHED,
   async () => {
@@ -1849,7 +1852,7 @@ Deno.test(
   },
 );
 
-Deno.test(
+test(
   "serve() answers requests that come together in their order, and a rest later",
   WATCHED,
   async () => {
@@ -1865,7 +1868,7 @@ Deno.test(
   },
 );
 
-Deno.test("serve() stays open for heads up to the size of a request line", WATCHED, async () => {
+test("serve() stays open for heads up to the size of a request line", WATCHED, async () => {
   await using server = start();
   using socket = await connect(server.addr);
   for (const length of [8192, 900, 1024, 1025, 1900, 2048, 2049, 4096, 8000, 8192]) {
@@ -1875,7 +1878,7 @@ Deno.test("serve() stays open for heads up to the size of a request line", WATCH
   }
 });
 
-Deno.test(
+test(
   "serve() answers a head that ends where its buffer does, though no more comes",
   WATCHED,
   async () => {
@@ -1899,7 +1902,7 @@ Deno.test("serve() writes large content once, though a slow answer follows", WAT
   assertEquals(client.writes.length, 3);
 });
 
-Deno.test("serve() does not hold a reply back for one that takes its time", WATCHED, async () => {
+test("serve() does not hold a reply back for one that takes its time", WATCHED, async () => {
   const slow = Promise.withResolvers<Reply>();
   await using server = start(({ target }) => target === "/slow" ? slow.promise : HELLO);
   using socket = await connect(server.addr);
@@ -1909,13 +1912,13 @@ Deno.test("serve() does not hold a reply back for one that takes its time", WATC
   assertStringIncludes((await readReplies(socket, 1))[0], "slow");
 });
 
-Deno.test("serve() lets a responder take longer than a request may", WATCHED, async () => {
+test("serve() lets a responder take longer than a request may", WATCHED, async () => {
   const late = () => new Promise<Reply>((resolve) => setTimeout(() => resolve(HELLO), 120));
   await using server = start(late, { requestTimeoutMs: 30, idleTimeoutMs: 30, writeTimeoutMs: 30 });
   assertEquals(undated(await talk(server.addr, PLAIN_REQUEST)), HELLO_OPEN);
 });
 
-Deno.test("serve() writes large replies alone, between small ones", WATCHED, async () => {
+test("serve() writes large replies alone, between small ones", WATCHED, async () => {
   const large = "x".repeat(300_000);
   await using server = start(({ target }) => ({ body: target === "/large" ? large : target }));
   using socket = await connect(server.addr);
@@ -1925,7 +1928,7 @@ Deno.test("serve() writes large replies alone, between small ones", WATCHED, asy
   assertEquals(bodies, ["/a", large, "/b", large, "/c"]);
 });
 
-Deno.test(
+test(
   "serve() keeps replies that wait for their reader apart from others",
   WATCHED,
   async () => {
@@ -1946,7 +1949,7 @@ Deno.test(
   },
 );
 
-Deno.test(
+test(
   "serve() gives pipelined requests the same replies wherever they are cut",
   WATCHED,
   async () => {
@@ -1963,7 +1966,7 @@ Deno.test(
   },
 );
 
-Deno.test("serve() answers nothing after a reply that closes", WATCHED, async () => {
+test("serve() answers nothing after a reply that closes", WATCHED, async () => {
   await using server = start();
   const closing = [
     "GET / HTTP/1.1\nHost: x\r\n\r\n",
@@ -2006,7 +2009,7 @@ Deno.test(
   },
 );
 
-Deno.test(
+test(
   "serve() closes an idle connection in silence, and 408s a late rest",
   WATCHED,
   async () => {
@@ -2026,7 +2029,7 @@ Deno.test(
   },
 );
 
-Deno.test(
+test(
   "shutdown() closes idle connections at once and says close on the last reply",
   WATCHED,
   async () => {
@@ -2113,7 +2116,7 @@ function assertOneReply(wire: string, message: string): void {
 }
 
 for (const [name, head] of Object.entries(ODD_HEADS)) {
-  Deno.test(`serve() answers once and closes: ${name}`, async () => {
+  test(`serve() answers once and closes: ${name}`, async () => {
     await using server = start(({ target }) => target === "/" ? HELLO : { body: "SMUGGLED" });
     const request = `GET / HTTP/1.1\r\n${head}\r\n`;
     assertOneReply(await talk(server.addr, request + SMUGGLED), "in one piece");
@@ -2125,7 +2128,7 @@ for (const [name, head] of Object.entries(ODD_HEADS)) {
   });
 }
 
-Deno.test("serve() answers once and closes: heads too large for its buffer", WATCHED, async () => {
+test("serve() answers once and closes: heads too large for its buffer", WATCHED, async () => {
   await using server = start(({ target }) => target === "/" ? HELLO : { body: "SMUGGLED" });
   const fields = "X-A: b\r\n".repeat(10_000);
   const large = `X-Large: ${"a".repeat(100_000)}\r\n`;
@@ -2152,7 +2155,7 @@ Deno.test("scanHead() keeps a connection open only for a host that is one", WATC
   assertEquals(scan(" \xe9")[1], false);
 });
 
-Deno.test("serve() answers and closes where a host is none", WATCHED, async () => {
+test("serve() answers and closes where a host is none", WATCHED, async () => {
   await using server = start();
   for (const host of ["user@h", "h/path", "a, b", ""]) {
     const wire = await talk(server.addr, `GET / HTTP/1.1\r\nHost: ${host}\r\n\r\n`);
@@ -2255,7 +2258,7 @@ Deno.test("scanHead() says where the next request starts, and what may follow", 
 
 // ---------------------------------------------------------------- replies
 
-Deno.test("serve() frames 204, 205 and 304 without content", WATCHED, async () => {
+test("serve() frames 204, 205 and 304 without content", WATCHED, async () => {
   await using server = start(({ target }) => ({ status: Number(target.slice(1)), body: "x" }));
   const wire = async (status: number) =>
     undated(await talk(server.addr, `GET /${status} HTTP/1.1\r\n`));
@@ -2266,7 +2269,7 @@ Deno.test("serve() frames 204, 205 and 304 without content", WATCHED, async () =
   assertEquals(await wire(205), reset + tail);
 });
 
-Deno.test("serve() lets a reply replace its header fields, and add to them", WATCHED, async () => {
+test("serve() lets a reply replace its header fields, and add to them", WATCHED, async () => {
   const headers = [["content-type", "text/x"], ["Set-Cookie", "a"], ["Set-Cookie", "b"], [
     "date",
     "now",
