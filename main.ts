@@ -23,7 +23,7 @@ import {
 import type { Output } from "./command/output.ts";
 import { responderFrom } from "./command/replies.ts";
 import { type Settings, settingsFrom } from "./command/settings.ts";
-import { start, StartError } from "./command/start.ts";
+import { runtimeMessage, start, StartError } from "./command/start.ts";
 import { pathOf } from "./command/target.ts";
 import { UsageError } from "./command/values.ts";
 import { watched } from "./command/wire.ts";
@@ -93,7 +93,7 @@ function listeners({ log, wire, health }: Settings, writer: Output): ServeOption
   return {
     onExchange: lineOf && ((exchange) => isHealthCheck(exchange) || show(lineOf(exchange))),
     wrap: wire ? (socket) => watched(socket, show, inColour) : undefined,
-    onError: (error) => say(messageOf(error)),
+    onError: (error) => say(runtimeMessage(error)),
   };
 }
 

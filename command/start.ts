@@ -14,6 +14,12 @@ import { quote, UsageError } from "./values.ts";
 /** A start that failed: exit code 1. */
 export class StartError extends Error {}
 
+/**
+ * The oldest Deno in which closing a connection ends a read that waits on it. Before that a
+ * deadline could not end a silent connection.
+ */
+export const OLDEST_DENO = "2.9.0";
+
 /** How to listen. */
 export interface ListenOptions extends ServeOptions {
   /** The address or name to listen on. */
@@ -31,6 +37,7 @@ export function start(
   portGiven: boolean,
   responder: Responder | Reply,
 ): Server {
+  checkDenoVersion(Deno.version.deno);
   const { hostname, port } = options;
   if (!mayUse(hostname, port)) {
     throw new StartError(`Cannot listen on ${missingPermission(hostname, port)}`);
@@ -44,6 +51,23 @@ export function start(
     say(`PORT ${port} IS TAKEN: using ${server.addr.port} instead (--port chooses another)`);
     return server;
   }
+}
+
+/**
+ * Refuses a version of Deno in which the server would have no deadlines.
+ *
+ * @throws {StartError} If it is older than {@linkcode OLDEST_DENO}.
+ */
+export function checkDenoVersion(version: string): void {
+  const rank = (text: string) => {
+    const [major, minor] = text.split(".").map(Number);
+    return major * 1000 + minor;
+  };
+  if (rank(version) >= rank(OLDEST_DENO)) return;
+  throw new StartError(
+    `Cannot serve with Deno ${version}: expected ${OLDEST_DENO} or later, ` +
+      "older ones cannot end silent connections",
+  );
 }
 
 function explain(error: unknown, { hostname, port }: ListenOptions): Error {
@@ -64,6 +88,15 @@ function reasonOf(error: unknown): string {
   if (error instanceof Deno.errors.AddrNotAvailable) return "the address is not on this machine";
   const message = messageOf(error);
   return message.startsWith("failed to lookup") ? "the name was not found" : message;
+}
+
+/** What to say of an error while the server runs, with the remedy if the operator has one. */
+export function runtimeMessage(error: unknown): string {
+  const cause = error instanceof Error ? error.cause as { code?: unknown } | undefined : undefined;
+  const message = messageOf(error);
+  if (cause?.code !== "EMFILE") return message;
+  return `${message}, raise their limit above --max-connections: ulimit -n in a shell, ` +
+    "LimitNOFILE in a unit, --ulimit nofile for a container";
 }
 
 /** True if the network permission covers this address. */

@@ -1,5 +1,12 @@
-import { assertEquals } from "@std/assert";
-import { missingPermission, permissionHint } from "./start.ts";
+import { assertEquals, assertThrows } from "@std/assert";
+import {
+  checkDenoVersion,
+  missingPermission,
+  OLDEST_DENO,
+  permissionHint,
+  runtimeMessage,
+  StartError,
+} from "./start.ts";
 
 Deno.test("permissionHint() says where the flag goes, or that it is too late for it", () => {
   assertEquals(
@@ -18,4 +25,29 @@ Deno.test("missingPermission() names the least that would do", () => {
     "[::1]:80: permission missing, add --allow-net or --allow-net=[::1]:80 before main.ts, " +
       "or to deno install",
   );
+});
+
+Deno.test("checkDenoVersion() takes the oldest sound version and later ones, and no other", () => {
+  for (const version of [OLDEST_DENO, "2.9.8", "2.10.0", "3.0.0", "2.9.0-rc.1", "2.11.0+abc"]) {
+    checkDenoVersion(version);
+  }
+  for (const version of ["2.8.3", "2.0.0", "1.46.3"]) {
+    assertEquals(
+      assertThrows(() => checkDenoVersion(version), StartError).message,
+      `Cannot serve with Deno ${version}: expected 2.9.0 or later, ` +
+        "older ones cannot end silent connections",
+    );
+  }
+});
+
+Deno.test("runtimeMessage() names the remedy of a shortage of descriptors, and of no other error", () => {
+  const because = (code: string) =>
+    new Error("Cannot accept", { cause: Object.assign(new Error("Too many"), { code }) });
+  assertEquals(
+    runtimeMessage(because("EMFILE")),
+    "Cannot accept: Too many, raise their limit above --max-connections: ulimit -n in a shell, " +
+      "LimitNOFILE in a unit, --ulimit nofile for a container",
+  );
+  assertEquals(runtimeMessage(because("ENFILE")), "Cannot accept: Too many");
+  assertEquals(runtimeMessage("text"), "text");
 });

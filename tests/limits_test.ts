@@ -31,24 +31,47 @@ test(
   },
 );
 
+/** More silent connections than a process may have open whose limit is this one. */
+const LOW_LIMIT = 256;
+
+async function crowd(server: ServerProcess): Promise<Deno.TcpConn[]> {
+  return await Promise.all(Array.from({ length: LOW_LIMIT + 50 }, () => connect(server)));
+}
+
 test({
   ...WATCHED,
-  name: "firstline reports a shortage of descriptors once, and recovers",
+  name: "firstline says once what to raise where descriptors run short, and recovers",
   ignore: Deno.build.os === "windows",
   fn: async () => {
-    const shell = 'ulimit -n 40; exec "$@"';
+    const shell = `ulimit -n ${LOW_LIMIT}; exec "$@"`;
     await using server = await ServerProcess.start([...ANY_PORT, "-q"], { shell });
-    const sockets: Deno.TcpConn[] = [];
-    for (let count = 0; count < 60; count++) sockets.push(await connect(server));
-    assertStringIncludes(
+    const sockets = await crowd(server);
+    assertEquals(
       await server.stderr.next(),
-      "Cannot accept connections for now: Too many",
+      "firstline: Cannot accept connections for now: Too many open files (os error 24), " +
+        "raise their limit above --max-connections: ulimit -n in a shell, " +
+        "LimitNOFILE in a unit, --ulimit nofile for a container",
     );
     const answer = talk(server, "GET / HTTP/1.1\r\n");
     for (const socket of sockets) socket.close();
     assertEquals(statusOf(await answer), 200);
     assertEquals(await server.stop(), 0);
     assertStringIncludes(await server.stderr.next(), "SIGTERM received"); // and nothing before it
+  },
+});
+
+test({
+  ...WATCHED,
+  name: "firstline under `deno run` goes beyond a soft limit of descriptors, which Deno raises",
+  ignore: Deno.build.os === "windows",
+  fn: async () => {
+    const shell = `ulimit -Sn ${LOW_LIMIT}; exec "$@"`;
+    await using server = await ServerProcess.start([...ANY_PORT, "-q"], { shell });
+    const sockets = await crowd(server);
+    assertEquals(statusOf(await talk(server, "GET / HTTP/1.1\r\n")), 200);
+    for (const socket of sockets) socket.close();
+    assertEquals(await server.stop(), 0);
+    assertStringIncludes(await server.stderr.next(), "SIGTERM received");
   },
 });
 

@@ -252,3 +252,19 @@ test(
     assertStringIncludes(empty.stderr, "203.0.113.7:8080");
   },
 );
+
+writing("firstline refuses a Deno that could end no silent connection", WATCHED, async () => {
+  using folder = new TemporaryFolder();
+  const old = folder.write(
+    "old.js",
+    'Object.defineProperty(Deno, "version", { value: { deno: "2.8.3" } });',
+  );
+  const permissions = ["--allow-net", `--preload=${old}`];
+  assertEquals(await run(ANY_PORT, { permissions }), {
+    code: 1,
+    stdout: "",
+    stderr: "firstline: Cannot serve with Deno 2.8.3: expected 2.9.0 or later, " +
+      "older ones cannot end silent connections\n",
+  });
+  assertEquals((await run(["--version"], { permissions })).code, 0);
+});
