@@ -21,13 +21,13 @@ import {
   say,
 } from "./command/log.ts";
 import type { Output } from "./command/output.ts";
-import { responderFrom } from "./command/replies.ts";
+import { openerFrom } from "./command/replies.ts";
 import { type Settings, settingsFrom } from "./command/settings.ts";
-import { runtimeMessage, start, StartError } from "./command/start.ts";
+import { type Open, runtimeMessage, start, StartError } from "./command/start.ts";
 import { pathOf } from "./command/target.ts";
 import { UsageError } from "./command/values.ts";
 import { watched } from "./command/wire.ts";
-import type { Exchange, Reply, Responder, ServeOptions } from "./server.ts";
+import type { Exchange, ServeOptions } from "./server.ts";
 
 /** One Ctrl-C reaches us twice under `deno task`: from the terminal and from the task. */
 const SAME_SIGNAL_MS = 50;
@@ -42,7 +42,7 @@ export async function main(args: string[]): Promise<number> {
       const settings = settingsFrom(values);
       if (values.probe === true) return await probe(settings);
       const embeddedRoot = Deno.build.standalone ? import.meta.dirname : undefined;
-      return await run(settings, responderFrom(settings, embeddedRoot));
+      return await run(settings, openerFrom(settings, embeddedRoot));
     }
     return 0;
   } catch (error) {
@@ -64,12 +64,12 @@ function print(text: string): void {
 }
 
 /** Serves until a signal says to stop. */
-async function run(settings: Settings, responder: Responder | Reply): Promise<number> {
+async function run(settings: Settings, open: Open): Promise<number> {
   const stopSignal = firstSignal();
   const log = openLog();
   const options = { ...settings.options, ...listeners(settings, log) };
 
-  const server = start(options, settings.portGiven, responder);
+  const server = await start(options, settings.portGiven, open);
   const { hostname, port } = server.addr;
   say(`listening on ${hostAndPort(hostname, port)}, ${urlOf(hostname, port)}`);
 

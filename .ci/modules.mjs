@@ -18,6 +18,7 @@ const ALLOWED = [
     "node:",
     "deno.json",
   ]],
+  [/^command\/reset\.ts$/, ["server.ts", "node:net"]],
   [/^command\//, ["server.ts", "command/", "@std/cli/", "@std/net/"]],
   [/^tests\//, ["server.ts", "command/", "main.ts", "tests/", "@std/", "node:", "deno.json"]],
   [/^faults\//, ["server.ts", "command/", "tests/", "faults/", "@std/", "node:"]],

@@ -12,6 +12,7 @@ import { DEFAULT_LINK } from "./page.ts";
 export const DEFAULTS = {
   port: 8080,
   host: "0.0.0.0",
+  labHost: "127.0.0.1",
   status: 200,
   redirect: 308,
   log: "common",
@@ -97,6 +98,16 @@ export const FLAGS: Readonly<Record<string, readonly Flag[]>> = {
       isContent: true,
       help: "where the page's link leads",
       default: DEFAULT_LINK,
+    },
+    {
+      name: "lab",
+      isContent: true,
+      excludes: [
+        ...["text", "file", "raw", "redirect", "link", "status", "header", "delay"],
+        "reuse-port",
+      ],
+      help: "answer right and wrong responses by path, to test clients with; / lists them; " +
+        `listens on ${DEFAULTS.labHost} unless --host is given`,
     },
     {
       name: "status",

@@ -10,7 +10,8 @@ import { hostAndPort } from "./address.ts";
 /** Where the page's link leads by default: the specification of what the page shows. */
 export const DEFAULT_LINK = "https://www.rfc-editor.org/rfc/rfc9112";
 
-const PAGE_HEADERS: Reply["headers"] = Object.freeze<Array<readonly [string, string]>>([
+/** Fields of a page that runs nothing, loads nothing and is not kept. */
+export const PAGE_HEADERS: Reply["headers"] = Object.freeze<Array<readonly [string, string]>>([
   ["Content-Type", "text/html; charset=utf-8"],
   [
     "Content-Security-Policy",
@@ -20,7 +21,8 @@ const PAGE_HEADERS: Reply["headers"] = Object.freeze<Array<readonly [string, str
   ["X-Content-Type-Options", "nosniff"],
 ]);
 
-const PAGE_STYLE = `
+/** How pages look, on a phone and in the dark as well. */
+export const PAGE_STYLE = `
   :root { color-scheme: light dark; --ink: #1c2127; --soft: #59636e; --paper: #fbfaf7;
     --card: #fff; --line: #dfdcd3; --accent: #0b63ce; --on-accent: #fff; --wire: #0a7a4b }
   @media (prefers-color-scheme: dark) { :root { --ink: #e8e6e1; --soft: #a2a9b1; --paper: #14171a;

@@ -4,8 +4,10 @@
  * @module
  */
 
-import type { Reply, Responder } from "../server.ts";
+import { type Reply, type Responder, serve, type Server } from "../server.ts";
+import { urlOf } from "./address.ts";
 import { delayed } from "./delay.ts";
+import { DEFAULTS } from "./flags.ts";
 import { type Folder, type Octets, read } from "./files.ts";
 import { responsesOf, siteOf } from "./folder.ts";
 import { withHealth } from "./health.ts";
@@ -22,7 +24,28 @@ import {
   withDefaults,
 } from "./reply_defaults.ts";
 import type { Settings } from "./settings.ts";
+import type { ListenOptions, Open } from "./start.ts";
 import { contentTypeOf } from "./types.ts";
+
+/** How to serve what these settings ask for; files are read here. */
+export function openerFrom(settings: Settings, embeddedRoot?: string): Open {
+  const { content, health } = settings;
+  if (content.kind === "lab") return (options) => openLab(options, health);
+  const responder = responderFrom(settings, embeddedRoot);
+  return (options) => serve(options, responder);
+}
+
+/** The lab is loaded when it is asked for: the start of everything else pays nothing for it. */
+async function openLab(options: ListenOptions, health: string | undefined): Promise<Server> {
+  const { lab, listenWithReset } = await import("./lab.ts");
+  const listener = await listenWithReset(options);
+  const { hostname, port } = listener.addr;
+  if (hostname === DEFAULTS.labHost) {
+    say("the lab answers this machine alone; --host lets others in");
+  }
+  const responder = lab({ origin: new URL(urlOf(hostname, port)).origin, canReset: true });
+  return serve({ ...options, listener }, withHealth(health, responder));
+}
 
 /**
  * Makes the responder that these settings ask for; files are read here.

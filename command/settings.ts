@@ -51,7 +51,7 @@ export type Content =
   | { readonly kind: "page"; readonly link: string | undefined }
   | { readonly kind: "text"; readonly text: string }
   | { readonly kind: "file" | "raw"; readonly path: string }
-  | { readonly kind: "redirect" };
+  | { readonly kind: "redirect" | "lab" };
 
 /**
  * Checks everything that the flags say.
@@ -63,7 +63,8 @@ export function settingsFrom(values: Values): Settings {
   const port = integerOf(values, "port", 0, 65535) ?? portFromEnvironment();
   return {
     options: {
-      hostname: stringOf(values, "host") ?? DEFAULTS.host,
+      hostname: stringOf(values, "host") ??
+        (values.lab === true ? DEFAULTS.labHost : DEFAULTS.host),
       port: port ?? DEFAULTS.port,
       reusePort: reusePortFrom(values),
       requestTimeoutMs: millisecondsOf(values, "request-timeout"),
@@ -126,6 +127,7 @@ function contentFrom(values: Values): Content {
     if (path !== undefined) return { kind, path };
   }
   if (stringOf(values, "redirect") !== undefined) return { kind: "redirect" };
+  if (values.lab === true) return { kind: "lab" };
   return { kind: "page", link: linkFrom(values) };
 }
 

@@ -6,7 +6,7 @@
  */
 
 import { getAvailablePort } from "@std/net/get-available-port";
-import { type Reply, type Responder, serve, type ServeOptions, type Server } from "../server.ts";
+import type { ServeOptions, Server } from "../server.ts";
 import { hostAndPort } from "./address.ts";
 import { messageOf, say } from "./log.ts";
 import { quote, UsageError } from "./values.ts";
@@ -28,26 +28,29 @@ export interface ListenOptions extends ServeOptions {
   readonly port: number;
 }
 
+/** Binds the port and serves, or throws what `Deno.listen` throws. */
+export type Open = (options: ListenOptions) => Server | Promise<Server>;
+
 /**
  * Starts the server. If the default port is taken and none was asked for, a person at a terminal
  * gets another. A service does not: its health check would go on asking whatever took the port.
  */
-export function start(
+export async function start(
   options: ListenOptions,
   portGiven: boolean,
-  responder: Responder | Reply,
-): Server {
+  open: Open,
+): Promise<Server> {
   checkDenoVersion(Deno.version.deno);
   const { hostname, port } = options;
   if (!mayUse(hostname, port)) {
     throw new StartError(`Cannot listen on ${missingPermission(hostname, port)}`);
   }
   try {
-    return serve(options, responder);
+    return await open(options);
   } catch (error) {
     const mayMove = !portGiven && Deno.stderr.isTerminal() && mayUse(hostname, 0);
     if (!mayMove || !(error instanceof Deno.errors.AddrInUse)) throw explain(error, options);
-    const server = serve({ ...options, port: 0 }, responder);
+    const server = await open({ ...options, port: 0 });
     say(`PORT ${port} IS TAKEN: using ${server.addr.port} instead (--port chooses another)`);
     return server;
   }

@@ -16,7 +16,7 @@ export interface WireEvent {
   /** The far end. */
   readonly client: Client;
   /** What happened: `drained` stands for octets that came after the reply and were discarded. */
-  readonly kind: "opened" | "received" | "sent" | "drained" | "closed";
+  readonly kind: "opened" | "received" | "sent" | "drained" | "reset" | "closed";
   /** What was received or sent; only to be looked at during the call. */
   readonly octets?: Uint8Array;
   /** How many octets that was, or how many were drained. */
@@ -52,6 +52,10 @@ export function watched(
       drained = 0;
       return socket.closeWrite();
     },
+    reset: socket.reset && (() => {
+      tell("reset");
+      socket.reset!();
+    }),
     [Symbol.dispose]() {
       if (drained > 0) tell("drained", drained);
       tell("closed");
@@ -73,7 +77,7 @@ const PAINTS = (inColour: boolean) => {
 export function wireLines(event: WireEvent, inColour: boolean): string {
   const { dim, green, cyan } = PAINTS(inColour);
   const who = dim(hostAndPort(event.client.hostname, event.client.port));
-  if (event.kind === "opened" || event.kind === "closed") {
+  if (["opened", "reset", "closed"].includes(event.kind)) {
     return `${who} ${dim(`-- ${event.kind}`)}\n`;
   }
   if (event.kind === "drained") {

@@ -1,0 +1,119 @@
+/**
+ * The list of the lab: as a page, as text, and for programs.
+ *
+ * @module
+ */
+
+import type { Reply } from "../server.ts";
+import { escapeHtml, PAGE_HEADERS, PAGE_STYLE } from "./page.ts";
+
+/** One entry, as the lists show it. */
+export interface Listed {
+  /** A path that can be asked for as it is. */
+  readonly path: string;
+  /** What may be asked for: the path with its parameter and its range. */
+  readonly usage: string;
+  /** Which entries it stands with. */
+  readonly group: string;
+  /** What the server does, in one sentence without its full stop. */
+  readonly about: string;
+  /** The section of the RFC that says how it ought to be. */
+  readonly section: string;
+  /** True if the response is wrong or hostile. */
+  readonly broken: boolean;
+  /** What a sound client does. */
+  readonly client: string;
+  /** Arguments for `curl`. */
+  readonly curl?: string;
+}
+
+/** The paths that list the others, and their replies. */
+export function indexOf(entries: readonly Listed[], origin: string): ReadonlyMap<string, Reply> {
+  const text = entries.map(({ path, about }) => `${path}\t${about}\n`).join("");
+  const json = JSON.stringify(entries.map(({ curl: _, ...entry }) => entry), null, 2) + "\n";
+  return new Map([
+    ["/", Object.freeze({ headers: PAGE_HEADERS, body: pageOf(entries, origin) })],
+    ["/list", Object.freeze({ body: text })],
+    ["/lab.json", Object.freeze({ headers: JSON_HEADERS, body: json })],
+  ]);
+}
+
+const JSON_HEADERS: Reply["headers"] = Object.freeze([
+  ["Content-Type", "application/json"] as const,
+]);
+
+const LAB_STYLE = `
+  main { max-width: 48rem }
+  nav { display: flex; flex-wrap: wrap; gap: .25rem 1rem }
+  section { margin-top: 3rem }
+  article { margin: 0 0 1rem; padding: 1rem 1.25rem; border: 1px solid var(--line);
+    border-radius: .5rem; background: var(--card) }
+  h3 { display: flex; flex-wrap: wrap; gap: 0 1rem; justify-content: space-between;
+    align-items: baseline; margin: 0 0 .25rem; font-size: 1.0625rem; overflow-wrap: anywhere }
+  a { color: var(--accent) }
+  h3 small a { color: var(--soft) }
+  article p { margin: 0 }
+  article pre { background: var(--paper); font-size: .875rem }
+`;
+
+function pageOf(entries: readonly Listed[], origin: string): string {
+  const groups = Map.groupBy(entries, ({ group }) => group);
+  const links = [...groups.keys()].map((group) => `<a href="#${idOf(group)}">${group}</a>`);
+  const sections = [...groups].map(([group, some]) => sectionOf(group, some, origin));
+  return `<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>The lab of Firstline</title>
+<link rel="icon" href="data:,">
+<style>${PAGE_STYLE}${LAB_STYLE}</style>
+</head>
+<body>
+<main>
+<h1>The lab</h1>
+<p class="lead">${entries.length} responses by path, right ones and wrong ones. Point an HTTP client at
+them and see what it does. The same request line always gets the same bytes, but for the date.</p>
+<p>A wrong response has the same bytes for each method, HEAD too. What stalls or never ends is closed
+after 60 seconds or 64 MiB. For scripts, <a href="/list">/list</a> has a line for each entry, and
+<a href="/lab.json">/lab.json</a> all that stands here.</p>
+<nav>${links.join("\n")}</nav>
+${sections.join("\n")}
+<footer>This page was written by Firstline, a server that reads one line and answers it.</footer>
+</main>
+</body>
+</html>
+`;
+}
+
+function sectionOf(group: string, entries: readonly Listed[], origin: string): string {
+  return `<section id="${idOf(group)}">
+<h2>${group}</h2>
+${entries.map((entry) => articleOf(entry, origin)).join("\n")}
+</section>`;
+}
+
+function articleOf(
+  { path, usage, about, section, broken, client, curl = "-i" }: Listed,
+  origin: string,
+): string {
+  const [pattern, range] = usage.split(", ");
+  return `<article>
+<h3><a href="${path}">${pattern}</a> <small>${broken ? "wrong" : "right"}, <a href="${
+    rfcOf(section)
+  }">${section}</a></small></h3>
+<p>The server ${escapeHtml(about)}. A sound client ${escapeHtml(client)}.${
+    range ? ` ${range}.` : ""
+  }</p>
+<pre>curl ${curl} ${escapeHtml(origin)}${path}</pre>
+</article>`;
+}
+
+function idOf(group: string): string {
+  return group.toLowerCase().replace(/[^a-z]+/g, "-");
+}
+
+function rfcOf(section: string): string {
+  const [, rfc, number] = /^RFC (\d+) §([\d.]+)$/.exec(section)!;
+  return `https://www.rfc-editor.org/rfc/rfc${rfc}#section-${number}`;
+}
