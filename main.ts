@@ -34,6 +34,7 @@ const SAME_SIGNAL_MS = 50;
 
 /** Runs the command with these arguments and resolves to its exit code. */
 export async function main(args: string[]): Promise<number> {
+  const end = new AbortController();
   try {
     const values = parseFlags(args);
     if (values.help === true) print(helpText());
@@ -42,7 +43,7 @@ export async function main(args: string[]): Promise<number> {
       const settings = settingsFrom(values);
       if (values.probe === true) return await probe(settings);
       const embeddedRoot = Deno.build.standalone ? import.meta.dirname : undefined;
-      return await run(settings, openerFrom(settings, embeddedRoot));
+      return await run(settings, openerFrom(settings, embeddedRoot, end.signal));
     }
     return 0;
   } catch (error) {
@@ -50,6 +51,7 @@ export async function main(args: string[]): Promise<number> {
     say(error.message);
     return error instanceof UsageError ? 2 : 1;
   } finally {
+    end.abort();
     await flushMessages();
   }
 }

@@ -3,7 +3,15 @@ import { TemporaryFolder } from "../tests/files.ts";
 import { needing } from "../tests/needs.ts";
 import { textOf } from "../tests/wire.ts";
 import manifest from "../deno.json" with { type: "json" };
-import { type Folder, locate, OWN_FILES, read, readUnchanged } from "./files.ts";
+import {
+  type Folder,
+  type Held,
+  leftOutText,
+  locate,
+  OWN_FILES,
+  readUnchanged,
+  Source,
+} from "./files.ts";
 import { StartError } from "./start.ts";
 import { UsageError } from "./values.ts";
 
@@ -11,16 +19,41 @@ const test = needing("read", "write");
 
 const isWindows = Deno.build.os === "windows";
 
+function read(flag: "file" | "raw", path: string, embeddedRoot?: string): Held {
+  return new Source(flag, path, embeddedRoot).read();
+}
+
 function folderAt(path: string, embeddedRoot?: string): Folder {
   const held = read("file", path, embeddedRoot);
-  if (held instanceof Uint8Array) throw new TypeError(`Cannot use ${path}: expected a folder`);
+  if ("content" in held) throw new TypeError(`Cannot use ${path}: expected a folder`);
   return held;
 }
 
 /** The texts of the files in a folder, by their paths. */
 function textsAt(path: string): Record<string, string> {
   const { files } = folderAt(path);
-  return Object.fromEntries([...files].map(([name, content]) => [name, textOf(content)]));
+  return Object.fromEntries([...files].map(([name, { content }]) => [name, textOf(content)]));
+}
+
+/** The content of a file. */
+function contentAt(path: string, embeddedRoot?: string): string {
+  const held = read("file", path, embeddedRoot);
+  if ("files" in held) throw new TypeError(`Cannot use ${path}: expected a file`);
+  return textOf(held.content);
+}
+
+/** What a message says was left out. */
+function leftOutAt(path: string, embeddedRoot?: string): string {
+  return leftOutText(folderAt(path, embeddedRoot).leftOut);
+}
+
+/** What `readUnchanged()` gives, all at once. */
+function unchanged(path: string, info: Deno.FileInfo): string | undefined {
+  const steps = readUnchanged(path, info);
+  for (;;) {
+    const { done, value } = steps.next();
+    if (done) return value && textOf(value);
+  }
 }
 
 function reasonFor(path: string): string {
@@ -30,16 +63,17 @@ function reasonFor(path: string): string {
   return message.slice(start.length);
 }
 
-test("read() gives a file as its octets, and a folder as its files", () => {
+test("read() gives a file as its bytes, and a folder as its files", () => {
   using folder = new TemporaryFolder({
     "index.html": "a",
     "b/c.css": "bc",
     "b/d/e": "",
     "f": "\0",
   });
-  assertEquals(read("file", folder.pathOf("b/c.css")), new TextEncoder().encode("bc"));
-  const { bytes, leftOut } = folderAt(folder.path);
-  assertEquals({ bytes, leftOut }, { bytes: 4, leftOut: 0 });
+  assertEquals(contentAt(folder.pathOf("b/c.css")), "bc");
+  const { bytes, folders, leftOut } = folderAt(folder.path);
+  assertEquals({ bytes, folders }, { bytes: 4, folders: ["/", "/b/", "/b/d/"] });
+  assertEquals(leftOutText(leftOut), "");
   const texts = { "/b/c.css": "bc", "/b/d/e": "", "/f": "\0", "/index.html": "a" };
   assertEquals(textsAt(folder.path), texts);
   assertEquals(textsAt(`${folder.path}/`), texts);
@@ -73,7 +107,7 @@ test("read() leaves hidden names out, but .well-known, and counts them", () => {
     ".well-known/acme": "d",
   });
   assertEquals(textsAt(folder.path), { "/.well-known/acme": "d", "/a/c": "c" });
-  assertEquals(folderAt(folder.path).leftOut, 3);
+  assertEquals(leftOutAt(folder.path), "; left out: 3 hidden");
 });
 
 test({
@@ -96,7 +130,7 @@ test({
       "/folder/b": "b",
       "/mounted": "c",
     });
-    assertEquals(folderAt(folder.path).leftOut, 7); // "..data" too, and two of them twice
+    assertEquals(leftOutAt(folder.path), "; left out: 1 hidden, 6 linked outside"); // two twice
   },
 });
 
@@ -123,7 +157,7 @@ test({
     Deno.symlinkSync("two", folder.pathOf("one"));
     Deno.symlinkSync("one", folder.pathOf("two"));
     assertEquals(textsAt(folder.path), { "/a/b/c": "c" });
-    assertEquals(folderAt(folder.path).leftOut, 5);
+    assertEquals(leftOutAt(folder.path), "; left out: 3 linked nowhere, 2 linked in a circle");
   },
 });
 
@@ -136,30 +170,45 @@ test("read() reads through a link to the folder itself", { ignore: isWindows }, 
 test("read() refuses what is not there, and a folder without files", () => {
   using folder = new TemporaryFolder({ "a/.hidden": "" });
   assertMatch(reasonFor(folder.pathOf("b")), /^expected a readable file or folder \(No such file/);
-  assertEquals(reasonFor(folder.path), "expected a folder with files in it");
+  assertEquals(reasonFor(folder.path), "expected a folder with files in it; left out: 1 hidden");
+});
+
+test("read() refuses what is no regular file, at once", { ignore: isWindows }, () => {
+  for (const path of ["/dev/zero", "/dev/stdin", "/dev/fd/0"]) {
+    assertEquals(reasonFor(path), "expected a regular file or a folder", path);
+  }
 });
 
 needing("read", "run", "write")({
-  name: "read() refuses what is no regular file, at once",
+  name: "read() leaves pipes, sockets and links out that lead nowhere or outside",
   ignore: isWindows,
   fn: async () => {
     using folder = new TemporaryFolder({ "a/b": "b" });
     const fifo = folder.pathOf("a/fifo");
     const { success } = await new Deno.Command("mkfifo", { args: [fifo] }).output();
     assert(success);
-    assertEquals(reasonFor("/dev/zero"), "expected a regular file or a folder");
     assertEquals(reasonFor(fifo), "expected a regular file or a folder");
-    assertEquals(
-      reasonFor(folder.path),
-      'expected a regular file or a folder, not "/a/fifo"',
-    );
+    Deno.symlinkSync("fifo", folder.pathOf("a/pipe"));
+    Deno.symlinkSync("nowhere", folder.pathOf("a/broken"));
+    Deno.symlinkSync("b/c", folder.pathOf("a/through"));
+    Deno.symlinkSync("/dev/stdin", folder.pathOf("stdin"));
+    assertEquals(textsAt(folder.path), { "/a/b": "b" });
+    const expected = /(: 1 linked outside, 2|: 3) linked nowhere, 2 neither file nor folder$/;
+    assertMatch(leftOutAt(folder.path), expected); // where standard input leads, if anywhere
+    Deno.removeSync(folder.pathOf("a/b"));
+    assertMatch(reasonFor(folder.path), /^expected a folder with files in it; left out: \d /);
   },
 });
 
-test("read() refuses links that lead nowhere, and names them", { ignore: isWindows }, () => {
-  using folder = new TemporaryFolder({ "a/b": "b" });
-  Deno.symlinkSync("nowhere", folder.pathOf("a/broken"));
-  assertMatch(reasonFor(folder.path), /^expected readable files, not "\/a\/broken" \(No such file/);
+needing("read", "run", "write")({
+  name: "read() names what is not named in UTF-8",
+  ignore: Deno.build.os !== "linux",
+  fn: async () => {
+    using folder = new TemporaryFolder({ "a/b": "b" });
+    const script = `printf x > "$1/a/caf$(printf '\\351')"`;
+    await new Deno.Command("sh", { args: ["-c", script, "sh", folder.path] }).output();
+    assertEquals(reasonFor(folder.path), 'expected names in UTF-8, not "/a/caf\\xFFFD"');
+  },
 });
 
 test("read() refuses more than 1 GiB, in one file or in all, before it reads", () => {
@@ -189,17 +238,17 @@ test("readUnchanged() gives nothing where the file has changed since it was look
   using folder = new TemporaryFolder({ "a": "first", "b": "other" });
   const path = folder.pathOf("a");
   const info = Deno.statSync(path);
-  assertEquals(textOf(readUnchanged(path, info)!), "first");
+  assertEquals(unchanged(path, info), "first");
 
   Deno.writeTextFileSync(path, "first and more");
-  assertEquals(readUnchanged(path, info), undefined);
+  assertEquals(unchanged(path, info), undefined);
 
   Deno.writeTextFileSync(path, "1");
-  assertEquals(readUnchanged(path, info), undefined);
+  assertEquals(unchanged(path, info), undefined);
 
   Deno.writeTextFileSync(path, "again"); // as long as before
   Deno.utimeSync(path, 1, 1);
-  assertEquals(readUnchanged(path, info), undefined);
+  assertEquals(unchanged(path, info), undefined);
 });
 
 test({
@@ -213,7 +262,7 @@ test({
     const info = Deno.statSync(path);
     Deno.removeSync(path);
     Deno.symlinkSync(other, path); // of the same length and time
-    assertEquals(readUnchanged(path, info), undefined);
+    assertEquals(unchanged(path, info), undefined);
   },
 });
 
@@ -267,15 +316,15 @@ test({
     using embedded = new TemporaryFolder({ "site/a": "a" });
     Deno.symlinkSync("nothing", embedded.pathOf("site/b"));
     Deno.symlinkSync("c", embedded.pathOf("site/c"));
-    const { files, leftOut } = folderAt("site", embedded.path);
-    assertEquals({ names: [...files.keys()], leftOut }, { names: ["/a"], leftOut: 2 });
+    assertEquals([...folderAt("site", embedded.path).files.keys()], ["/a"]);
+    assertEquals(leftOutAt("site", embedded.path), "; left out: 2 linked nowhere");
   },
 });
 
 test("read() reads what was embedded", () => {
   using embedded = new TemporaryFolder({ "site/a": "a" });
   assertEquals([...folderAt("site", embedded.path).files.keys()], ["/a"]);
-  assertEquals(read("file", "site/a", embedded.path), new TextEncoder().encode("a"));
+  assertEquals(contentAt("site/a", embedded.path), "a");
 });
 
 /** Something that happens just before a file system call, the first time it is about this path. */

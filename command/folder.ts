@@ -5,94 +5,179 @@
  * @module
  */
 
-import type { Reply, Responder } from "../server.ts";
-import type { Octets } from "./files.ts";
-import { type ReplyDefaults, type ReplyTo, withDefaults } from "./reply_defaults.ts";
+import type { Reply } from "../server.ts";
+import { NOT_FOUND, otherMethods } from "./allow.ts";
+import { randomDelay, sleep, type Span } from "./delay.ts";
+import { type Bytes, type Folder, UnusableFile } from "./files.ts";
+import { type HttpFile, parseHttpFile } from "./http_file.ts";
+import { addListings } from "./listing.ts";
+import { METHODS, type Route, routeOf } from "./methods.ts";
+import {
+  type Fields,
+  mergeFields,
+  type ReplyDefaults,
+  type ReplyTo,
+  withDefaults,
+} from "./reply_defaults.ts";
+import { addAliases, addComposedNames, aliasesOf, keyOf, Routes } from "./routes.ts";
 import { decodedPath, encodePathAndQuery, queryOf } from "./target.ts";
 import { contentTypeOf } from "./types.ts";
-
-type Files = ReadonlyMap<string, Octets>;
-
-/** Answers each path with the file of that name, as a small site wants it. */
-export function siteOf(files: Files, wanted: ReplyDefaults): ReplyTo {
-  const always = { headers: wanted.headers };
-  const pages = new Map([...files].map(([path, body]) => {
-    const type = contentTypeOf(path, body);
-    const isPage = type.startsWith("text/html");
-    return [
-      path,
-      withDefaults({ headers: [["Content-Type", type]], body }, isPage ? wanted : always),
-    ];
-  }));
-  const otherwise = notFound(files, pages, always);
-  addShortNames(pages, ".html");
-  const detours = detoursTo(pages, always);
-  const refusal = withDefaults({
-    status: 405,
-    headers: [["Allow", "GET, HEAD"]],
-    body: "405 Method Not Allowed\n\nExpected GET or HEAD.\n",
-  }, always);
-  return ({ method, target }) => {
-    // No path takes another method, so the answer is the same for those that are not there.
-    if (method !== "GET" && method !== "HEAD") return refusal;
-    const key = decodedPath(target);
-    return pages.get(key) ?? detour(detours.get(key), target) ?? otherwise;
-  };
-}
-
-/** Answers each path with the whole response of that name, whatever the method. */
-export function responsesOf(files: Files, answer: (response: Octets) => Responder): Responder {
-  const responses = new Map([...files].map(([path, octets]) => [path, answer(octets)]));
-  addShortNames(responses, ".http");
-  const otherwise = responses.get("/404.http") ?? (() => NOT_FOUND);
-  return (request, client) =>
-    (responses.get(decodedPath(request.target)) ?? otherwise)(request, client);
-}
-
-const NOT_FOUND: Reply = Object.freeze({ status: 404, body: "404 Not Found\n" });
-
-/** What stands for a path that is not there. */
-function notFound(files: Files, pages: ReadonlyMap<string, Reply>, always: ReplyDefaults): Reply {
-  const body = files.get("/404.html");
-  if (body === undefined) return pages.get("/200.html") ?? withDefaults(NOT_FOUND, always);
-  const headers = [["Content-Type", contentTypeOf("/404.html", body)]] as const;
-  return withDefaults({ status: 404, headers, body }, always);
-}
+import { quote } from "./values.ts";
 
 /**
- * `/index.html` answers `/`, and `/about.html` answers `/about`, unless a file is called so;
- * and what is not in the form in which browsers write it (Unicode's NFC) is found in that too.
+ * Answers each path with the file of that name, as a small site or an API wants it.
+ *
+ * @param defaults What the flags set: the status of pages, and the fields of every reply.
+ * @param isListed True if folders without a page of their own answer one that lists them.
+ * @throws {UnusableFile} If names contradict each other or cannot mean anything.
  */
-function addShortNames<T>(table: Map<string, T>, extension: string): void {
-  const add = (name: string, value: T) => {
-    if (!table.has(name)) table.set(name, value);
+export function folderResponder(
+  folder: Folder,
+  defaults: ReplyDefaults,
+  isListed = false,
+): ReplyTo {
+  const { routes, delays } = new Site(folder, defaults);
+  if (isListed) addListings(routes, folder, defaults);
+  const pages = routes.tableOf("GET");
+  const otherwise = otherReplies(routes, notFoundReply(folder, pages, defaults), defaults.headers);
+  return ({ method, target }) => {
+    const path = decodedPath(target);
+    const reply = (method === "GET" ? pages.get(path) : undefined) ?? routes.find(method, path);
+    if (reply === undefined) return otherwise(method, path, target);
+    return delays.size === 0 ? reply : waitFor(reply, delays.get(reply));
   };
-  for (const [path, value] of [...table]) add(path.normalize(), value);
-  for (const [path, value] of [...table]) {
-    const stem = path.endsWith(extension) ? path.slice(0, -extension.length) : path;
-    add(stem, value);
-    if (stem !== path && stem.endsWith("/index")) add(stem.slice(0, -5), value);
+}
+
+async function waitFor(reply: Reply, delay: Span | undefined): Promise<Reply> {
+  if (delay !== undefined) await sleep(randomDelay(delay));
+  return reply;
+}
+
+/** The replies that the files of a folder make, and how long to wait before some of them. */
+class Site {
+  readonly routes = new Routes<Reply>();
+  readonly delays = new Map<Reply, Span>();
+  /** The file that a reply was made of, for messages. */
+  readonly #files = new Map<Reply, string>();
+
+  constructor({ files, folders }: Folder, defaults: ReplyDefaults) {
+    for (const [file, { content }] of files) {
+      const { method, path, ...route } = routeOf(file) ?? { method: "GET", path: file };
+      const { reply, delay } = replyOf(file, content, route, defaults);
+      this.#files.set(reply, file);
+      if (delay !== undefined) this.delays.set(reply, delay);
+      if (!this.routes.add(method, path, reply)) throw this.#conflict(method, path, file);
+    }
+    for (const file of files.keys()) this.#checkAliases(file);
+    for (const method of METHODS) addComposedNames(this.routes, method);
+    addAliases(this.routes, "GET", ".html");
+    for (const folder of folders) {
+      const page = this.routes.tableOf("GET").get(`${folder}index.htm`);
+      if (page !== undefined) this.routes.add("GET", folder, page);
+    }
+    this.#addFolderNames();
+  }
+
+  /** A page is found under shorter names, which may be what another file names with its method. */
+  #checkAliases(file: string): void {
+    if (routeOf(file) !== undefined) return;
+    const isOld = file.endsWith("/index.htm");
+    for (const alias of isOld ? [file.slice(0, -9)] : aliasesOf(file, ".html")) {
+      const other = this.routes.tableOf("GET").get(keyOf(alias));
+      const isNamed = other !== undefined && routeOf(this.#files.get(other)!) !== undefined;
+      if (isNamed) throw this.#conflict("GET", alias, file);
+    }
+  }
+
+  #conflict(method: string, path: string, file: string): UnusableFile {
+    const other = this.#files.get(this.routes.tableOf(method).get(keyOf(path))!)!;
+    return new UnusableFile(
+      `expected one file for ${method} ${quote(path)}, not ${quote(other)} and ${quote(file)}`,
+    );
+  }
+
+  /** `index.GET.json` answers the folder without its slash, too: its content has no links. */
+  #addFolderNames(): void {
+    for (const [reply, file] of this.#files) {
+      const { method, path } = routeOf(file) ?? { method: "", path: "" };
+      if (path.endsWith("/") && path !== "/") this.routes.add(method, path.slice(0, -1), reply);
+    }
   }
 }
 
-/** Sends `/a` to `/a/`, where relative links mean what they say. Names cannot become hosts. */
-function detoursTo(pages: ReadonlyMap<string, Reply>, always: ReplyDefaults): Map<string, Reply> {
-  const folders = [...pages.keys()].filter((path) => path.endsWith("/") && path !== "/");
-  return new Map(folders.map((path) => {
-    const location = path.split("/").map(encodeURIComponent).join("/");
-    return [
-      path.slice(0, -1),
-      withDefaults({ status: 308, headers: [["Location", location]] }, always),
-    ];
-  }));
+/** The reply that a file makes; its name may say a status, and what its extension is. */
+function replyOf(
+  file: string,
+  content: Bytes,
+  { status, extension }: Partial<Route>,
+  { status: pageStatus, headers }: ReplyDefaults,
+): HttpFile {
+  if (extension === "http") return httpReplyOf(file, content, status, headers);
+  const type = contentTypeOf(extension === undefined ? file : `.${extension}`, content);
+  const isPage = type.startsWith("text/html");
+  return {
+    reply: withDefaults({ headers: [["Content-Type", type]], body: content }, {
+      status: status ?? (isPage ? pageStatus : undefined),
+      headers,
+    }),
+  };
 }
 
-/** The same with the query of the request, if it has one. */
-function detour(reply: Reply | undefined, target: string): Reply | undefined {
-  const query = queryOf(target);
-  if (reply === undefined || query === "") return reply;
-  const headers = reply.headers?.map(([name, value]) =>
-    [name, name === "Location" ? value + encodePathAndQuery(query) : value] as const
-  );
-  return { ...reply, headers };
+/** The reply that is written out in a file. */
+function httpReplyOf(file: string, content: Bytes, status: unknown, headers: Fields): HttpFile {
+  const { reply, delay } = inFile(file, () => {
+    const parsed = parseHttpFile(content);
+    if (status === undefined || status === parsed.reply.status) return parsed;
+    throw new UnusableFile(`expected the status ${status} of its name`);
+  });
+  return { reply: withDefaults(reply, { headers: mergeFields(reply.headers, headers) }), delay };
+}
+
+/** Names the file in what is wrong with it. */
+function inFile<T>(file: string, action: () => T): T {
+  try {
+    return action();
+  } catch (error) {
+    if (!(error instanceof UnusableFile)) throw error;
+    throw new UnusableFile(`${error.message}, in ${quote(file)}`);
+  }
+}
+
+/** What stands for a path that is not there. */
+function notFoundReply(
+  { files }: Folder,
+  pages: ReadonlyMap<string, Reply>,
+  { headers }: ReplyDefaults,
+): Reply {
+  const body = files.get("/404.html")?.content;
+  const page = files.has("/200.html") ? pages.get("/200.html") : undefined;
+  if (body === undefined) return page ?? withDefaults(NOT_FOUND, { headers });
+  const type = [["Content-Type", contentTypeOf("/404.html", body)]] as const;
+  return withDefaults({ status: 404, headers: type, body }, { headers });
+}
+
+/** Answers what no file answers: folders without their slash, other methods, and the rest. */
+function otherReplies(
+  routes: Routes<Reply>,
+  missing: Reply,
+  headers: Fields,
+): (method: string, path: string, target: string) => Reply {
+  const answer = otherMethods(headers, missing);
+  const isFound = missing.status !== 404; // an application that answers every path
+  return (method, path, target) => {
+    if (target === "*") return answer(method, routes.methods());
+    const isRead = method === "GET" || method === "HEAD";
+    const inside = path === "" ? "" : `${path}/`; // what does not decode is in no folder
+    if (isRead && routes.find("GET", inside)) return toFolder(inside, queryOf(target), headers);
+    const own = routes.methodsOf(path);
+    const allowed = own.length > 0 ? own : routes.methodsOf(inside);
+    if (allowed.length > 0 || !isFound) return answer(method, allowed);
+    return isRead ? missing : answer(method, ["GET", "HEAD"]);
+  };
+}
+
+/** Sends `/a` to `/a/`, where relative links mean what they say. A name cannot become a host. */
+function toFolder(path: string, query: string, headers: Fields): Reply {
+  const location = path.split("/").map(encodeURIComponent).join("/") + encodePathAndQuery(query);
+  return { status: 308, headers: mergeFields([["Location", location]], headers) };
 }

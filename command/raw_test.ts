@@ -1,6 +1,10 @@
-import { assert, assertEquals } from "@std/assert";
-import { octets } from "../tests/wire.ts";
-import { endOfHead } from "./raw.ts";
+import { assert, assertEquals, assertThrows } from "@std/assert";
+import type { Responder } from "../server.ts";
+import { heldFolder } from "../tests/files.ts";
+import { CLIENT, requestOf } from "../tests/requests.ts";
+import { octets, textOf } from "../tests/wire.ts";
+import { type Bytes, UnusableFile } from "./files.ts";
+import { endOfHead, hasBareLf, rawResponder } from "./raw.ts";
 
 Deno.test("endOfHead() finds the end of the first empty line, with or without CR", () => {
   const cases: Array<[string, number]> = [
@@ -22,4 +26,83 @@ Deno.test("endOfHead() takes a large file for the octets that it is", () => {
   const start = performance.now();
   assertEquals(endOfHead(large), large.length);
   assert(performance.now() - start < 3000);
+});
+
+/** A folder of responses that are their own names. */
+function folderOf(paths: readonly string[]): Responder {
+  return rawResponder(heldFolder(paths.map((path) => [path, octets(path)])), undefined);
+}
+
+/** What is sent: a response as it is, or a reply. */
+function sent(responder: Responder, line: string) {
+  const reply = responder(requestOf(`${line} HTTP/1.1`), CLIENT);
+  assert(!(reply instanceof Promise));
+  return "raw" in reply ? [...reply.raw as Bytes[]].map(textOf).join() : reply;
+}
+
+Deno.test("rawResponder() answers each path with its file, whatever the method", () => {
+  const responder = folderOf([
+    "/index.http",
+    "/tea.http",
+    "/a/index.http",
+    "/plain.txt",
+    "/tea.http.http",
+  ]);
+  const expected = {
+    "/": "/index.http",
+    "/?a": "/index.http",
+    "/tea": "/tea.http",
+    "/te%61": "/tea.http",
+    "/tea.http": "/tea.http",
+    "//x/..//tea": "/tea.http",
+    "/a/": "/a/index.http",
+    "/plain.txt": "/plain.txt",
+  };
+  for (const [target, path] of Object.entries(expected)) {
+    for (const method of ["GET", "HEAD", "POST", "BREW", "OPTIONS"]) {
+      assertEquals(sent(responder, `${method} ${target}`), path);
+    }
+  }
+  assertEquals(sent(responder, "GET /nothing"), { status: 404, body: "404 Not Found\n" });
+  assertEquals(sent(responder, "GET /a"), { status: 404, body: "404 Not Found\n" });
+  assertEquals(sent(folderOf(["/404.http"]), "PUT /nothing"), "/404.http");
+});
+
+Deno.test("rawResponder() answers methods by the names of files", () => {
+  const responder = folderOf([
+    "/tea.POST.http",
+    "/cup.http",
+    "/cup.PUT.http",
+    "/{pot}/index.GET.http",
+    "/404.http",
+  ]);
+  assertEquals(sent(responder, "POST /tea"), "/tea.POST.http");
+  const allow = [["Allow", "POST, OPTIONS"]] as const;
+  assertEquals(sent(responder, "GET /tea"), {
+    status: 405,
+    headers: allow,
+    body: "405 Method Not Allowed\n\nExpected POST or OPTIONS.\n",
+  });
+  assertEquals(sent(responder, "OPTIONS /tea"), { status: 204, headers: allow });
+  assertEquals(sent(responder, "PUT /cup"), "/cup.PUT.http");
+  assertEquals(sent(responder, "BREW /cup"), "/cup.http");
+  assertEquals(sent(responder, "HEAD /any/"), "/{pot}/index.GET.http");
+  assertEquals(sent(responder, "GET /tea.POST.http"), "/404.http");
+  assertThrows(() => folderOf(["/a.GET.http", "/a.GET.txt"]), UnusableFile, '"/a.GET.txt"');
+  assertThrows(() => folderOf(["/a.GET.200.http"]), UnusableFile, '"/a.GET.200.http"');
+});
+
+Deno.test("hasBareLf() looks at the heads of HTTP responses", () => {
+  const heads = {
+    "HTTP/1.1 200 OK\n\n": true,
+    "HTTP/1.1 200 OK\r\nA: b\n\r\n": true,
+    "HTTP/1.1 200 OK\r\nA: b\r\n\n": true,
+    "HTTP/1.1 200 OK\n": true,
+    "HTTP/1.1 200 OK\r\nA: b\r\n\r\n\n": false,
+    "HTTP/1.1 200 OK\r\n\r\na\nb": false,
+    "HTTP/1.1 200 OK": false,
+    "Hello\n\n": false,
+    "": false,
+  };
+  for (const [text, is] of Object.entries(heads)) assertEquals(hasBareLf(octets(text)), is, text);
 });

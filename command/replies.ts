@@ -6,12 +6,13 @@
 
 import { type Reply, type Responder, serve, type Server } from "../server.ts";
 import { urlOf } from "./address.ts";
+import { announce } from "./announce.ts";
 import { delayed } from "./delay.ts";
+import { type Held, Source, UnusableFile } from "./files.ts";
 import { DEFAULTS } from "./flags.ts";
-import { type Folder, type Octets, read } from "./files.ts";
-import { responsesOf, siteOf } from "./folder.ts";
+import { folderResponder } from "./folder.ts";
 import { withHealth } from "./health.ts";
-import { plural, say } from "./log.ts";
+import { say } from "./log.ts";
 import { page } from "./page.ts";
 import { encoderFor, fieldsTemplateOf, hasPlaceholders, templateOf } from "./placeholders.ts";
 import { rawResponder } from "./raw.ts";
@@ -26,12 +27,18 @@ import {
 import type { Settings } from "./settings.ts";
 import type { ListenOptions, Open } from "./start.ts";
 import { contentTypeOf } from "./types.ts";
+import { UsageError } from "./values.ts";
+import { Watch } from "./watch.ts";
 
-/** How to serve what these settings ask for; files are read here. */
-export function openerFrom(settings: Settings, embeddedRoot?: string): Open {
+/** How to serve what these settings ask for; files are read here, and watched until the signal. */
+export function openerFrom(
+  settings: Settings,
+  embeddedRoot?: string,
+  signal?: AbortSignal,
+): Open {
   const { content, health } = settings;
   if (content.kind === "lab") return (options) => openLab(options, health);
-  const responder = responderFrom(settings, embeddedRoot);
+  const responder = responderFrom(settings, embeddedRoot, signal);
   return (options) => serve(options, responder);
 }
 
@@ -51,20 +58,51 @@ async function openLab(options: ListenOptions, health: string | undefined): Prom
  * Makes the responder that these settings ask for; files are read here.
  *
  * @param embeddedRoot Where an executable keeps what was embedded in it.
+ * @param signal Ends what `--watch` watches.
+ * @throws {UsageError} If a file or folder cannot be used.
+ * @throws {StartError} If Deno does not permit to read it.
  */
-export function responderFrom(settings: Settings, embeddedRoot?: string): Responder | Reply {
+export function responderFrom(
+  settings: Settings,
+  embeddedRoot?: string,
+  signal?: AbortSignal,
+): Responder | Reply {
   const { content, delay, health } = settings;
-  const answer = content.kind === "raw"
-    ? rawFrom(content.path, (octets) => rawResponder(octets, delay), embeddedRoot)
-    : delayed(withTemplates(settings, contentFrom(settings, embeddedRoot)), delay);
+  const answer = content.kind === "file" || content.kind === "raw"
+    ? heldResponder(settings, new Source(content.kind, content.path, embeddedRoot), signal)
+    : delayed(withTemplates(settings, contentFrom(settings)), delay);
   return withHealth(health, answer);
 }
 
-function rawFrom(path: string, answer: (octets: Octets) => Responder, root?: string): Responder {
-  const held = read("raw", path, root);
-  return held instanceof Uint8Array
-    ? answer(held)
-    : responsesOf(announce(held, "index.http").files, answer);
+/** Answers what a file or folder holds; with `--watch`, what it holds at the time. */
+function heldResponder(
+  settings: Settings,
+  source: Source,
+  signal?: AbortSignal,
+): Responder | Reply {
+  if (settings.watch && source.isEmbedded) {
+    throw new UsageError(
+      `Cannot use --watch with ${source.name}: it is embedded in this executable, and cannot change`,
+    );
+  }
+  const first = source.read();
+  let answer = source.use(() => responderTo(first, source, settings));
+  announce(first, source, settings.list);
+  if (!settings.watch) return answer;
+  const apply = (held: Held) => {
+    answer = responderTo(held, source, settings);
+    announce(held, source, settings.list, "reloaded, ");
+  };
+  const report = (reason: string) => say(`keeping the old content of ${source.name}: ${reason}`);
+  const watch = new Watch(source, first, apply, report);
+  signal?.addEventListener("abort", () => watch[Symbol.dispose]());
+  return (request, client) => typeof answer === "function" ? answer(request, client) : answer;
+}
+
+function responderTo(held: Held, source: Source, settings: Settings): Responder | Reply {
+  return source.flag === "raw"
+    ? rawResponder(held, settings.delay)
+    : delayed(withTemplates(settings, fileResponder(held, source, settings)), settings.delay);
 }
 
 /** Header fields with placeholders are filled in last, whatever the content. */
@@ -72,39 +110,33 @@ function withTemplates({ headers }: Settings, answer: ReplyTo | Reply): ReplyTo 
   if (!headers.some(([, value]) => hasPlaceholders(value))) return answer;
   const fill = fieldsTemplateOf(headers);
   return (request, client) => {
+    const fillIn = (reply: Reply) => ({
+      ...reply,
+      headers: mergeFields(reply.headers, fill(request, client)),
+    });
     const reply = typeof answer === "function" ? answer(request, client) : answer;
-    return { ...reply, headers: mergeFields(reply.headers, fill(request, client)) };
+    return reply instanceof Promise ? reply.then(fillIn) : fillIn(reply);
   };
 }
 
-/** The file, folder, text or page; a redirect, and a status that forbids it, have no content. */
-function contentFrom({ content, status, headers }: Settings, root?: string): ReplyTo | Reply {
+/** The text or page; a redirect, and a status that forbids it, have no content. */
+function contentFrom({ content, status, headers }: Settings): ReplyTo | Reply {
   const defaults = { status, headers };
-  if (content.kind === "file") return fileFrom(content.path, defaults, root);
   if (content.kind === "text") return textFrom(content.text, defaults);
   if (content.kind === "page" && hasContent(status)) return pageFrom(content.link, defaults);
   return withDefaults({}, defaults);
 }
 
-function fileFrom(path: string, defaults: ReplyDefaults, root?: string): ReplyTo | Reply {
-  const held = read("file", path, root);
-  if (!(held instanceof Uint8Array)) {
-    return siteOf(announce(held, "index.html", "200.html").files, defaults);
-  }
-  return withDefaults(
-    { headers: [["Content-Type", contentTypeOf(path, held)]], body: held },
-    defaults,
-  );
-}
-
-/** Says what is held in memory from now on, and whether one of these files answers `/`. */
-function announce(folder: Folder, ...roots: string[]): Folder {
-  const { files, bytes, leftOut } = folder;
-  const rest = leftOut > 0 ? `; ${leftOut} left out, hidden or a link that leads elsewhere` : "";
-  const hasRoot = roots.some((name) => files.has(`/${name}`));
-  const root = hasRoot ? "" : `; no ${roots[0]}, so / is not found`;
-  say(`holding ${plural(files.size, "file")}, ${plural(bytes, "byte")}${rest}${root}`);
-  return folder;
+function fileResponder(
+  held: Held,
+  { path }: Source,
+  { status, headers, list }: Settings,
+): ReplyTo | Reply {
+  const defaults = { status, headers };
+  if ("files" in held) return folderResponder(held, defaults, list);
+  if (list) throw new UnusableFile("expected a folder with --list");
+  const type = contentTypeOf(path, held.content);
+  return withDefaults({ headers: [["Content-Type", type]], body: held.content }, defaults);
 }
 
 function textFrom(text: string, defaults: ReplyDefaults): ReplyTo | Reply {

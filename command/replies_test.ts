@@ -131,9 +131,9 @@ test("responderFrom() fills in the words of fields, whatever the content", async
   const line = "PUT /a?{client} HTTP/1.1";
   assertEquals(answer({ text: "a", header }, line).headers, fields);
   assertEquals(answer({ file: folder.path, header }, line), {
-    status: 405,
+    status: 404,
     headers: fields,
-    body: "405 Method Not Allowed\n\nExpected GET or HEAD.\n",
+    body: "404 Not Found\n",
   });
   await flushMessages(); // how many files it holds
   assertEquals(answer({ header, status: "404" }, line).headers?.slice(4), fields);

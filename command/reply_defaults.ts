@@ -9,8 +9,8 @@ import type { Client, Reply, RequestLine } from "../server.ts";
 /** Header fields in order. */
 export type Fields = NonNullable<Reply["headers"]>;
 
-/** A responder that answers at once, with a reply that the server encodes. */
-export type ReplyTo = (request: RequestLine, client: Client) => Reply;
+/** A responder with replies that the server encodes. */
+export type ReplyTo = (request: RequestLine, client: Client) => Reply | Promise<Reply>;
 
 /** What the flags set in a reply, whatever its content. */
 export interface ReplyDefaults {

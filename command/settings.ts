@@ -36,6 +36,10 @@ export interface Settings {
   readonly wire: boolean;
   /** What the replies are made of. */
   readonly content: Content;
+  /** True if folders without a page of their own answer one that lists them. */
+  readonly list: boolean;
+  /** True if a file or folder is read again when it changes. */
+  readonly watch: boolean;
   /** The status code of the replies; of a folder, that of its pages. */
   readonly status: number;
   /** Header fields of every reply but raw ones; a redirect's `Location` is among them. */
@@ -77,6 +81,8 @@ export function settingsFrom(values: Values): Settings {
     log: logFrom(values),
     wire: values.wire === true,
     content: contentFrom(values),
+    list: isOn(values, "list", ["file"]),
+    watch: isOn(values, "watch", ["file", "raw"]),
     status: statusFrom(values),
     headers: headersFrom(values),
     delay: spanOf(values, "delay"),
@@ -129,6 +135,14 @@ function contentFrom(values: Values): Content {
   if (stringOf(values, "redirect") !== undefined) return { kind: "redirect" };
   if (values.lab === true) return { kind: "lab" };
   return { kind: "page", link: linkFrom(values) };
+}
+
+/** True if this flag is given, which means something only beside one of the others. */
+function isOn(values: Values, name: string, others: readonly string[]): boolean {
+  if (values[name] !== true) return false;
+  if (others.some((other) => stringOf(values, other) !== undefined)) return true;
+  const expected = others.map((other) => `--${other}`).join(" or ");
+  throw new UsageError(`Cannot use --${name} without ${expected}`);
 }
 
 function linkFrom(values: Values): string | undefined {

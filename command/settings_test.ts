@@ -13,6 +13,8 @@ Deno.test("settingsFrom() has a default for everything", () => {
     log: "common",
     wire: false,
     content: { kind: "page", link: undefined },
+    list: false,
+    watch: false,
     status: 200,
     headers: [],
     delay: undefined,
@@ -47,6 +49,8 @@ Deno.test("settingsFrom() hands on what the flags say", () => {
     log: "common",
     wire: false,
     content: { kind: "page", link: undefined },
+    list: false,
+    watch: false,
     status: 200,
     headers: [],
     delay: { minMs: 1000, maxMs: 2000 },
@@ -88,4 +92,17 @@ Deno.test("settingsFrom() refuses what is out of bounds, or no word that it know
     mistake({ port: "65536" }),
     'Cannot use --port "65536": expected an integer from 0 to 65535',
   );
+});
+
+Deno.test("settingsFrom() takes --list and --watch beside what they are about", () => {
+  const { list, watch } = settingsFrom({ file: "a", list: true, watch: true }, []);
+  assertEquals([list, watch], [true, true]);
+  assertEquals(settingsFrom({ raw: "a", watch: true }, []).watch, true);
+  const mistakes = {
+    "Cannot use --list without --file": { list: true, raw: "a" },
+    "Cannot use --watch without --file or --raw": { watch: true, text: "a" },
+  };
+  for (const [message, values] of Object.entries(mistakes)) {
+    assertThrows(() => settingsFrom(values, []), UsageError, message);
+  }
 });

@@ -185,16 +185,24 @@ function hasCharacterSets(content: Uint8Array): boolean {
   return false;
 }
 
+/** Most files are small, and one decoder can serve them all. */
+const decoder = new TextDecoder("utf-8", { fatal: true });
+
 function decodes(content: Uint8Array): boolean {
-  const decoder = new TextDecoder("utf-8", { fatal: true });
   try {
-    for (let at = 0; at < content.length; at += CHUNK_BYTES) {
-      decoder.decode(content.subarray(at, at + CHUNK_BYTES), { stream: true });
-    }
-    decoder.decode();
+    if (content.length <= CHUNK_BYTES) decoder.decode(content);
+    else decodeInChunks(content);
     return true;
   } catch (error) {
     if (error instanceof TypeError) return false; // what is not UTF-8
     throw error;
   }
+}
+
+function decodeInChunks(content: Uint8Array): void {
+  const decoder = new TextDecoder("utf-8", { fatal: true });
+  for (let at = 0; at < content.length; at += CHUNK_BYTES) {
+    decoder.decode(content.subarray(at, at + CHUNK_BYTES), { stream: true });
+  }
+  decoder.decode();
 }

@@ -341,6 +341,6 @@ const seconds = numberOf(flags.seconds, 20);
 console.log(`seed ${seed}`);
 fuzzPure("parseRequestLine()", seed, inputs, fuzzLine);
 fuzzPure("scanHead()", seed, inputs, fuzzHead);
-fuzzPure("siteOf()", seed, inputs, fuzzPath);
+fuzzPure("folderResponder()", seed, inputs, fuzzPath);
 const replies = await fuzzSockets(seed, seconds);
 console.log(`sockets: ${replies} replies in ${seconds} s, as expected`);

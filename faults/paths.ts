@@ -5,8 +5,9 @@
  * @module
  */
 
-import { siteOf } from "../command/folder.ts";
+import { folderResponder } from "../command/folder.ts";
 import { parseRequestLine, type Reply } from "../server.ts";
+import { heldFolder } from "../tests/files.ts";
 import { octets, textOf } from "../tests/wire.ts";
 import { check, type Random } from "./clients.ts";
 
@@ -25,19 +26,29 @@ interface Expected {
 }
 
 function expectedOf(files: string[], method: string, target: string): Expected {
-  if (method !== "GET" && method !== "HEAD") return { status: 405 };
+  const found = expectedOfGet(files, target);
+  if (method === "GET" || method === "HEAD") return found;
+  if (method === "OPTIONS") return { status: 204 };
+  return found.status === 404 ? found : { status: 405 };
+}
+
+function expectedOfGet(files: string[], target: string): Expected {
   const [, path, query] = /^(?:[a-z]+:\/\/[^/?]*)?([^?]*)([^]*)$/.exec(target)!;
   const name = decode(path || "/");
   const find = (wanted: string) =>
     files.find((file) => file === wanted) ?? files.find((file) => file.normalize() === wanted);
   const page = (file: string) => ({ file, status: /\.html?$/.test(file) ? PAGE_STATUS : 200 });
   if (name !== undefined) {
-    const choices = name.endsWith("/") ? [`${name}index.html`] : [name, `${name}.html`];
+    const choices = name.endsWith("/")
+      ? [`${name}index.html`, `${name}index.htm`]
+      : [name, `${name}.html`];
     for (const choice of choices) {
       const file = find(choice);
       if (file) return page(file);
     }
-    if (find(`${name}/index.html`)) return { status: 308, folder: `${name}/`, query };
+    if (find(`${name}/index.html`) ?? find(`${name}/index.htm`)) {
+      return { status: 308, folder: `${name}/`, query };
+    }
   }
   if (files.includes("/404.html")) return { status: 404, file: "/404.html" };
   if (files.includes("/200.html")) return page("/200.html");
@@ -143,14 +154,14 @@ function targetFor(random: Random, files: string[]): string {
 /** The folder and the oracle agree on each path; true if a file was found. */
 export function fuzzPath(random: Random): boolean {
   const files = fileNames(random);
-  const contents = new Map(files.map((file) => [file, new TextEncoder().encode(file)]));
-  const site = siteOf(contents, { status: PAGE_STATUS, headers: [] });
-  const method = random.pick(["GET", "GET", "GET", "HEAD", "POST", "get"]);
+  const folder = heldFolder(files.map((file) => [file, new TextEncoder().encode(file)]));
+  const site = folderResponder(folder, { status: PAGE_STATUS, headers: [] });
+  const method = random.pick(["GET", "GET", "GET", "HEAD", "POST", "get", "OPTIONS"]);
   const target = targetFor(random, files);
   const request = parseRequestLine(octets(`${method} ${target} HTTP/1.1`));
   if ("expected" in request) return false;
   const expected = expectedOf(files, method, target);
-  const reply = site(request, CLIENT);
+  const reply = site(request, CLIENT) as Reply;
   const { status = 200, body = "" } = reply;
   const what = `${method} ${target}`;
   check(status === expected.status, `${status}, expected ${expected.status}`, what, files);

@@ -4,6 +4,26 @@
  * @module
  */
 
+import type { Bytes, Folder } from "../command/files.ts";
+
+/** A folder in memory, as if it had been read. */
+export function heldFolder(files: Iterable<readonly [path: string, content: Bytes]>): Folder {
+  const contents = new Map(files);
+  const folders = new Set(["/"]);
+  for (const path of contents.keys()) {
+    for (let at = 0; (at = path.indexOf("/", at)) !== -1;) folders.add(path.slice(0, ++at));
+  }
+  return {
+    files: new Map([...contents].map(([path, content]) => [
+      path,
+      { content, modified: new Date(Date.UTC(2026, 0, 2, 3, 4, 5)), version: "" },
+    ])),
+    folders: [...folders],
+    bytes: [...contents.values()].reduce((sum, content) => sum + content.length, 0),
+    leftOut: new Map(),
+  };
+}
+
 /** A folder of its own, filled with files by their paths in it; gone when disposed of. */
 export class TemporaryFolder implements Disposable {
   readonly path = Deno.makeTempDirSync({ prefix: "firstline-" });

@@ -232,7 +232,7 @@ test("firstline --file FOLDER answers by path", WATCHED, async () => {
   await using server = await ServerProcess.start([...ANY_PORT, ...flags], { permissions });
   assertEquals(
     server.stderr.text.split("\n", 1)[0],
-    "firstline: holding 3 files, 14 bytes; 1 left out, hidden or a link that leads elsewhere",
+    "firstline: holding 3 files, 14 bytes; left out: 1 hidden",
   );
   const ask = async (line: string) => undated(await talk(server, `${line}\r\n`));
   const end = "Retry-After: 60\r\nConnection: close\r\n\r\n";
@@ -258,8 +258,8 @@ test("firstline --file FOLDER answers by path", WATCHED, async () => {
   );
   assertEquals(
     await ask("POST / HTTP/1.1"),
-    `HTTP/1.1 405 Method Not Allowed\r\nDate: DATE\r\n${TEXT}Content-Length: 46\r\n` +
-      `Allow: GET, HEAD\r\n${end}405 Method Not Allowed\n\nExpected GET or HEAD.\n`,
+    `HTTP/1.1 405 Method Not Allowed\r\nDate: DATE\r\n${TEXT}Content-Length: 55\r\n` +
+      `Allow: GET, HEAD, OPTIONS\r\n${end}405 Method Not Allowed\n\nExpected GET, HEAD or OPTIONS.\n`,
   );
 });
 

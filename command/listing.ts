@@ -1,0 +1,131 @@
+/**
+ * Pages that list what is in a folder.
+ *
+ * @module
+ */
+
+import type { Reply } from "../server.ts";
+import type { Folder } from "./files.ts";
+import { routeOf } from "./methods.ts";
+import { escapeHtml, PAGE_HEADERS, PAGE_STYLE } from "./page.ts";
+import { type ReplyDefaults, withDefaults } from "./reply_defaults.ts";
+import type { Routes } from "./routes.ts";
+
+/** What a listing says of a file or folder. */
+interface Entry {
+  /** Its name; that of a folder ends in a slash. */
+  readonly name: string;
+  /** The size of a file. */
+  readonly bytes?: number;
+  /** When a file was last changed, if that is known. */
+  readonly modified?: Date | null;
+}
+
+const LISTING_STYLE = `${PAGE_STYLE}
+  h1 { font-size: clamp(1.375rem, 5vw, 2rem); overflow-wrap: anywhere }
+  table { width: 100%; border-collapse: collapse }
+  td { padding: .4rem 0; border-top: 1px solid var(--line); vertical-align: top }
+  td:first-child { overflow-wrap: anywhere; white-space: pre-wrap }
+  td + td { padding-left: 1rem; color: var(--soft); font-size: .875rem; line-height: 1.9;
+    white-space: nowrap; text-align: right; font-variant-numeric: tabular-nums }
+  a { color: var(--accent); text-decoration: none }
+  a:hover, a:focus { text-decoration: underline }
+  @media (max-width: 32rem) { td:nth-child(3) { display: none } }
+`;
+
+/** Adds a page for each folder that has none of its own. */
+export function addListings(routes: Routes<Reply>, folder: Folder, defaults: ReplyDefaults): void {
+  const entries = entriesOf(folder);
+  const order = byKindAndName();
+  for (const path of folder.folders) {
+    const body = listingOf(path, (entries.get(path) ?? []).sort(order));
+    routes.add("GET", path, withDefaults({ headers: PAGE_HEADERS, body }, defaults));
+  }
+}
+
+/** The entries of each folder, by its path: what GET finds in it. */
+function entriesOf({ files, folders }: Folder): Map<string, Entry[]> {
+  const entries = new Map<string, Entry[]>();
+  const add = (path: string, entry: Omit<Entry, "name">) => {
+    const at = path.lastIndexOf("/", path.length - 2) + 1;
+    const [folder, name] = [path.slice(0, at), path.slice(at)];
+    if (name === "") return; // the folder itself
+    if (!entries.has(folder)) entries.set(folder, []);
+    entries.get(folder)!.push({ ...entry, name });
+  };
+  for (const path of folders) add(path, {});
+  for (const [file, { content, modified }] of files) {
+    const { method, path } = routeOf(file) ?? { method: "GET", path: file };
+    if (method === "GET" && !path.endsWith("/")) add(path, { bytes: content.length, modified });
+  }
+  return entries;
+}
+
+/** Folders first; numbers in names by their value. The order is the same in every language. */
+function byKindAndName(): (a: Entry, b: Entry) => number {
+  const { compare } = new Intl.Collator("en", { numeric: true });
+  return (a, b) => {
+    const kinds = Number(a.bytes !== undefined) - Number(b.bytes !== undefined);
+    return kinds || compare(a.name, b.name) || (a.name < b.name ? -1 : 1);
+  };
+}
+
+function listingOf(path: string, entries: readonly Entry[]): string {
+  const title = escapeHtml(visible(path));
+  const rows = entries.map(rowOf);
+  const parent = path === "/" ? "" : '<tr><td><a href="../">../</a></td><td></td><td></td></tr>\n';
+  const files = entries.filter(({ bytes }) => bytes !== undefined).length;
+  return `<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>${title}</title>
+<link rel="icon" href="data:,">
+<style>${LISTING_STYLE}</style>
+</head>
+<body>
+<main>
+<h1><bdi>${title}</bdi></h1>
+<table>
+${parent}${rows.join("")}</table>
+<footer>Firstline lists ${files === 1 ? "1 file" : `${files} files`} in this folder.</footer>
+</main>
+</body>
+</html>
+`;
+}
+
+/** A link to the name itself, whatever it would be in a URL or in HTML. */
+function rowOf({ name, bytes, modified }: Entry): string {
+  const isFolder = bytes === undefined;
+  const href = encodeURIComponent(isFolder ? name.slice(0, -1) : name) + (isFolder ? "/" : "");
+  const size = isFolder ? "" : sizeOf(bytes);
+  const link = `<a href="${href}"><bdi>${escapeHtml(visible(name))}</bdi></a>`;
+  return `<tr><td>${link}</td><td>${size}</td><td>${timeOf(modified)}</td></tr>\n`;
+}
+
+/** Control characters, such as line ends, as the pictures that Unicode has for them. */
+function visible(name: string): string {
+  // deno-lint-ignore no-control-regex -- they are what is looked for
+  return name.replace(/[\0-\x1f]/g, (control) => {
+    return String.fromCharCode(0x2400 + control.charCodeAt(0));
+  });
+}
+
+const UNITS = ["kB", "MB", "GB"];
+
+/** A size to two digits or more, in units of 1000. */
+function sizeOf(bytes: number): string {
+  if (bytes < 1000) return `${bytes} B`;
+  let [size, unit] = [bytes / 1000, 0];
+  for (; size >= 999.5; unit++) size /= 1000;
+  return `${size < 9.95 ? size.toFixed(1) : Math.round(size)} ${UNITS[unit]}`;
+}
+
+/** The minute, in UTC, as everything that the server says of time. */
+function timeOf(modified: Date | null | undefined): string {
+  if (!modified) return "";
+  const time = modified.toISOString().slice(0, 16);
+  return `<time datetime="${time}Z">${time.replace("T", " ")}</time>`;
+}

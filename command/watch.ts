@@ -1,0 +1,191 @@
+/**
+ * Sees that a file or folder has changed, and reads it again.
+ *
+ * @module
+ */
+
+import { type Held, type HeldFile, reasonFor, type Source } from "./files.ts";
+
+/**
+ * How often we look where the path leads: no watcher sees that a link above a folder, or the folder
+ * itself, was replaced, as Kubernetes and deployments do.
+ */
+const LOOK_MS = 400;
+/** Programs that write many files are given this time of silence to finish. */
+const SETTLE_MS = 100;
+/** After that much we read in any case, and see every change within a second. */
+const MAX_SETTLE_MS = 500;
+/** So much work is done before others get their turn. */
+const SLICE_MS = 10;
+/** What changes while it is read is read again, after a pause. */
+const TRIES = 4;
+/** What could not be read is tried again, even if nothing says that it has changed. */
+const RETRY_MS = 5000;
+
+/** Watches what was read from a source, until it is disposed of. */
+export class Watch implements Disposable {
+  /** Resolves when it has stopped. */
+  readonly finished: Promise<void>;
+
+  readonly #source: Source;
+  readonly #apply: (held: Held) => void;
+  readonly #report: (reason: string) => void;
+  #held: Held;
+  #watcher: Deno.FsWatcher | undefined;
+  /** What the path leads to, so that we notice when that is another. */
+  #target: string | undefined = "";
+  /** How many changes were noticed. */
+  #changes = 0;
+  /** Why the last reading failed, and when; that is said once. */
+  #failure: { readonly at: number } | undefined;
+  #isStopped = false;
+  #wake = () => {};
+  #wakesAtChange = false;
+
+  /**
+   * @param held What was read at first.
+   * @param apply Takes what was read after a change. If it throws, what it had before stays.
+   * @param report Is told once why nothing can be read or applied, and again after that has ended.
+   */
+  constructor(
+    source: Source,
+    held: Held,
+    apply: (held: Held) => void,
+    report: (reason: string) => void,
+  ) {
+    this.#source = source;
+    this.#held = held;
+    this.#apply = apply;
+    this.#report = report;
+    this.finished = this.#run();
+  }
+
+  [Symbol.dispose](): void {
+    this.#isStopped = true;
+    this.#watcher?.close();
+    this.#wake();
+  }
+
+  async #run(): Promise<void> {
+    for (let read = 0; !this.#isStopped;) {
+      this.#follow();
+      const isDue = this.#failure && performance.now() > this.#failure.at + RETRY_MS;
+      if (this.#changes === read && !isDue) await this.#pause(LOOK_MS, true);
+      else {
+        await this.#settle();
+        read = await this.#readAgain();
+      }
+    }
+  }
+
+  /** Watches what the path leads to now. At first that is a change: it may have come before us. */
+  #follow(): void {
+    const target = targetOf(this.#source.place);
+    if (target === this.#target) return;
+    this.#target = target;
+    this.#changes++;
+    this.#watcher?.close();
+    this.#watcher = undefined;
+    if (target === undefined || !("files" in this.#held)) return; // a file is a target itself
+    try {
+      this.#watcher = Deno.watchFs(Deno.realPathSync(this.#source.place));
+      this.#listen(this.#watcher);
+    } catch {
+      this.#target = ""; // it is gone, or the system has no watcher left: then we read each time
+    }
+  }
+
+  async #listen(watcher: Deno.FsWatcher): Promise<void> {
+    for await (const { kind } of watcher) {
+      if (kind === "access") continue; // that is what we do ourselves
+      this.#changes++;
+      if (this.#wakesAtChange) this.#wake();
+    }
+  }
+
+  /** Waits until nothing changes, if that comes soon. */
+  async #settle(): Promise<void> {
+    const end = performance.now() + MAX_SETTLE_MS;
+    for (let seen = -1; seen !== this.#changes && performance.now() < end;) {
+      seen = this.#changes;
+      await this.#pause(SETTLE_MS);
+    }
+  }
+
+  /** Reads all again, and applies what was there at one time. Gives the changes it knows of. */
+  async #readAgain(): Promise<number> {
+    for (let tries = TRIES;; tries--) {
+      if (this.#isStopped) return this.#changes;
+      const seen = this.#changes;
+      try {
+        const held = await this.#read();
+        await this.#pause(SETTLE_MS); // by then we know of changes meanwhile
+        if (this.#isStopped || seen !== this.#changes && tries > 1) continue;
+        if (!isSame(held, this.#held)) this.#apply(held);
+        this.#held = held;
+        this.#failure = undefined;
+        return seen;
+      } catch (error) {
+        if (tries <= 1) {
+          this.#fail(error);
+          return seen;
+        }
+        await this.#pause(SETTLE_MS);
+      }
+    }
+  }
+
+  /** Reads in slices, between which the server answers. */
+  async #read(): Promise<Held> {
+    const steps = this.#source.readInSteps(this.#held);
+    for (let end = performance.now() + SLICE_MS;;) {
+      const { done, value } = steps.next();
+      if (done) return value;
+      if (performance.now() < end) continue;
+      await this.#pause(0);
+      end = performance.now() + SLICE_MS;
+    }
+  }
+
+  #fail(error: unknown): void {
+    if (this.#failure === undefined && !this.#isStopped) this.#report(reasonFor(error));
+    this.#failure = { at: performance.now() };
+  }
+
+  /** Resolves after this time, or when we stop, or at a change if that is waited for. */
+  #pause(milliseconds: number, untilChange = false): Promise<void> {
+    if (this.#isStopped) return Promise.resolve();
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const timer = setTimeout(resolve, milliseconds);
+    this.#wake = resolve;
+    this.#wakesAtChange = untilChange;
+    return promise.finally(() => clearTimeout(timer));
+  }
+}
+
+/** What another file or folder at this place would differ in, and another version of a file. */
+function targetOf(place: string): string | undefined {
+  try {
+    const real = Deno.realPathSync(place);
+    const { dev, ino, isFile, size, mtime, ctime } = Deno.statSync(real);
+    const version = isFile ? [size, mtime?.getTime(), ctime?.getTime()] : [];
+    return [real, dev, ino, ...version].join();
+  } catch {
+    return undefined; // it is gone, or may not be looked at; reading it says why
+  }
+}
+
+/** True if nothing that is answered would differ. */
+function isSame(held: Held, before: Held): boolean {
+  if ("content" in held || "content" in before) {
+    return "content" in held && "content" in before && isSameFile(held, before);
+  }
+  if (held.files.size !== before.files.size) return false;
+  if (held.folders.join("\0") !== before.folders.join("\0")) return false;
+  return [...held.files].every(([path, file]) => isSameFile(file, before.files.get(path)));
+}
+
+function isSameFile(file: HeldFile, before: HeldFile | undefined): boolean {
+  return file.content === before?.content &&
+    file.modified?.getTime() === before.modified?.getTime();
+}

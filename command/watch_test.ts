@@ -1,0 +1,158 @@
+import { assertEquals, assertMatch } from "@std/assert";
+import { TemporaryFolder } from "../tests/files.ts";
+import { needing } from "../tests/needs.ts";
+import { textOf } from "../tests/wire.ts";
+import { type Held, Source, UnusableFile } from "./files.ts";
+import { Watch } from "./watch.ts";
+
+const test = needing("read", "write");
+
+/** The texts of what is held, by their paths; of a file alone, by none. */
+function textsOf(held: Held): Record<string, string> {
+  const files = "files" in held ? [...held.files] : [["", held] as const];
+  return Object.fromEntries(files.map(([path, { content }]) => [path, textOf(content)]));
+}
+
+/** What a watch has applied, in order. */
+class Watched implements AsyncDisposable {
+  readonly applied: Array<Record<string, string>> = [];
+  readonly reasons: string[] = [];
+  readonly #watch: Watch;
+  #next = Promise.withResolvers<void>();
+
+  constructor(path: string, onApply: (held: Held) => void = () => {}) {
+    const source = new Source("file", path);
+    this.#watch = new Watch(source, source.read(), (held) => {
+      onApply(held);
+      this.applied.push(textsOf(held));
+      this.#next.resolve();
+    }, (reason) => {
+      this.reasons.push(reason);
+      this.#next.resolve();
+    });
+  }
+
+  /** Resolves to what is applied next. */
+  async next(): Promise<Record<string, string>> {
+    await this.#next.promise;
+    this.#next = Promise.withResolvers();
+    return this.applied.at(-1)!;
+  }
+
+  /** Resolves to the next reason why nothing is applied. */
+  async failure(): Promise<string> {
+    await this.next();
+    return this.reasons.at(-1)!;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#watch[Symbol.dispose]();
+    await this.#watch.finished;
+  }
+}
+
+const isWindows = Deno.build.os === "windows";
+
+test("Watch sees files that are written, replaced, added and removed", async () => {
+  using folder = new TemporaryFolder({ "a": "1", "b/c": "1" });
+  await using watched = new Watched(folder.path);
+  folder.write("a", "2");
+  assertEquals(await watched.next(), { "/a": "2", "/b/c": "1" });
+  folder.write(".b/c.tmp", "2");
+  Deno.renameSync(folder.pathOf(".b/c.tmp"), folder.pathOf("b/c")); // as editors and rsync save
+  assertEquals(await watched.next(), { "/a": "2", "/b/c": "2" });
+  folder.write("d/e/f", "new");
+  assertEquals(await watched.next(), { "/a": "2", "/b/c": "2", "/d/e/f": "new" });
+  folder.write("d/e/f", "newer");
+  assertEquals((await watched.next())["/d/e/f"], "newer");
+  Deno.removeSync(folder.pathOf("d"), { recursive: true });
+  assertEquals(await watched.next(), { "/a": "2", "/b/c": "2" });
+});
+
+test("Watch sees one file that is written, and another in its place", async () => {
+  using folder = new TemporaryFolder({ "page.html": "1" });
+  await using watched = new Watched(folder.pathOf("page.html"));
+  folder.write("page.html", "2");
+  assertEquals(await watched.next(), { "": "2" });
+  folder.write("other", "3");
+  Deno.renameSync(folder.pathOf("other"), folder.pathOf("page.html"));
+  assertEquals(await watched.next(), { "": "3" });
+});
+
+test(
+  "Watch sees links that are swapped, above a folder and in it",
+  { ignore: isWindows },
+  async () => {
+    using folder = new TemporaryFolder({ "v1/a": "1", "v2/a": "2" });
+    const swap = (link: string, target: string) => {
+      Deno.symlinkSync(target, folder.pathOf("swap"));
+      Deno.renameSync(folder.pathOf("swap"), folder.pathOf(link));
+    };
+    swap("current", "v1");
+    {
+      await using watched = new Watched(folder.pathOf("current"));
+      swap("current", "v2");
+      assertEquals(await watched.next(), { "/a": "2" });
+      folder.write("v2/a", "2a");
+      assertEquals(await watched.next(), { "/a": "2a" });
+    }
+    // As Kubernetes mounts a ConfigMap.
+    using mount = new TemporaryFolder({ "..1/a": "1", "..1/b": "1" });
+    const swapData = (target: string) => {
+      Deno.symlinkSync(target, mount.pathOf("..data_tmp"));
+      Deno.renameSync(mount.pathOf("..data_tmp"), mount.pathOf("..data"));
+    };
+    swapData("..1");
+    for (const name of ["a", "b"]) Deno.symlinkSync(`..data/${name}`, mount.pathOf(name));
+    await using all = new Watched(mount.path);
+    await using one = new Watched(mount.pathOf("a"));
+    for (const name of ["a", "b"]) mount.write(`..2/${name}`, "2");
+    swapData("..2");
+    Deno.removeSync(mount.pathOf("..1"), { recursive: true });
+    assertEquals(await all.next(), { "/a": "2", "/b": "2" });
+    assertEquals(await one.next(), { "": "2" });
+    assertEquals([all.applied.length, one.applied.length], [1, 1]);
+  },
+);
+
+test("Watch keeps what it has while nothing can be read, says so once, and goes on", async () => {
+  using folder = new TemporaryFolder({ "site/a": "1", "site/b": "1" });
+  await using watched = new Watched(folder.pathOf("site"));
+  Deno.renameSync(folder.pathOf("site"), folder.pathOf("away"));
+  assertMatch(await watched.failure(), /^expected a readable file or folder \(No such file/);
+  assertEquals(watched.applied, []);
+  folder.write("site/a", "2");
+  assertEquals(await watched.next(), { "/a": "2" });
+  folder.write("site/large", "");
+  Deno.truncateSync(folder.pathOf("site/large"), 1024 ** 3);
+  assertEquals(await watched.failure(), "expected at most 1 GiB in all");
+  Deno.removeSync(folder.pathOf("site/large"));
+  folder.write("site/a", "3");
+  assertEquals(await watched.next(), { "/a": "3" });
+  assertEquals([watched.applied.length, watched.reasons.length], [2, 2]);
+});
+
+test("Watch applies nothing where nothing differs, and again what could not be applied", async () => {
+  using folder = new TemporaryFolder({ "a": "1", ".hidden": "1" });
+  let reason = "refused";
+  await using watched = new Watched(folder.path, () => {
+    if (reason !== "") throw new UnusableFile(reason);
+  });
+  folder.write(".hidden", "2");
+  folder.write("a", "1");
+  folder.write("b", "1");
+  assertEquals(await watched.failure(), "refused");
+  reason = "";
+  folder.write("a", "2");
+  assertEquals(await watched.next(), { "/a": "2", "/b": "1" });
+  assertEquals([watched.applied.length, watched.reasons.length], [1, 1]);
+});
+
+test("Watch ends at once", async () => {
+  using folder = new TemporaryFolder({ "a": "1" });
+  const start = performance.now();
+  for (let count = 0; count < 50; count++) {
+    await using _ = new Watched(folder.path);
+  }
+  assertEquals(performance.now() - start < 2000, true);
+});
