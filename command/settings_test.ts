@@ -95,14 +95,14 @@ Deno.test("settingsFrom() refuses what is out of bounds, or no word that it know
 });
 
 Deno.test("settingsFrom() takes --list and --watch beside what they are about", () => {
-  const { list, watch } = settingsFrom({ file: "a", list: true, watch: true }, []);
+  const { list, watch } = settingsFrom({ file: "a", list: true, watch: true });
   assertEquals([list, watch], [true, true]);
-  assertEquals(settingsFrom({ raw: "a", watch: true }, []).watch, true);
+  assertEquals(settingsFrom({ raw: "a", watch: true }).watch, true);
   const mistakes = {
     "Cannot use --list without --file": { list: true, raw: "a" },
     "Cannot use --watch without --file or --raw": { watch: true, text: "a" },
   };
   for (const [message, values] of Object.entries(mistakes)) {
-    assertThrows(() => settingsFrom(values, []), UsageError, message);
+    assertThrows(() => settingsFrom(values), UsageError, message);
   }
 });
