@@ -32,6 +32,7 @@ export class Watch implements Disposable {
   readonly #report: (reason: string) => void;
   #held: Held;
   #watcher: Deno.FsWatcher | undefined;
+  #listening: Promise<void> | undefined;
   /** What the path leads to, so that we notice when that is another. */
   #target: string | undefined = "";
   /** How many changes were noticed. */
@@ -68,7 +69,7 @@ export class Watch implements Disposable {
 
   async #run(): Promise<void> {
     for (let read = 0; !this.#isStopped;) {
-      this.#follow();
+      await this.#follow();
       const isDue = this.#failure && performance.now() > this.#failure.at + RETRY_MS;
       if (this.#changes === read && !isDue) await this.#pause(LOOK_MS, true);
       else {
@@ -79,17 +80,18 @@ export class Watch implements Disposable {
   }
 
   /** Watches what the path leads to now. At first that is a change: it may have come before us. */
-  #follow(): void {
+  async #follow(): Promise<void> {
     const target = targetOf(this.#source.place);
     if (target === this.#target) return;
     this.#target = target;
     this.#changes++;
     this.#watcher?.close();
     this.#watcher = undefined;
-    if (target === undefined || !("files" in this.#held)) return; // a file is a target itself
+    await this.#listening; // Deno would watch on what was at this path before
+    if (this.#isStopped || target === undefined || !("files" in this.#held)) return; // a file is a target itself
     try {
       this.#watcher = Deno.watchFs(Deno.realPathSync(this.#source.place));
-      this.#listen(this.#watcher);
+      this.#listening = this.#listen(this.#watcher);
     } catch {
       this.#target = ""; // it is gone, or the system has no watcher left: then we read each time
     }

@@ -115,6 +115,18 @@ test(
   },
 );
 
+test("Watch sees another folder in the place of the first, and what changes in that", async () => {
+  using folder = new TemporaryFolder({ "site/a": "1", "new/a": "2" });
+  await using watched = new Watched(folder.pathOf("site"));
+  Deno.renameSync(folder.pathOf("site"), folder.pathOf("old"));
+  Deno.renameSync(folder.pathOf("new"), folder.pathOf("site"));
+  assertEquals(await watched.next(), { "/a": "2" });
+  for (const content of ["3", "4", "5"]) { // the first may be met by chance
+    folder.write("site/a", content);
+    assertEquals(await watched.next(), { "/a": content });
+  }
+});
+
 test("Watch keeps what it has while nothing can be read, says so once, and goes on", async () => {
   using folder = new TemporaryFolder({ "site/a": "1", "site/b": "1" });
   await using watched = new Watched(folder.pathOf("site"));
