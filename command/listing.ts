@@ -80,13 +80,13 @@ function listingOf(path: string, entries: readonly Entry[]): string {
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
-<title>${title}</title>
+<title>Files in ${title}</title>
 <link rel="icon" href="data:,">
 <style>${LISTING_STYLE}</style>
 </head>
 <body>
 <main>
-<h1><bdi>${title}</bdi></h1>
+<h1>Files in <bdi>${title}</bdi></h1>
 <table>
 ${parent}${rows.join("")}</table>
 <footer>Firstline lists ${files === 1 ? "1 file" : `${files} files`} in this folder.</footer>
@@ -105,12 +105,15 @@ function rowOf({ name, bytes, modified }: Entry): string {
   return `<tr><td>${link}</td><td>${size}</td><td>${timeOf(modified)}</td></tr>\n`;
 }
 
-/** Control characters, such as line ends, as the pictures that Unicode has for them. */
+/**
+ * Control characters, such as line ends, as the pictures that Unicode has for them; and those that
+ * change the direction of text, with which a name can look like another, as unknown characters.
+ */
 function visible(name: string): string {
   // deno-lint-ignore no-control-regex -- they are what is looked for
   return name.replace(/[\0-\x1f]/g, (control) => {
     return String.fromCharCode(0x2400 + control.charCodeAt(0));
-  });
+  }).replace(/[\u200e\u200f\u202a-\u202e\u2066-\u2069]/g, "\ufffd");
 }
 
 const UNITS = ["kB", "MB", "GB"];

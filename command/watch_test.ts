@@ -1,11 +1,19 @@
 import { assertEquals, assertMatch } from "@std/assert";
 import { TemporaryFolder } from "../tests/files.ts";
 import { needing } from "../tests/needs.ts";
+import { WATCHED } from "../tests/time.ts";
 import { textOf } from "../tests/wire.ts";
 import { type Held, Source, UnusableFile } from "./files.ts";
 import { Watch } from "./watch.ts";
 
-const test = needing("read", "write");
+const register = needing("read", "write");
+
+/** What is never seen fails the test. */
+function test(name: string, fn: () => Promise<void>): void {
+  register(name, { ...WATCHED, ignore: isWindows }, fn);
+}
+
+const isWindows = Deno.build.os === "windows"; // whose links and renames are others
 
 /** The texts of what is held, by their paths; of a file alone, by none. */
 function textsOf(held: Held): Record<string, string> {
@@ -51,8 +59,6 @@ class Watched implements AsyncDisposable {
   }
 }
 
-const isWindows = Deno.build.os === "windows";
-
 test("Watch sees files that are written, replaced, added and removed", async () => {
   using folder = new TemporaryFolder({ "a": "1", "b/c": "1" });
   await using watched = new Watched(folder.path);
@@ -79,41 +85,37 @@ test("Watch sees one file that is written, and another in its place", async () =
   assertEquals(await watched.next(), { "": "3" });
 });
 
-test(
-  "Watch sees links that are swapped, above a folder and in it",
-  { ignore: isWindows },
-  async () => {
-    using folder = new TemporaryFolder({ "v1/a": "1", "v2/a": "2" });
-    const swap = (link: string, target: string) => {
-      Deno.symlinkSync(target, folder.pathOf("swap"));
-      Deno.renameSync(folder.pathOf("swap"), folder.pathOf(link));
-    };
-    swap("current", "v1");
-    {
-      await using watched = new Watched(folder.pathOf("current"));
-      swap("current", "v2");
-      assertEquals(await watched.next(), { "/a": "2" });
-      folder.write("v2/a", "2a");
-      assertEquals(await watched.next(), { "/a": "2a" });
-    }
-    // As Kubernetes mounts a ConfigMap.
-    using mount = new TemporaryFolder({ "..1/a": "1", "..1/b": "1" });
-    const swapData = (target: string) => {
-      Deno.symlinkSync(target, mount.pathOf("..data_tmp"));
-      Deno.renameSync(mount.pathOf("..data_tmp"), mount.pathOf("..data"));
-    };
-    swapData("..1");
-    for (const name of ["a", "b"]) Deno.symlinkSync(`..data/${name}`, mount.pathOf(name));
-    await using all = new Watched(mount.path);
-    await using one = new Watched(mount.pathOf("a"));
-    for (const name of ["a", "b"]) mount.write(`..2/${name}`, "2");
-    swapData("..2");
-    Deno.removeSync(mount.pathOf("..1"), { recursive: true });
-    assertEquals(await all.next(), { "/a": "2", "/b": "2" });
-    assertEquals(await one.next(), { "": "2" });
-    assertEquals([all.applied.length, one.applied.length], [1, 1]);
-  },
-);
+test("Watch sees links that are swapped, above a folder and in it", async () => {
+  using folder = new TemporaryFolder({ "v1/a": "1", "v2/a": "2" });
+  const swap = (link: string, target: string) => {
+    Deno.symlinkSync(target, folder.pathOf("swap"));
+    Deno.renameSync(folder.pathOf("swap"), folder.pathOf(link));
+  };
+  swap("current", "v1");
+  {
+    await using watched = new Watched(folder.pathOf("current"));
+    swap("current", "v2");
+    assertEquals(await watched.next(), { "/a": "2" });
+    folder.write("v2/a", "2a");
+    assertEquals(await watched.next(), { "/a": "2a" });
+  }
+  // As Kubernetes mounts a ConfigMap.
+  using mount = new TemporaryFolder({ "..1/a": "1", "..1/b": "1" });
+  const swapData = (target: string) => {
+    Deno.symlinkSync(target, mount.pathOf("..data_tmp"));
+    Deno.renameSync(mount.pathOf("..data_tmp"), mount.pathOf("..data"));
+  };
+  swapData("..1");
+  for (const name of ["a", "b"]) Deno.symlinkSync(`..data/${name}`, mount.pathOf(name));
+  await using all = new Watched(mount.path);
+  await using one = new Watched(mount.pathOf("a"));
+  for (const name of ["a", "b"]) mount.write(`..2/${name}`, "2");
+  swapData("..2");
+  Deno.removeSync(mount.pathOf("..1"), { recursive: true });
+  assertEquals(await all.next(), { "/a": "2", "/b": "2" });
+  assertEquals(await one.next(), { "": "2" });
+  assertEquals([all.applied.length, one.applied.length], [1, 1]);
+});
 
 test("Watch sees another folder in the place of the first, and what changes in that", async () => {
   using folder = new TemporaryFolder({ "site/a": "1", "new/a": "2" });

@@ -9,7 +9,7 @@ import { IMPORT_MAP, ROOT } from "./process.ts";
 const test = needing("net", "read", "run", "write");
 
 /** What the recipes use beside the command, and what keeps one from hanging. */
-const TOOLS = ["bash", "curl", "jq", "timeout"];
+const TOOLS = ["curl", "jq", "timeout"];
 
 const hasTools = isGranted("run") && Deno.build.os === "linux" && new Deno.Command("sh", {
   args: ["-c", 'for tool; do command -v "$tool" || exit 1; done', "sh", ...TOOLS],
@@ -34,9 +34,9 @@ async function printedBy(block: string, ports: Map<string, string>): Promise<str
   Deno.chmodSync(folder.write("bin/firstline", `#!/bin/sh\nexec ${command} "$@"\n`), 0o755);
   const script = `PATH=${folder.pathOf("bin")}:$PATH\n${replacedPorts(block, ports)}`;
   const { stdout } = await new Deno.Command("timeout", {
-    args: ["--kill-after=1", "40", "bash", "-c", script],
+    args: ["--kill-after=1", "40", "sh", "-c", script],
     cwd: folder.path,
-    env: { NO_COLOR: "1" },
+    env: { NO_COLOR: "1", TMPDIR: folder.path },
     stderr: "null",
   }).output();
   return new TextDecoder().decode(stdout);
