@@ -5,10 +5,12 @@
  */
 
 import type { Client, Reply, RequestLine } from "../server.ts";
-import { hostAndPort } from "./address.ts";
 
 /** Where the page's link leads by default: the specification of what the page shows. */
 export const DEFAULT_LINK = "https://www.rfc-editor.org/rfc/rfc9112";
+
+/** Where the program itself can be found. */
+export const PROJECT_URL = "https://jsr.io/@firstline/firstline";
 
 /** Fields of a page that runs nothing, loads nothing and is not kept. */
 export const PAGE_HEADERS: Reply["headers"] = Object.freeze<Array<readonly [string, string]>>([
@@ -50,14 +52,15 @@ export const PAGE_STYLE = `
   pre { margin: .5rem 0 0; padding: .75rem 1rem; border: 1px solid var(--line);
     border-radius: .5rem; background: var(--card); color: var(--wire); white-space: pre-wrap;
     overflow-wrap: anywhere; font: .9375rem/1.5 ui-monospace, monospace }
-  small { color: var(--soft); font-size: .75rem; letter-spacing: .05em }
+  small { white-space: nowrap; color: var(--soft); font-size: .75rem; letter-spacing: .05em }
   footer { margin-top: 2rem; padding-top: 1rem; border-top: 1px solid var(--line);
     color: var(--soft); font-size: .9375rem }
+  footer a { color: inherit }
 `;
 
 /**
  * A responder that greets each client by its address with an HTML page: a link
- * to follow, what has just happened on the wire, and the request line.
+ * to follow, what has just happened on the wire, and the wording of the request line.
  *
  * @param link Where the link leads; RFC 9112 by default.
  */
@@ -66,43 +69,41 @@ export function page(
 ): (request: RequestLine, client: Client) => Reply {
   const href = escapeHtml(link);
   const label = labelOf(link);
-  return (request, { hostname, port }) => {
-    const address = hostAndPort(hostname, port);
-    return {
-      headers: PAGE_HEADERS,
-      body: `<!DOCTYPE html>
+  return (request, { hostname, port }) => ({
+    headers: PAGE_HEADERS,
+    body: `<!DOCTYPE html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
-<title>Hello, ${address}</title>
+<title>Hello, ${hostname}</title>
 <link rel="icon" href="data:,">
 <style>${PAGE_STYLE}</style>
 </head>
 <body>
 <main>
-<h1>Hello, ${address.replaceAll(":", ":<wbr>")}</h1>
-<p class="lead">That is where your request came from: your own address, or that of the last
-machine that passed it on. This page was written for it.</p>
+<h1>Hello, ${hostname.replaceAll(":", ":<wbr>")}</h1>
+<p class="lead">That is the address your request came from: your own, or that of the last machine
+that passed it on. This page was written for it.</p>
 <p><a class="link" href="${href}">${label}</a></p>
 <h2>What just happened on the wire</h2>
 <ol>
 <li>A TCP connection was opened to this server, from port ${port} of that address.</li>
-<li>One line came in, saying what is wanted:
-<pre>${escapeHtml(request.text)} <small>line end</small></pre></li>
+<li>One line came in, the wording of your request:
+<pre>${escapeHtml(request.text)}&nbsp;<small>line end</small></pre></li>
 <li>That line end was enough. The server knew its answer then, without waiting for header
 fields: they could not have changed a word of this page.</li>
-<li>The answer was a status line, a few header fields, an empty line, and the text that
-you are reading.</li>
+<li>The answer was a status line, a few header fields, an empty line, and text in HTML, which
+your browser has turned into this page.</li>
 </ol>
-<footer>Change the path in the address bar and watch the line above change with it.<br>
-This page was written by Firstline, a server that reads one line and answers it.</footer>
+<footer>Change the path in the address bar, and the line in step 2 changes with it.<br>
+This page was written by <a href="${PROJECT_URL}">Firstline</a>, a server that reads one line and
+answers it.</footer>
 </main>
 </body>
 </html>
 `,
-    };
-  };
+  });
 }
 
 /** Says in HTML where a link leads; what it says of that breaks last. */

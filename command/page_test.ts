@@ -5,7 +5,7 @@ import { needing } from "../tests/needs.ts";
 import { CLIENT, requestOf } from "../tests/requests.ts";
 import { WATCHED } from "../tests/time.ts";
 import { undated } from "../tests/wire.ts";
-import { DEFAULT_LINK, escapeHtml, page } from "./page.ts";
+import { DEFAULT_LINK, escapeHtml, page, PROJECT_URL } from "./page.ts";
 
 const test = needing("net");
 
@@ -22,22 +22,27 @@ test("page() greets the client, offers the link and repeats the line", WATCHED, 
       "img-src data:; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'\r\n" +
       "Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\nConnection: close",
   );
-  assertStringIncludes(html, `<title>Hello, 127.0.0.1:${port}</title>`);
-  assertStringIncludes(html, `<h1>Hello, 127.0.0.1:<wbr>${port}</h1>`);
+  assertStringIncludes(html, `<title>Hello, 127.0.0.1</title>`);
+  assertStringIncludes(html, "<h1>Hello, 127.0.0.1</h1>");
+  assertStringIncludes(html, `opened to this server, from port ${port} of that address.`);
   assertStringIncludes(
     html,
     '<a class="link" href="/a?b&amp;c">Follow this link to <b>/a?b&amp;c</b></a>',
   );
-  assertStringIncludes(html, "GET /&lt;script&gt;&quot;&amp;&#39; HTTP/1.1");
+  assertStringIncludes(
+    html,
+    "the wording of your request:\n<pre>GET /&lt;script&gt;&quot;&amp;&#39; HTTP/1.1" +
+      "&nbsp;<small>line end</small></pre>",
+  );
 });
 
 function htmlFor(link?: string, line = "GET / HTTP/1.1"): string {
   return String(page(link)(requestOf(line), CLIENT).body);
 }
 
-Deno.test("page() puts IPv6 addresses in brackets, and lets them break at colons only", () => {
-  assertStringIncludes(htmlFor(), "<title>Hello, [2001:db8::1]:7</title>");
-  assertStringIncludes(htmlFor(), "<h1>Hello, [2001:<wbr>db8:<wbr>:<wbr>1]:<wbr>7</h1>");
+Deno.test("page() lets IPv6 addresses break at colons only", () => {
+  assertStringIncludes(htmlFor(), "<title>Hello, 2001:db8::1</title>");
+  assertStringIncludes(htmlFor(), "<h1>Hello, 2001:<wbr>db8:<wbr>:<wbr>1</h1>");
 });
 
 Deno.test("page() says on its link where that leads", () => {
@@ -57,9 +62,10 @@ Deno.test("page() says on its link where that leads", () => {
   );
 });
 
-Deno.test("page() names the program, and makes browsers ask for no second thing", () => {
-  assertStringIncludes(htmlFor(), "Firstline");
-  assertEquals(htmlFor().match(/(src|href)="[^"]*"/g), ['href="data:,"', `href="${DEFAULT_LINK}"`]);
+Deno.test("page() links to the program, and makes browsers ask for no second thing", () => {
+  assertStringIncludes(htmlFor(), `<a href="${PROJECT_URL}">Firstline</a>`);
+  const links = htmlFor().match(/(src|href)="[^"]*"/g);
+  assertEquals(links, ['href="data:,"', `href="${DEFAULT_LINK}"`, `href="${PROJECT_URL}"`]);
 });
 
 Deno.test("escapeHtml() escapes what HTML gives a meaning", () => {
