@@ -16,7 +16,9 @@ import {
   DEFAULT_LIMITS,
   escapeControls,
   type Exchange,
+  type Listener,
   parseRequestLine,
+  type RawReply,
   type Reply,
   type RequestLine,
   type Responder,
@@ -1039,6 +1041,201 @@ class HeldTurns implements Disposable {
     this.end();
   }
 }
+
+// ---------------------------------------------------------------- replies that take their time
+
+/** A stage whose responder answers `/slow` when the test says so, and all else at once. */
+function slowStage(options: ServeOptions = {}) {
+  const slow = Promise.withResolvers<Reply>();
+  const stage = onStage(({ target }) => target === "/slow" ? slow.promise : HELLO, options);
+  return { slow, stage };
+}
+
+const SLOW_REQUEST = PLAIN_REQUEST.replace("/", "/slow");
+
+Deno.test("serve() frees the place of a client that resets before its reply", WATCHED, async () => {
+  const exchanges: number[] = [];
+  const onExchange = ({ bytes }: Exchange) => exchanges.push(bytes);
+  const { slow, stage } = slowStage({ maxConnections: 1, onExchange });
+  await using _stage = stage;
+  const waiting = stage.says(SLOW_REQUEST);
+  const next = stage.says(LAST_REQUEST);
+  await until(() => waiting.calls.filter((call) => call === "read").length === 2);
+  assertEquals(next.calls, []);
+  waiting.fails();
+  await next.closed;
+  assertEquals([waiting.isClosed, undated(next.wire)], [true, HELLO_WIRE]);
+  slow.resolve(HELLO);
+  await until(() => exchanges.length === 2);
+  assertEquals([exchanges, waiting.wire], [[HELLO.body!.length, 0], ""]);
+});
+
+Deno.test("serve() answers a client that half-closes before its reply", WATCHED, async () => {
+  const { slow, stage } = slowStage();
+  await using _stage = stage;
+  const client = stage.says(SLOW_REQUEST);
+  client.ends();
+  await until(() => client.calls.filter((call) => call === "read").length === 2);
+  await sleep(0);
+  assertEquals(client.isClosed, false);
+  slow.resolve({ body: "slow" });
+  await client.closed;
+  assertEquals(undated(client.wire), HELLO_OPEN.replace("12", "4").replace("Hello world!", "slow"));
+});
+
+Deno.test("serve() takes what comes during a reply for the next request", WATCHED, async () => {
+  const { slow, stage } = slowStage();
+  await using _stage = stage;
+  const client = stage.says(SLOW_REQUEST + "GET /a");
+  for (const piece of [" HTTP/1.1\r\nHo", "st: x\r\n\r\nGET /b HTTP/1.1\r\n\r\n"]) {
+    const { length } = client.rooms;
+    client.says(piece);
+    await until(() => client.rooms.length > length);
+  }
+  slow.resolve(HELLO);
+  await client.closed;
+  assertEquals(undated(undated(undated(client.wire))), HELLO_OPEN + HELLO_OPEN + HELLO_WIRE);
+});
+
+Deno.test(
+  "serve() reads no more during a reply than a request line may have",
+  WATCHED,
+  async () => {
+    const { slow, stage } = slowStage();
+    await using _stage = stage;
+    const client = stage.says(SLOW_REQUEST);
+    client.says(PLAIN_REQUEST.repeat(1000));
+    await until(() => client.rooms.reduce((sum, room) => sum + room, 0) > 8192);
+    await sleep(1);
+    const { length } = client.rooms;
+    await sleep(1);
+    assertEquals(client.rooms.length, length);
+    assertLess(client.rooms.reduce((sum, room) => sum + room, 0), 3 * 8192);
+    slow.resolve(HELLO);
+    await until(() => (client.wire.match(/Hello world!/g)?.length ?? 0) === 1001);
+  },
+);
+
+Deno.test(
+  "serve() frees the place of a client that resets amid large content",
+  WATCHED,
+  async () => {
+    await using stage = onStage({ body: new Uint8Array(MEBIBYTE) });
+    const client = stage.enters(new ScriptedSocket());
+    let isWriting = false;
+    client.takes = ({ length }) => {
+      isWriting = length > 1000;
+      return isWriting ? new Promise(() => {}) : length;
+    };
+    client.says(PLAIN_REQUEST);
+    await until(() => isWriting);
+    assertEquals(client.calls.filter((call) => call === "read").length, 2);
+    client.fails();
+    await client.closed;
+  },
+);
+
+Deno.test("serve() waits between the pieces of a raw reply as they say", WATCHED, async () => {
+  const raw = [octets("a"), 30, octets("b"), 20];
+  await using stage = onStage(() => ({ raw }));
+  const begun = performance.now();
+  const client = stage.says(LAST_REQUEST);
+  await until(() => client.wire === "a");
+  await until(() => client.calls.includes("closeWrite"));
+  assertEquals(client.wire, "ab");
+  assertGreater(performance.now() - begun, 45);
+});
+
+Deno.test("serve() ends a raw reply when its client resets", WATCHED, async () => {
+  const endings: string[] = [];
+  function* syncPieces() {
+    try {
+      for (;;) yield 1e6;
+    } finally {
+      endings.push("sync");
+    }
+  }
+  async function* asyncPieces() {
+    try {
+      yield octets("a");
+      for (;;) yield 1e6;
+    } finally {
+      endings.push("async");
+    }
+  }
+  await using stage = onStage(({ target }) => ({
+    raw: target === "/" ? syncPieces() : asyncPieces(),
+  }));
+  for (const target of ["/", "/async"]) {
+    const client = stage.says(PLAIN_REQUEST.replace("/", target));
+    await until(() => client.calls.filter((call) => call === "read").length === 2);
+    client.fails();
+    await client.closed;
+    await until(() => endings.length === (target === "/" ? 1 : 2));
+  }
+  assertEquals(endings, ["sync", "async"]);
+});
+
+Deno.test("serve() ends a raw reply that waits at the end of a stop", WATCHED, async () => {
+  const stage = onStage(() => ({ raw: [1e6] }), { shutdownGraceMs: 60, lingerTimeoutMs: FINE });
+  const client = stage.says(PLAIN_REQUEST);
+  await until(() => client.calls.filter((call) => call === "read").length === 2);
+  assertEquals(await stage.server.shutdown(), { aborted: 1 });
+  assertEquals(client.isClosed, true);
+});
+
+Deno.test("serve() ends a connection as its raw reply says", WATCHED, async () => {
+  class Resettable extends ScriptedSocket {
+    reset() {
+      this.calls.push("reset");
+      this.fails();
+    }
+  }
+  const endingOf = async (ending: RawReply["ending"], client = new ScriptedSocket()) => {
+    await using stage = onStage(() => ({ raw: [octets("x")], ending }));
+    stage.enters(client).says("POST / HTTP/1.1\r\nContent-Length: 9\r\n\r\n");
+    await until(() => client.isClosed || client.calls.includes("closeWrite"));
+    assertEquals(client.wire, "x");
+    const { calls } = client;
+    return calls.slice(calls.indexOf("write") + 1).filter((call) => call !== "read");
+  };
+  assertEquals(await endingOf(undefined), ["closeWrite"]);
+  assertEquals(await endingOf("linger"), ["closeWrite"]);
+  assertEquals(await endingOf("close"), ["close"]);
+  assertEquals(await endingOf("reset"), ["close"]);
+  assertEquals(await endingOf("reset", new Resettable()), ["reset", "close"]);
+});
+
+Deno.test("serve() takes connections from a listener of the caller's own", WATCHED, async () => {
+  const conns = [new ScriptedSocket()];
+  const closed = Promise.withResolvers<never>();
+  const listener: Listener = {
+    addr: { transport: "tcp", hostname: "192.0.2.7", port: 7 },
+    accept: () => conns.length > 0 ? Promise.resolve(conns.pop()!) : closed.promise,
+    close: () => closed.reject(new Deno.errors.BadResource("closed")),
+  };
+  const [client] = conns;
+  await using server = serve({ listener, port: 1 }, HELLO);
+  assertEquals(server.addr, listener.addr);
+  client.says(LAST_REQUEST);
+  await client.closed;
+  assertEquals(undated(client.wire), HELLO_WIRE);
+});
+
+Deno.test("serve() looks for a request before it closes an idle connection", WATCHED, async () => {
+  using time = new SkippableTime();
+  using ticks = new HeldTicks();
+  await using stage = onStage();
+  const [late, idle] = [stage.says(PLAIN_REQUEST), stage.says(PLAIN_REQUEST)];
+  await until(() => idle.writes.length === 1);
+  time.jump(5_100);
+  ticks.tick();
+  await until(() => ticks.asked.length === 2);
+  ticks.tick(); // the sweep that ends both
+  late.says(PLAIN_REQUEST); // arrives in the same turn of the event loop
+  await idle.closed;
+  assertEquals([late.isClosed, late.writes.length], [false, 2]);
+});
 
 // ---------------------------------------------------------------- one connection
 

@@ -10,7 +10,7 @@ import { sleep, until } from "./time.ts";
 import { octets, textOf } from "./wire.ts";
 
 /** What the server may do with a socket. */
-export type Call = "read" | "write" | "setNoDelay" | "closeWrite" | "close";
+export type Call = "read" | "write" | "setNoDelay" | "closeWrite" | "reset" | "close";
 
 /** A client that says what the test lets it say. */
 export class ScriptedSocket implements Socket {
