@@ -195,9 +195,9 @@ Deno.test(
     const listening = async (options: ServeOptions) => {
       await using stage = onStage(HELLO, options);
       const { hostname, port, tcpBacklog, reusePort } = stage.listenOptions;
-      return [hostname, port, tcpBacklog ?? 511, reusePort ?? false];
+      return [hostname, port, tcpBacklog, reusePort ?? false];
     };
-    assertEquals(await listening({}), ["0.0.0.0", 8080, 511, false]);
+    assertEquals(await listening({}), ["0.0.0.0", 8080, 2048, false]);
     const options = { hostname: "::1", port: 7, tcpBacklog: 9, reusePort: true };
     assertEquals(await listening(options), ["::1", 7, 9, true]);
   },
@@ -1220,6 +1220,43 @@ Deno.test("serve() takes connections from a listener of the caller's own", WATCH
   client.says(LAST_REQUEST);
   await client.closed;
   assertEquals(undated(client.wire), HELLO_WIRE);
+});
+
+Deno.test("serve() frees the share of a client that resets before its turn", WATCHED, async () => {
+  await using stage = onStage({ body: new Uint8Array(MEBIBYTE / 2) });
+  const clients = Array.from({ length: 12 }, () => stage.enters(new ScriptedSocket()));
+  using turns = new HeldTurns();
+  const started: ScriptedSocket[] = [];
+  for (const client of clients) {
+    client.takes = ({ length }) => {
+      if (length > 1000) started.push(client);
+      return length > 1000 ? new Promise(() => {}) : length;
+    };
+    client.says(PLAIN_REQUEST);
+  }
+  await sleep(1); // not until(), which would wait for a turn that is held
+  assertEquals(started.length, 8);
+  const waiting = clients.filter((client) => !started.includes(client));
+  for (const client of waiting.slice(1)) client.fails();
+  await sleep(1);
+  assertEquals(waiting.map(({ isClosed }) => isClosed), [false, true, true, true]);
+  turns.end();
+  await sleep(1);
+  assertEquals(started.slice(8), [waiting[0]]);
+  assertEquals(waiting.slice(1).map(({ offers }) => offers.length), [1, 1, 1]);
+});
+
+Deno.test("serve() lets other events run while it accepts a crowd", WATCHED, async () => {
+  await using stage = onStage();
+  using turns = new HeldTurns();
+  for (let count = 0; count < 300; count++) stage.enters(new ScriptedSocket());
+  const accepts: number[] = [];
+  for (let turn = 0; turn < 4; turn++) {
+    await sleep(1);
+    accepts.push(stage.accepts);
+    turns.end();
+  }
+  assertEquals(accepts, [127, 255, 301, 301]);
 });
 
 Deno.test("serve() looks for a request before it closes an idle connection", WATCHED, async () => {
