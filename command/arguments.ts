@@ -136,7 +136,9 @@ function isContentType({ value }: Given): boolean {
   return /^content-type:/i.test(value);
 }
 
+/** True if the two cannot go together; a flag that is off goes with everything. */
 function excludeEachOther(one: Given, other: Given): boolean {
+  if ([one, other].some(({ flag, value }) => !flag.value && value === "false")) return false;
   const excludes = (a: Flag, b: Flag) => a.excludes?.includes(b.name) === true;
   return excludes(one.flag, other.flag) || excludes(other.flag, one.flag);
 }

@@ -32,6 +32,7 @@ Deno.test("parseFlags() takes values joined or in the next argument, and joined 
   ];
   for (const args of same) assertEquals(meaning(args), { quiet: true, port: "80" }, args.join(" "));
   assertEquals(meaning(["--quiet=false", "-q", "false"]), {});
+  assertEquals(meaning(["--lab=false", "--text", "a"]), { text: "a" });
   assertEquals(meaning(["-f./a", "-s404"]), { file: "./a", status: "404" });
   assertEquals(meaning(["-t==", "-H", "A: b=c", "--header=D:\n--e"]), {
     text: "=",
@@ -121,6 +122,10 @@ Deno.test("parseFlags() in an executable lets later flags win over those compile
     [["--link", "/a"], ["--redirect", "/b"], { redirect: "/b" }],
     [["-p", "1", "--delay", "5"], ["--port", "2", "--delay", "0"], { port: "2", delay: "0" }],
     [["--quiet", "--wire"], ["--quiet=false"], { wire: true }],
+    [["site", "--list", "--watch"], ["--text", "hi"], { text: "hi" }],
+    [["site", "--list", "--watch"], ["--raw", "a"], { raw: "a", watch: true }],
+    [["--lab"], ["site"], { file: "site" }],
+    [["site", "--delay", "1"], ["--lab"], { lab: true }],
     [
       ["-H", "Content-Type: text/html", "-H", "A: b"],
       ["-H", "content-type: text/css", "-H", "A: c"],

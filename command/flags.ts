@@ -131,8 +131,16 @@ export const FLAGS: Readonly<Record<string, readonly Flag[]>> = {
         "its head and the rest",
     },
     { name: "health", value: "PATH", help: "answer this path at once with 200 and ok, not logged" },
-    { name: "list", help: "with --file, answer a folder without an index.html with a list of it" },
-    { name: "watch", help: "with --file or --raw, read the file or folder again when it changes" },
+    {
+      name: "list",
+      excludes: ["text", "raw", "redirect", "link", "lab"],
+      help: "with --file, answer a folder without an index.html with a list of it",
+    },
+    {
+      name: "watch",
+      excludes: ["text", "redirect", "link", "lab"],
+      help: "with --file or --raw, read the file or folder again when it changes",
+    },
   ],
   LIMITS: [
     {

@@ -11,7 +11,7 @@ import {
 import { connect, HOST, isGone, readAll, reset, resettable, send, talk } from "./clients.ts";
 import { TemporaryFolder } from "./files.ts";
 import { isGranted, needing } from "./needs.ts";
-import { Lines, ROOT } from "./process.ts";
+import { freePort, Lines, ROOT } from "./process.ts";
 import { sleep, WATCHED } from "./time.ts";
 import { isWhole, PLAIN_REQUEST } from "./wire.ts";
 
@@ -303,6 +303,49 @@ async function refused(program: Program): Promise<void> {
     }
   }
 }
+
+/** Runs the lines that the tour shows in a section, in a shell, and gives what they print. */
+async function session(number: number, program: string): Promise<string> {
+  const port = freePort();
+  const local = (text: string) =>
+    text.replace("{ port: 8080 }", `{ port: ${port}, hostname: "${HOST}" }`)
+      .replace("localhost 8080", `${HOST} ${port}`);
+  const section = TOUR.split(/^## (?=\d+\. )/m)[number];
+  const [, shown] = /^```console\n(.*?)^```$/ms.exec(section)!;
+  const lines = shown.split("\n").filter((line) => line.startsWith("$ "));
+  const script = lines.map((line) => local(line.slice(2))).join("\n");
+  using folder = new TemporaryFolder({ "tour.ts": local(program), "script": `${script}\nwait` });
+  const { stdout } = await new Deno.Command("timeout", {
+    args: ["--kill-after=1", "15", "bash", "script"],
+    cwd: folder.path,
+    env: {
+      NO_COLOR: "1",
+      DENO_NO_UPDATE_CHECK: "1",
+      PATH: `${Deno.execPath().replace(/\/[^/]*$/, "")}:/usr/local/bin:/usr/bin:/bin`,
+    },
+    stderr: "null",
+  }).output();
+  return new TextDecoder().decode(stdout);
+}
+
+const hasShell = isGranted("run") && Deno.build.os === "linux" && new Deno.Command("sh", {
+  args: ["-c", "command -v bash && command -v nc && command -v timeout"],
+  stdout: "null",
+}).outputSync().success;
+
+test(
+  "tour 9: its session ends and mends the server that it speaks of",
+  { ...WATCHED, ignore: !hasShell },
+  async () => {
+    const [before, after] = await Promise.all([VERSIONS[8], VERSIONS[9]].map((p) => session(9, p)));
+    assertEquals(before.match(/^(exit|<p>You).*$/gm), ["exit 143"]);
+    assertStringIncludes(TOUR, "exit 143\n```");
+    assertEquals(after.match(/^(exit|<p>You).*$/gm)?.sort(), [
+      told("<p>You said: GET / HTTP/1.1</p>"),
+      told("exit 0"),
+    ]);
+  },
+);
 
 test("tour 9: SIGTERM comes in mid-sentence", ON_LINUX, async () => {
   const interrupted = async (program: Program): Promise<Deno.TcpConn> => {
