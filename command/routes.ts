@@ -17,6 +17,7 @@ export class Routes<T> {
   readonly #tables = new Map<string, Map<string, T>>();
   /** What comes before a segment of paths that have one for any in them. */
   readonly #prefixes = new Set<string>();
+  #methods: readonly string[] | undefined;
 
   /** The answers for a method by their paths; what is found there needs no other look. */
   tableOf(method: string): Map<string, T> {
@@ -31,6 +32,7 @@ export class Routes<T> {
     const table = this.tableOf(method);
     if (table.has(key)) return false;
     table.set(key, answer);
+    this.#methods = undefined;
     if (key.includes(`/${ANY_SEGMENT}`)) {
       for (let at = key.indexOf("/", 1); at !== -1; at = key.indexOf("/", at + 1)) {
         this.#prefixes.add(key.slice(0, at));
@@ -44,30 +46,31 @@ export class Routes<T> {
    * segment for any where this one has another. HEAD is answered from GET.
    */
   find(method: string, path: string): T | undefined {
-    const methods = [method, ...method === "HEAD" ? ["GET"] : [], ANY_METHOD];
-    const tables = methods.flatMap((name) => this.#tables.get(name) ?? []);
-    for (const candidate of this.#candidates(path)) {
-      for (const table of tables) {
-        const answer = table.get(candidate);
-        if (answer !== undefined) return answer;
-      }
+    const own = this.#findKey(method, path);
+    if (own !== undefined || this.#prefixes.size === 0) return own;
+    for (const key of this.#matches("", path.slice(1).split("/"))) {
+      const answer = this.#findKey(method, key);
+      if (answer !== undefined) return answer;
     }
+  }
+
+  #findKey(method: string, key: string): T | undefined {
+    return this.#tables.get(method)?.get(key) ??
+      (method === "HEAD" ? this.#tables.get("GET")?.get(key) : undefined) ??
+      this.#tables.get(ANY_METHOD)?.get(key);
   }
 
   /** The methods that this path has answers for. */
   methodsOf(path: string): string[] {
-    return METHODS.filter((method) => this.find(method, path) !== undefined);
+    return this.methods().filter((method) => this.find(method, path) !== undefined);
   }
 
-  /** All methods of the table. */
-  methods(): string[] {
-    const isUsed = (method: string) => (this.#tables.get(method)?.size ?? 0) > 0;
-    return METHODS.filter((name) => isUsed(name) || name === "HEAD" && isUsed("GET"));
-  }
-
-  *#candidates(path: string): Generator<string> {
-    yield path;
-    if (this.#prefixes.size > 0) yield* this.#matches("", path.slice(1).split("/"));
+  /** All methods that any path has answers for. */
+  methods(): readonly string[] {
+    return this.#methods ??= METHODS.filter((name) => {
+      const isUsed = (method: string) => (this.#tables.get(method)?.size ?? 0) > 0;
+      return isUsed(name) || name === "HEAD" && isUsed("GET");
+    });
   }
 
   /** The keys that a path matches, in which earlier segments of its own come first. */

@@ -1,0 +1,189 @@
+/** What the command makes of folders: an API by method, lists, changes, and what it says of them. */
+
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { talk } from "./clients.ts";
+import { TemporaryFolder } from "./files.ts";
+import { needing } from "./needs.ts";
+import { ANY_PORT, run, ServerProcess } from "./process.ts";
+import { sleep, WATCHED } from "./time.ts";
+import { statusOf, undated } from "./wire.ts";
+
+const test = needing("net", "read", "run", "write");
+const PERMISSIONS = ["--allow-net", "--allow-read"];
+
+function start(...flags: string[]): Promise<ServerProcess> {
+  return ServerProcess.start([...ANY_PORT, ...flags], { permissions: PERMISSIONS });
+}
+
+/** The message of a start that fails with exit code 2, without what all of them begin with. */
+async function mistake(flag: string, path: string, ...more: string[]): Promise<string> {
+  const { code, stderr } = await run([flag, path, ...more], { permissions: PERMISSIONS });
+  assertEquals(code, 2, stderr);
+  const beginning = `firstline: Cannot use ${flag} "${path}": `;
+  assert(stderr.startsWith(beginning) && stderr.indexOf("\n") === stderr.length - 1, stderr);
+  return stderr.slice(beginning.length).trimEnd();
+}
+
+const CROSS_ORIGIN = ["Origin", "Headers", "Methods"].flatMap((what) => [
+  "--header",
+  `Access-Control-Allow-${what}: *`,
+]);
+
+test(
+  "firstline --file FOLDER is an API that a page of another origin may use",
+  WATCHED,
+  async () => {
+    using folder = new TemporaryFolder({
+      "orders.GET.json": "[]",
+      "orders.POST.201.json": '{"id":8}',
+      "orders/{id}.GET.json": '{"id":7}',
+      "orders/{id}.PUT.json": '{"id":7}',
+      "orders/{id}.DELETE.204": "",
+      "orders/9.PUT.http": "409\nX-Reason: taken\nResponse-Delay: 20\n\ntaken\n",
+      "index.GET.json": "{}",
+      "404.html": "<p>none",
+    });
+    await using server = await start("--file", folder.path, ...CROSS_ORIGIN);
+    /** Asks as a browser does for a page from elsewhere: by a preflight first. */
+    const ask = async (method: string, path: string) => {
+      const url = `http://127.0.0.1:${server.port}${path}`;
+      const preflight = await fetch(url, {
+        method: "OPTIONS",
+        headers: {
+          "Origin": "http://shop.example",
+          "Access-Control-Request-Method": method,
+          "Access-Control-Request-Headers": "content-type",
+        },
+      });
+      await preflight.body?.cancel();
+      const allowed = ["origin", "headers", "methods"].map((what) =>
+        preflight.headers.get(`access-control-allow-${what}`)
+      );
+      assertEquals([preflight.ok, ...allowed], [true, "*", "*", "*"], path);
+      const hasContent = method === "POST" || method === "PUT";
+      const response = await fetch(url, { method, body: hasContent ? "{}" : undefined });
+      assertEquals(response.headers.get("access-control-allow-origin"), "*");
+      return `${response.status} ${await response.text()}`;
+    };
+    assertEquals(await ask("GET", "/orders"), "200 []");
+    assertEquals(await ask("HEAD", "/orders"), "200 ");
+    assertEquals(await ask("POST", "/orders"), '201 {"id":8}');
+    assertEquals(await ask("GET", "/orders/12"), '200 {"id":7}');
+    assertEquals(await ask("PUT", "/orders/12"), '200 {"id":7}');
+    assertEquals(await ask("DELETE", "/orders/12"), "204 ");
+    assertEquals(await ask("PUT", "/orders/9"), "409 taken\n");
+    assertEquals(await ask("GET", "/"), "200 {}");
+    assertEquals(
+      await ask("DELETE", "/"),
+      "405 405 Method Not Allowed\n\nExpected GET, HEAD or OPTIONS.\n",
+    );
+    assertEquals(await ask("PUT", "/teas"), "404 <p>none");
+    assertEquals(
+      undated(await talk(server, "OPTIONS /orders HTTP/1.1\r\n")),
+      "HTTP/1.1 204 No Content\r\nDate: DATE\r\nAllow: GET, HEAD, POST, OPTIONS\r\n" +
+        "Access-Control-Allow-Origin: *\r\nAccess-Control-Allow-Headers: *\r\n" +
+        "Access-Control-Allow-Methods: *\r\nConnection: close\r\n\r\n",
+    );
+  },
+);
+
+test("firstline --file FOLDER fills placeholders in after a delay, too", WATCHED, async () => {
+  using folder = new TemporaryFolder({ "a.GET.http": "200\nResponse-Delay: 20\n\na" });
+  await using server = await start("--file", folder.path, "--header", "X-Asked: {target}");
+  assertStringIncludes(await talk(server, "GET /a?b HTTP/1.1\r\n"), "X-Asked: /a?b\r\n");
+});
+
+test("firstline --list answers folders with what is in them", WATCHED, async () => {
+  using folder = new TemporaryFolder({ "a b.txt": "a", "c/d.txt": "d" });
+  await using server = await start("--file", folder.path, "--list", "--header", "X-A: 1");
+  const page = await talk(server, "GET / HTTP/1.1\r\n");
+  assertEquals(statusOf(page), 200);
+  assertMatch(page, /^Content-Type: text\/html; charset=utf-8\r$/m);
+  assertMatch(page, /^X-A: 1\r$/m);
+  assertMatch(page, /<a href="c\/">[^]*<a href="a%20b\.txt"><bdi>a b\.txt<\/bdi>/);
+  assertMatch(await talk(server, "GET /c HTTP/1.1\r\n"), /^Location: \/c\/\r$/m);
+  assertStringIncludes(await talk(server, "GET /c/ HTTP/1.1\r\n"), '<a href="d.txt">');
+  await using unlisted = await start("--file", folder.path);
+  assertEquals(statusOf(await talk(unlisted, "GET /c/ HTTP/1.1\r\n")), 404);
+  assertEquals(
+    await mistake("--file", folder.pathOf("a b.txt"), "--list"),
+    "expected a folder with --list",
+  );
+});
+
+test(
+  "firstline --watch answers what a folder holds now, and stops at a signal",
+  WATCHED,
+  async () => {
+    using folder = new TemporaryFolder({ "index.html": "one", "b.GET.json": "1" });
+    await using server = await start("--file", folder.path, "--watch", "--quiet");
+    const content = async () => (await talk(server, "GET / HTTP/1.1\r\n")).split("\r\n\r\n")[1];
+    assertEquals(await content(), "one");
+    const start_ = performance.now();
+    folder.write("index.html", "two");
+    while (await content() === "one") await sleep(10);
+    assertEquals(await content(), "two");
+    assert(performance.now() - start_ < 5000);
+    folder.write("b.GET.txt", "2");
+    while (!server.stderr.text.includes("keeping")) await sleep(10);
+    assertEquals(await content(), "two");
+    assertEquals(await server.stop(), 0);
+    assertMatch(
+      server.stderr.text,
+      /^firstline: reloaded, holding 2 files, 4 bytes$\n^firstline: keeping the old content of --file "[^"]*": expected one file for GET "\/b", not "\/b\.GET\.json" and "\/b\.GET\.txt"$/m,
+    );
+  },
+);
+
+test("firstline --watch sees a file, and a --raw folder", WATCHED, async () => {
+  using folder = new TemporaryFolder({ "page.html": "one", "raw/a.http": "one" });
+  for (const [flags, path] of [[["--file", "page.html"], ""], [["--raw", "raw"], "a"]] as const) {
+    const [flag, name] = flags;
+    await using server = await start(flag, folder.pathOf(name), "--watch");
+    const ask = () => talk(server, `GET /${path} HTTP/1.1\r\n`);
+    assertMatch(await ask(), /one$/);
+    folder.write(path === "" ? name : `${name}/${path}.http`, "two");
+    while ((await ask()).endsWith("one")) await sleep(10);
+    assertMatch(await ask(), /two$/);
+  }
+});
+
+test("firstline says what is the matter with a file or folder", WATCHED, async () => {
+  using outside = new TemporaryFolder({ "a": "a" });
+  using folder = new TemporaryFolder({ "site/.hidden": "a", "api/x.POST.999.json": "{}" });
+  folder.write("raw/x.POST.201.http", "");
+  for (const name of ["a", "b"]) Deno.symlinkSync(outside.path, folder.pathOf(`site/${name}`));
+  assertEquals(
+    await mistake("--file", folder.pathOf("site")),
+    "expected a folder with files in it; left out: 1 hidden, 2 linked outside",
+  );
+  assertEquals(
+    await mistake("--raw", folder.pathOf("raw")),
+    'expected a status in the file and not in its name, "/x.POST.201.http"',
+  );
+  assertEquals(
+    await mistake("--file", folder.pathOf("api")),
+    "expected NAME.METHOD.EXT, or NAME.METHOD.STATUS.EXT with a status from 200 to 599, " +
+      'not "/x.POST.999.json"',
+  );
+  for (const path of ["/dev/stdin", "/dev/fd/0", "/dev/null"]) {
+    assertEquals(await mistake("--file", path), "expected a regular file or a folder");
+  }
+});
+
+test(
+  "firstline --raw names heads that end their lines with LF alone, and sends them",
+  WATCHED,
+  async () => {
+    const bare = "HTTP/1.1 200 OK\n\nbare";
+    using folder = new TemporaryFolder({ "a.http": bare, "b.http": bare.replaceAll("\n", "\r\n") });
+    await using server = await start("--raw", folder.path);
+    assertStringIncludes(
+      server.stderr.text,
+      'firstline: lines of the head end in LF alone, which some clients refuse, in "/a.http"\n',
+    );
+    assertEquals(await talk(server, "GET /a HTTP/1.1\r\n"), bare);
+    await using single = await start("--raw", folder.pathOf("b.http"));
+    assert(!single.stderr.text.includes("LF"));
+  },
+);
