@@ -127,6 +127,7 @@ export class Source {
     try {
       return action();
     } catch (error) {
+      if (error instanceof TypeError || error instanceof RangeError) throw error; // a fault of ours
       throw new UsageError(`Cannot use ${this.name}: ${reasonFor(error)}`);
     }
   }

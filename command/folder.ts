@@ -44,13 +44,9 @@ export function folderResponder(
     const path = decodedPath(target);
     const reply = (method === "GET" ? pages.get(path) : undefined) ?? routes.find(method, path);
     if (reply === undefined) return otherwise(method, path, target);
-    return delays.size === 0 ? reply : waitFor(reply, delays.get(reply));
+    const delay = delays.get(reply);
+    return delay === undefined ? reply : sleep(randomDelay(delay)).then(() => reply);
   };
-}
-
-async function waitFor(reply: Reply, delay: Span | undefined): Promise<Reply> {
-  if (delay !== undefined) await sleep(randomDelay(delay));
-  return reply;
 }
 
 /** The replies that the files of a folder make, and how long to wait before some of them. */
@@ -168,7 +164,9 @@ function otherReplies(
     if (target === "*") return answer(method, routes.methods());
     const isRead = method === "GET" || method === "HEAD";
     const inside = path === "" ? "" : `${path}/`; // what does not decode is in no folder
-    if (isRead && routes.find("GET", inside)) return toFolder(inside, queryOf(target), headers);
+    if (isRead && routes.find("GET", inside)) {
+      return trailingSlashRedirect(inside, queryOf(target), headers);
+    }
     const own = routes.methodsOf(path);
     const allowed = own.length > 0 ? own : routes.methodsOf(inside);
     if (allowed.length > 0 || !isFound) return answer(method, allowed);
@@ -177,7 +175,7 @@ function otherReplies(
 }
 
 /** Sends `/a` to `/a/`, where relative links mean what they say. A name cannot become a host. */
-function toFolder(path: string, query: string, headers: Fields): Reply {
+function trailingSlashRedirect(path: string, query: string, headers: Fields): Reply {
   const location = path.split("/").map(encodeURIComponent).join("/") + encodePathAndQuery(query);
   return { status: 308, headers: mergeFields([["Location", location]], headers) };
 }

@@ -47,10 +47,10 @@ export function templateOf(
 /**
  * Fills in the placeholders of a `Location`, so that it stays a URI and keeps its host. What begins
  * with two slashes would name another host (RFC 3986 §4.2); with a dot between them it is the same
- * path. A slash before `{target}`, which begins with one, is left out.
+ * path. Slashes before `{target}`, which begins with one, are left out.
  */
 export function locationOf(text: string): Template {
-  const single = text.replace(/(?<![:/])\/(?=\{target\})/g, "");
+  const single = text.replace(/(?:^\/|(?<=[^:/])\/+)(?=\{target\})/g, "");
   const fill = templateOf(single, encodePathAndQuery, encodeUri);
   if (!single.startsWith("{target}")) return fill;
   return (request, client) => fill(request, client).replace(/^\/(?=\/)/, "/./");

@@ -92,6 +92,7 @@ Deno.test("locationOf() does not double the slash before {target}", () => {
   const fill = (text: string, line: string) => locationOf(text)(requestOf(line), CLIENT);
   const line = "GET /old?q=1 HTTP/1.1";
   assertEquals(fill("https://example.com/{target}", line), "https://example.com/old?q=1");
+  assertEquals(fill("https://example.com//{target}", line), "https://example.com/old?q=1");
   assertEquals(fill("https://example.com/a/{target}", line), "https://example.com/a/old?q=1");
   assertEquals(fill("/{target}", line), "/old?q=1");
   assertEquals(fill("/{target}", "GET //evil.example/ HTTP/1.1"), "/.//evil.example/");

@@ -42,6 +42,7 @@ Deno.test("checkRedirect() refuses a host that the request would choose", () => 
     "http://example.com:{port}/",
   ];
   hosts.push("http://example.com{port}/", "//{client}/", "//{target}", "http:/{target}");
+  hosts.push("https:///{target}", "///{target}");
   hosts.push("https://{target}", "https://a{target}@example.com/".replace("a{", "{"));
   for (const redirect of hosts) {
     assertThrows(() => checkRedirect(redirect), UsageError, "Cannot use --redirect", redirect);

@@ -1,4 +1,4 @@
-import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import { escapeControls, type Reply, type Responder } from "../server.ts";
 import { TemporaryFolder } from "../tests/files.ts";
 import { needing } from "../tests/needs.ts";
@@ -156,4 +156,20 @@ Deno.test("responderFrom() escapes words as the type of the text asks", () => {
     answer({ text: '{"a":"{target}"}', header: json }, line).body,
     '{"a":"/\\u003ca\\u003e\\u0022\\u005c"}',
   );
+});
+
+test("responderFrom() watches no longer than the signal lets it, and nothing that is embedded", async () => {
+  using folder = new TemporaryFolder({ "site/a.txt": "a", "page.html": "b" });
+  const settings = settingsFrom({ file: "site", watch: true });
+  assertThrows(
+    () => responderFrom(settings, folder.path),
+    UsageError,
+    'Cannot use --watch with --file "site": it is embedded in this executable, and cannot change',
+  );
+  const end = new AbortController();
+  const file = folder.pathOf("page.html");
+  const responder = responderFrom(settingsFrom({ file, watch: true }), undefined, end.signal);
+  assert(typeof responder === "function");
+  end.abort(); // or a timer would be left
+  await flushMessages();
 });

@@ -162,6 +162,23 @@ test("Watch applies nothing where nothing differs, and again what could not be a
   assertEquals([watched.applied.length, watched.reasons.length], [1, 1]);
 });
 
+test("Watch reads again and again where the system has no watcher left", async () => {
+  using folder = new TemporaryFolder({ "a": "1" });
+  const original = Deno.watchFs;
+  try {
+    Deno.watchFs = () => {
+      throw new Error("No space left on device (os error 28)");
+    };
+    await using watched = new Watched(folder.path);
+    for (const content of ["2", "3"]) {
+      folder.write("a", content);
+      assertEquals(await watched.next(), { "/a": content });
+    }
+  } finally {
+    Deno.watchFs = original;
+  }
+});
+
 test("Watch ends at once", async () => {
   using folder = new TemporaryFolder({ "a": "1" });
   const start = performance.now();
