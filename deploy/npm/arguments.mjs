@@ -6,8 +6,10 @@
 export function* given(args, { valued, letters }) {
   const rest = [...args];
   const withValue = (name, joined) => {
-    const canBeNext = valued.includes(name) ? /^[^-]/ : /^(true|false)$/;
-    return [name, joined ?? (canBeNext.test(rest[0] ?? "") ? rest.shift() : "true")];
+    const [canBeNext, otherwise] = valued.includes(name)
+      ? [/^[^-]/, ""]
+      : [/^(true|false)$/, "true"];
+    return [name, joined ?? (canBeNext.test(rest[0] ?? "") ? rest.shift() : otherwise)];
   };
   while (rest.length > 0) {
     const argument = rest.shift();

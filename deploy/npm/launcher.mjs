@@ -11,6 +11,7 @@ const require = createRequire(import.meta.url);
 const isWindows = process.platform === "win32";
 /** Under npx one Ctrl-C comes twice: from the terminal and from npm. */
 const SAME_SIGNAL_MS = 200;
+const PARENT_CHECK_MS = 200;
 
 function fail({ message }) {
   console.error(`firstline: ${message}`);
@@ -41,10 +42,19 @@ child.on("error", fail);
 child.on("exit", (code, signal) => process.exit(code ?? 128 + constants.signals[signal]));
 
 const last = {};
-for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) {
-  process.on(signal, () => {
-    const now = performance.now();
-    if (!isWindows && !(now - last[signal] < SAME_SIGNAL_MS)) child.kill(signal);
-    last[signal] = now;
-  });
+function handOn(signal) {
+  const now = performance.now();
+  if (!isWindows && !(now - last[signal] < SAME_SIGNAL_MS)) child.kill(signal);
+  last[signal] = now;
+}
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(signal, handOn);
+
+// npx hands SIGTERM to a shell between us, which ends without telling.
+const parent = process.ppid;
+if (process.env.npm_command === "exec") {
+  const watch = setInterval(() => {
+    if (process.ppid === parent) return;
+    clearInterval(watch);
+    handOn("SIGTERM");
+  }, PARENT_CHECK_MS);
 }

@@ -20,9 +20,12 @@ def given(args, flags):
     rest = list(args)
 
     def with_value(name, joined):
+        if name in valued:
+            can_be_next, otherwise = "[^-]", ""
+        else:
+            can_be_next, otherwise = r"(true|false)\Z", "true"
         if joined is None:
-            can_be_next = r"[^-]" if name in valued else r"(true|false)\Z"
-            joined = rest.pop(0) if rest and re.match(can_be_next, rest[0]) else "true"
+            joined = rest.pop(0) if rest and re.match(can_be_next, rest[0], re.DOTALL) else otherwise
         return name, joined
 
     while rest:

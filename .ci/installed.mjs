@@ -1,0 +1,277 @@
+// Installs what .ci/package.mjs has built, in the ways that its users do, and tries each: what it
+// answers, what it may read, how it stops, and that it exits as the command does.
+//   node .ci/installed.mjs
+// `deno` must be in the PATH; it runs the command from here, to compare with.
+import assert from "node:assert/strict";
+import { spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { pathToFileURL } from "node:url";
+
+/** How many lists of arguments are made up. */
+const LISTS = 5_000;
+/** What has not ended by then is stopped. */
+const PATIENCE_MS = 30_000;
+/** By then a request has arrived; and it is longer than launchers take two signals for one. */
+const IN_FLIGHT_MS = 400;
+
+const { version } = JSON.parse(readFileSync("deno.json", "utf8"));
+const built = (end) => resolve("dist", readdirSync("dist").find((name) => name.endsWith(end)));
+const box = mkdtempSync(join(tmpdir(), "firstline-"));
+const fromHere = [
+  "deno",
+  "run",
+  "--quiet",
+  "--no-prompt",
+  "--allow-net",
+  "--allow-read",
+  "--allow-env=PORT",
+];
+fromHere.push(
+  "--unstable-net",
+  `--import-map=${resolve(".ci/npm_imports.json")}`,
+  resolve("main.ts"),
+);
+
+const { PORT: _, ...rest } = process.env;
+const bare = { ...rest, NO_COLOR: "1" };
+/** Deno finds no place where it could keep anything. */
+const env = { ...bare, DENO_DIR: "/proc/firstline" };
+
+function run([program, ...before], args, options = {}) {
+  const all = { cwd: box, encoding: "utf8", timeout: 120_000, ...options };
+  const { status, stdout, stderr } = spawnSync(program, [...before, ...args], all);
+  return { status, stdout, stderr };
+}
+
+function install(...command) {
+  const { status, stdout, stderr } = run(command, []);
+  assert.equal(status, 0, stdout + stderr);
+}
+
+/** Starts it in a process group of its own, as a shell does, and waits until it listens. */
+async function start([program, ...before], args, more = {}) {
+  const all = [...before, "--host", "127.0.0.1", "--quiet", ...args];
+  const options = { cwd: box, detached: true, env: { ...env, ...more } };
+  const child = spawn(program, all, { ...options, stdio: ["ignore", "inherit", "pipe"] });
+  const ended = once(child, "close").then(([status, signal]) => status ?? signal);
+  const watchdog = setTimeout(() => process.kill(-child.pid, "SIGTERM"), PATIENCE_MS);
+  ended.then(() => clearTimeout(watchdog));
+  let said = "";
+  child.stderr.setEncoding("utf8").on("data", (text) => said += text);
+  while (!/http:\/\/\S+/.test(said)) {
+    await Promise.race([
+      once(child.stderr, "data"),
+      ended.then(() => assert.fail(`It ended before it listened: ${said}`)),
+    ]);
+  }
+  return { child, ended, url: /http:\/\/\S+/.exec(said)[0], said: () => said };
+}
+
+const answer = async (url) => {
+  const response = await fetch(url);
+  return [response.status, await response.text()];
+};
+
+/** Without arguments that start a server it prints and exits as the command does. */
+function checkEnds(program) {
+  const lists = [["--version"], ["--help"], ["-qh"], ["--port", "abc"], ["--nope"], ["-qp8080x"]];
+  lists.push(["--file", "missing"], ["missing"], ["--text", "a", "site"], ["--file", "/proc/self"]);
+  lists.push(["--file="], ["--probe", "--port", "1"], ["--host", "192.0.2.1"]);
+  for (const args of lists) {
+    assert.deepEqual(
+      run(program, args, { env }),
+      run(fromHere, args, { env: bare }),
+      args.join(" "),
+    );
+  }
+  assert.equal(run(program, ["--version"]).stdout, `firstline ${version}\n`);
+}
+
+/** It serves what is named, in each way to name it, and cannot read what is not. */
+async function checkReading(program) {
+  const ways = [["--file", "site"], ["--file=site"], ["-f", "site"], ["-qf=site"], ["site"]];
+  for (const args of [...ways, ["--", "site"]]) {
+    const server = await start(program, ["--port", "0", ...args]);
+    assert.deepEqual(await answer(server.url), [200, "<p>Welcome"], args.join(" "));
+    assert.equal((await answer(`${server.url}secret.txt`))[0], 404);
+    server.child.kill("SIGTERM");
+    await server.ended;
+  }
+  const named = run(program, ["--file", "a,b"], { env });
+  assert.match(named.stderr, /^firstline: Cannot use "a,b": [^\n]*\n$/);
+  assert.equal(named.status, 1);
+}
+
+/** One signal, or one Ctrl-C, lets it finish the answer in flight; a second one ends it. */
+async function checkStops(program) {
+  const flags = ["--port", "0", "--text", "late", "--delay", "1"];
+  for (const toAll of [false, true]) {
+    const server = await start(program, flags);
+    const late = answer(server.url);
+    await sleep(IN_FLIGHT_MS);
+    if (toAll) process.kill(-server.child.pid, "SIGINT"); // as a terminal does
+    else server.child.kill("SIGTERM");
+    assert.deepEqual(await late, [200, "late"]);
+    // npx itself does not wait for what it has started.
+    const codes = isNpx(program) ? [0, 130, "SIGINT", "SIGTERM", 143] : [0];
+    assert.ok(codes.includes(await server.ended), `${await server.ended}: ${server.said()}`);
+    assert.match(server.said(), toAll ? /SIGINT received/ : /SIGTERM received/);
+  }
+  if (isNpx(program)) return;
+  const hurried = await start(program, flags);
+  answer(hurried.url).catch(() => {}); // cut off
+  await sleep(IN_FLIGHT_MS);
+  hurried.child.kill("SIGTERM");
+  while (!/received/.test(hurried.said())) await once(hurried.child.stderr, "data");
+  await sleep(IN_FLIGHT_MS); // so that it is no longer the same signal
+  hurried.child.kill("SIGTERM");
+  assert.equal(await hurried.ended, 143);
+}
+
+const isNpx = ([program]) => program === "npx";
+
+async function check(way, program) {
+  checkEnds(program);
+  await checkReading(program);
+  await checkStops(program);
+  console.log(`Installed with ${way}, it answers, reads what is named, and stops as it should.`);
+}
+
+/** Lists of words that mean something, and of such as do not. */
+function makeLists() {
+  const words = [
+    "--file",
+    "-f",
+    "--raw",
+    "--text",
+    "-t",
+    "--port",
+    "-p",
+    "-q",
+    "--quiet",
+    "--wire",
+  ];
+  words.push("--reuse-port", "--reuse-port=false", "-qf", "-qp=0", "--", "-", "", "=", "a", "b/c");
+  words.push(
+    "--file=a",
+    "--raw=",
+    "-f=a",
+    "-f=",
+    "-fa",
+    "-f./a",
+    "-p80",
+    "80",
+    "true",
+    "false",
+    "-h",
+  );
+  words.push(
+    "--health",
+    "/a",
+    "--status=200",
+    "--nope",
+    "-é",
+    "é",
+    "--link",
+    "-Vq",
+    "a=b",
+    "--file=a=b",
+  );
+  let seed = 1;
+  const random = (n) => (seed = seed * 48271 % 0x7fffffff) % n;
+  return Array.from(
+    { length: LISTS },
+    () => Array.from({ length: random(6) }, () => words[random(words.length)]),
+  );
+}
+
+/** What the command makes of the lists: what it reads and whether it shares its port, or a mistake. */
+function understood(lists) {
+  const url = pathToFileURL(resolve("command/arguments.ts"));
+  const script = `import { parseFlags } from "${url}";
+    const lists = JSON.parse(await new Response(Deno.stdin.readable).text());
+    console.log(JSON.stringify(lists.map((list) => {
+      try {
+        const { file, raw, "reuse-port": shares, help, version } = parseFlags(list, false);
+        if (help || version) return null;
+        const reads = [file, raw].filter(Boolean).map((path) => "--allow-read=" + path);
+        return [...reads, ...(shares ? ["--unstable-net"] : [])];
+      } catch { return null; }
+    })));`;
+  const flags = ["eval", `--import-map=${resolve(".ci/npm_imports.json")}`, script];
+  const { status, stdout, stderr } = run(["deno"], flags, { input: JSON.stringify(lists) });
+  assert.equal(status, 0, stderr);
+  return JSON.parse(stdout);
+}
+
+/** A launcher grants what the command reads and no more, wherever the command makes sense of it. */
+function checkGrants(lists, grants) {
+  let count = 0;
+  for (const [at, expected] of understood(lists).entries()) {
+    if (expected === null) continue;
+    assert.deepEqual(grants[at].slice(2).sort(), expected.sort(), JSON.stringify(lists[at]));
+    assert.deepEqual(grants[at].slice(0, 2), ["--allow-net", "--allow-env=PORT"]);
+    count += 1;
+  }
+  assert.ok(count > LISTS / 20, `only ${count} lists make sense`);
+  return count;
+}
+
+async function checkNpm(lists) {
+  const tarball = built(".tgz");
+  const root = join(box, "npm");
+  mkdirSync(root);
+  install("npm", "install", "--silent", "--prefix", root, tarball);
+  const folder = join(root, "node_modules/@firstline/firstline");
+  const { permissions } = await import(pathToFileURL(join(folder, "arguments.mjs")));
+  const flags = JSON.parse(readFileSync(join(folder, "flags.json"), "utf8"));
+  const count = checkGrants(lists, lists.map((list) => permissions(list, flags)));
+  await check("npm", [join(root, "node_modules/.bin/firstline")]);
+  writeFileSync(join(box, "firstline.tgz"), readFileSync(tarball));
+  await check("npx", ["npx", "--yes", "./firstline.tgz"]);
+  console.log(`It grants what the command reads, in ${count} of ${LISTS} lists that make sense.`);
+}
+
+async function checkPip(lists) {
+  const root = join(box, "pip");
+  if (run(["python3", "-m", "venv", root], []).status !== 0) {
+    return console.log(
+      "NOT RUN: the wheel, because there is no Python that makes environments here.",
+    );
+  }
+  install(join(root, "bin/pip"), "install", "--quiet", built(".whl"));
+  const script = "import json, os, sys, firstline as f\n" +
+    "flags = json.load(open(os.path.join(f.HERE, 'flags.json')))\n" +
+    "print(json.dumps([f.permissions(list, flags) for list in json.load(sys.stdin)]))";
+  const python = join(root, "bin/python");
+  const { stdout, stderr } = run([python, "-c", script], [], { input: JSON.stringify(lists) });
+  assert.equal(stderr, "");
+  checkGrants(lists, JSON.parse(stdout));
+  await check("pip", [join(root, "bin/firstline")]);
+  assert.equal(run([python, "-m", "firstline"], ["-V"], { env }).stdout, `firstline ${version}\n`);
+}
+
+try {
+  mkdirSync(join(box, "site"));
+  mkdirSync(join(box, "a,b"));
+  writeFileSync(join(box, "site/index.html"), "<p>Welcome");
+  writeFileSync(join(box, "secret.txt"), "not for all");
+  symlinkSync("../secret.txt", join(box, "site/secret.txt"));
+  const lists = makeLists();
+  await checkNpm(lists);
+  await checkPip(lists);
+} finally {
+  rmSync(box, { recursive: true, force: true });
+}
