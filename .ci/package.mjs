@@ -14,7 +14,7 @@ import { crc32, deflateRawSync } from "node:zlib";
 const NPM_NAME = "@firstline/firstline";
 const PYPI_NAME = "firstline";
 /** What is tested here. A package takes it or a later patch. */
-const DENO = "2.9.6";
+const [, DENO] = /deno@(\d+\.\d+\.\d+)/.exec(readFileSync(".ci/run", "utf8"));
 /** The flags that name what is read. */
 const READ = ["file", "raw"];
 
