@@ -6,8 +6,8 @@
 import assert from "node:assert/strict";
 import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { createServer } from "node:net";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { connect, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 
@@ -21,11 +21,14 @@ const { version } = JSON.parse(readFileSync("deno.json", "utf8"));
 const box = mkdtempSync(join(tmpdir(), "firstline-"));
 const elsewhere = join(box, "elsewhere");
 const site = "dist/smoke";
+const isWindows = process.platform === "win32";
+/** As tight as some systems are, and fewer than the clients that come. */
+const LOW_LIMIT = 256;
 let standsIn = false;
 
 /** The command line that starts the program with these permissions and flags inside. */
 function build(name, permissions, flags = [], include = []) {
-  const from = ["--no-prompt", ...permissions, ...denoFlags];
+  const from = ["--no-prompt", "--no-code-cache", ...permissions, ...denoFlags];
   const run = ["deno", "run", ...from, resolve("main.ts"), ...flags];
   if (standsIn) return run;
   const output = join(box, name);
@@ -67,10 +70,10 @@ async function serving([program, ...before], args, use, env = {}) {
         ended.then(() => assert.fail(`It ended before it listened: ${said}`)),
       ]);
     }
-    await use(/http:\/\/\S+/.exec(said)[0]);
+    await use(/http:\/\/\S+/.exec(said)[0], () => said);
     server.kill("SIGTERM");
     const [status] = await ended;
-    if (process.platform === "win32") return; // has no SIGTERM: it just ends
+    if (isWindows) return; // has no SIGTERM: it just ends
     assert.equal(status, 0);
     assert.match(said, /SIGTERM received/);
   } finally {
@@ -120,7 +123,31 @@ async function checkReleased(program) {
     assert.equal(body, "<p>Back at noon");
     assert.equal(headers.get("content-type"), "text/html; charset=utf-8");
   });
+  await serving(program, ["--port", "0", "--file", "."], async (url) => {
+    assert.equal((await answer(`${url}notice.html`)).body, "<p>Back at noon");
+    for (const own of ["main.ts", "server.ts", "deno.json", "command/flags.ts"]) {
+      assert.equal((await answer(url + own)).status, 404, own);
+    }
+  });
   console.log("It tells its version, reads files and $PORT, probes itself and stops.");
+  await checkLowLimit(program);
+}
+
+/** It says what to raise, and serves again when the silent ones have had their time. */
+async function checkLowLimit(program) {
+  if (isWindows) return;
+  const limit = standsIn ? "-n" : "-Sn"; // `deno run` raises the soft one
+  const shell = ["sh", "-c", `ulimit ${limit} ${LOW_LIMIT}; exec "$@"`, "sh", ...program];
+  await serving(shell, ["--port", "0", "--request-timeout", "2"], async (url, said) => {
+    const { hostname, port } = new URL(url);
+    const silent = Array.from({ length: LOW_LIMIT + 50 }, () => connect(port, hostname));
+    for (const socket of silent) socket.on("error", () => {});
+    await Promise.all(silent.map((socket) => once(socket, "connect")));
+    assert.equal((await answer(url)).status, 200);
+    assert.equal(said().match(/Too many open files .* raise their limit/g)?.length, 1, said());
+    for (const socket of silent) socket.destroy();
+  });
+  console.log("Where descriptors run short it says once what to raise, and serves again.");
 }
 
 /** Flags inside hold until others are given; what it may not read, it says. */
@@ -131,15 +158,23 @@ async function checkBaked() {
     const { status, headers } = await answer(url);
     assert.deepEqual([status, headers.get("retry-after")], [503, "60"]);
   });
-  await serving(program, ["--status", "200", "--text", "Here again"], async (url) => {
-    const { status, body, headers } = await answer(url);
-    assert.deepEqual([status, body, headers.get("retry-after")], [200, "Here again", "60"]);
-  });
+  if (!standsIn) { // where flags may be inside, the later one wins
+    await serving(program, ["--status", "200", "--text", "Here again"], async (url) => {
+      const { status, body, headers } = await answer(url);
+      assert.deepEqual([status, body, headers.get("retry-after")], [200, "Here again", "60"]);
+    });
+    const one = build("text", ["--allow-net"], ["--text", "inside", "--port", "0"]);
+    await serving(one, ["--redirect", "/elsewhere"], async (url) => {
+      const { status } = await fetch(url, { redirect: "manual" });
+      assert.equal(status, 308);
+    });
+  }
   const { status, stderr } = run(program, ["--file", "notice.html"]);
   assert.equal(status, 1);
   assert.match(stderr, /^firstline: Cannot use --file "notice\.html": .*\n$/);
   assert.match(stderr, standsIn ? /--allow-read/ : /compiled without/);
-  console.log("Flags inside it hold until others are given, and it says what it may not read.");
+  console.log("Flags inside it hold, and it says what it may not read.");
+  if (standsIn) console.log("NOT RUN: that other flags win over those inside an executable.");
 }
 
 /** A site inside is served from anywhere, without the permission to read. */
@@ -148,6 +183,10 @@ async function checkEmbedded() {
   mkdirSync(`${site}/more`, { recursive: true });
   writeFileSync(`${site}/index.html`, "<p>Welcome");
   writeFileSync(`${site}/more/style.css`, "p { color: teal }");
+  if (!isWindows) {
+    symlinkSync("nothing", `${site}/lost`);
+    symlinkSync("circle", `${site}/circle`);
+  }
   const program = build("site", ["--allow-net"], ["--file", site], ["--include", site]);
   rmSync(site, { recursive: true });
   await serving(program, ["--port", "0"], async (url) => {
