@@ -8,7 +8,7 @@ import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } f
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
-import { crc32, deflateRawSync } from "node:zlib";
+import { deflateRawSync } from "node:zlib";
 
 /** On npm the short name is taken. */
 const NPM_NAME = "@firstline/firstline";
@@ -153,6 +153,16 @@ function metadata(readme) {
     "",
     readme,
   ].join("\n");
+}
+
+/** The sum that ZIP wants; Node has it only from 20.15 on. */
+function crc32(bytes) {
+  let sum = ~0;
+  for (const byte of bytes) {
+    sum ^= byte;
+    for (let bit = 0; bit < 8; bit++) sum = sum >>> 1 ^ (sum & 1 ? 0xedb88320 : 0);
+  }
+  return ~sum >>> 0;
 }
 
 /** A ZIP archive of [path, text], each dated 1980-01-01, so that the same files give the same bytes. */
