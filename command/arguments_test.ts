@@ -33,7 +33,7 @@ Deno.test("parseFlags() takes values joined or in the next argument, and joined 
   for (const args of same) assertEquals(meaning(args), { quiet: true, port: "80" }, args.join(" "));
   assertEquals(meaning(["--quiet=false", "-q", "false"]), {});
   assertEquals(meaning(["--lab=false", "--text", "a"]), { text: "a" });
-  assertEquals(meaning(["-f./a", "-s404"]), { file: "./a", status: "404" });
+  assertEquals(meaning(["-f./a=b", "-s404"]), { file: "./a=b", status: "404" });
   assertEquals(meaning(["-t==", "-H", "A: b=c", "--header=D:\n--e"]), {
     text: "=",
     header: ["A: b=c", "D:\n--e"],
@@ -50,6 +50,7 @@ Deno.test("parseFlags() takes a path alone as --file", () => {
   });
   assertEquals(meaning(["-q", "--", "-p"]), { quiet: true, file: "-p" });
   assertEquals(meaning(["--", "true"]), { file: "true" });
+  assertEquals(meaning(["-q", "trueish"]), { quiet: true, file: "trueish" });
 });
 
 Deno.test("parseFlags() says in one line what it expected, and loses nothing in silence", () => {
@@ -206,7 +207,7 @@ function meaningOf(pairs: Array<[string, string]>): Record<string, unknown> | un
 const PIECES =
   ("--quiet --quiet --wire --probe --quiet=true --wire=false --quiet= --quiet=no --port --port=80 " +
     "--text --text=a=b --text= --file --file=-x --raw=r --redirect=/ --link /l --status 404 --header " +
-    "--header=A:b A:b:c -q -qq -qp -pq -p80 -p=80 -qp8 -qp=8 -qs404 -t -tq -t=q -t -t- -f/a -H -H=A: " +
+    "--header=A:b A:b:c -q -qq -qp -pq -p80 -p=80 -qp8 -qp=8 -qs404 -t -tq -t=q -t -t- -f/a -H -H=A: -f/a=b truest " +
     "-q=true -q=no -q= -z -qz -- - true false 80 a b --no-quiet --bogus --quietly --por=80 --text.a=b")
     .split(" ").concat("", " ", "ü", "-tü", "a\nb", "--text=\n", "__proto__", "--__proto__=a");
 

@@ -281,6 +281,7 @@ test("locate() looks among what was embedded first, for relative paths below it"
 test("locate() never finds the program's own files", () => {
   using embedded = new TemporaryFolder({ "main.ts": "a", "command/flags.ts": "a", "site/a": "a" });
   embedded.write("server.ts", "a");
+  embedded.write("COMMAND/flags.ts", "a"); // the same where names have no case
   embedded.write("deno.json", "a");
   const own = [".", "./", ".//", ".\\", "main.ts", "./main.ts", "server.ts", "deno.json"];
   own.push("command", "command/", "./command/flags.ts", "command\\flags.ts", "COMMAND/flags.ts");

@@ -9,9 +9,9 @@ import { sleep } from "./delay.ts";
 /** Text that may wait for a slow reader before lines are dropped. */
 const MAX_WAITING_CHARACTERS = 1024 * 1024;
 /** What a pipe has room for, so that many lines leave together; by 4 KiB, a request cost a tenth more. */
-const MAX_PIECE_OCTETS = 64 * 1024;
+const MAX_PIECE_BYTES = 64 * 1024;
 /** A non-blocking pipe takes so much whole or not at all (POSIX), and more in part without a word. */
-const ATOMIC_PIECE_OCTETS = 4096;
+const ATOMIC_PIECE_BYTES = 4096;
 /** Nor does it tell when it has room again. */
 const RETRY_MS = 10;
 /** How long the last lines may take when nobody reads them. */
@@ -28,8 +28,8 @@ const encoder = new TextEncoder();
 
 /** What lines are written to: `Deno.stdout`, `Deno.stderr`. */
 export interface Sink {
-  /** Takes some of the octets, and says how many. */
-  write(octets: Uint8Array): Promise<number>;
+  /** Takes some of the bytes, and says how many. */
+  write(bytes: Uint8Array): Promise<number>;
 }
 
 /** What an {@linkcode Output} is told. */
@@ -50,7 +50,7 @@ export class Output {
   #waiting = "";
   #leaving: Uint8Array = NOTHING;
   #writing: Promise<void> | undefined;
-  #maxPiece = MAX_PIECE_OCTETS;
+  #maxPiece = MAX_PIECE_BYTES;
   /** True if the last line that the sink took has no end. */
   #isTorn = false;
   #lost = 0;
@@ -111,7 +111,7 @@ export class Output {
       this.#isTorn = piece[count - 1] !== LF;
     } catch (error) {
       if (!(error instanceof Deno.errors.WouldBlock)) throw error;
-      this.#maxPiece = ATOMIC_PIECE_OCTETS;
+      this.#maxPiece = ATOMIC_PIECE_BYTES;
       await sleep(RETRY_MS);
     }
   }
@@ -130,17 +130,17 @@ export class Output {
 }
 
 /** As many whole lines as a piece may hold, or a single one that is longer. */
-function endOfPiece(octets: Uint8Array, most: number): number {
-  if (octets.length <= most) return octets.length;
-  const end = octets.lastIndexOf(LF, most - 1) + 1;
-  return end > 0 ? end : octets.indexOf(LF, most) + 1 || octets.length;
+function endOfPiece(bytes: Uint8Array, most: number): number {
+  if (bytes.length <= most) return bytes.length;
+  const end = bytes.lastIndexOf(LF, most - 1) + 1;
+  return end > 0 ? end : bytes.indexOf(LF, most) + 1 || bytes.length;
 }
 
 /** Counts the ends of lines; an empty one stands for no line, but mends a torn one. */
-function countLines(octets: Uint8Array): number {
+function countLines(bytes: Uint8Array): number {
   let lines = 0;
-  for (let at = 0; (at = octets.indexOf(LF, at)) >= 0; at++) {
-    if (at > 0 && octets[at - 1] !== LF) lines++;
+  for (let at = 0; (at = bytes.indexOf(LF, at)) >= 0; at++) {
+    if (at > 0 && bytes[at - 1] !== LF) lines++;
   }
   return lines;
 }

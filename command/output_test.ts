@@ -10,7 +10,7 @@ class Trial implements Sink {
   readonly losses: string[] = [];
   readonly output: Output;
   /** What becomes of the next write; all is taken where this is undefined. */
-  next: ((octets: Uint8Array) => number | Promise<number>) | undefined;
+  next: ((bytes: Uint8Array) => number | Promise<number>) | undefined;
 
   constructor(options: Partial<OutputOptions> = {}) {
     const onLoss = (lines: number, reason: unknown) =>
@@ -18,16 +18,16 @@ class Trial implements Sink {
     this.output = new Output(this, { onLoss, ...options });
   }
 
-  async write(octets: Uint8Array): Promise<number> {
-    const count = await (this.next?.(octets) ?? octets.length);
-    this.writes.push(textOf(octets.subarray(0, count)));
+  async write(bytes: Uint8Array): Promise<number> {
+    const count = await (this.next?.(bytes) ?? bytes.length);
+    this.writes.push(textOf(bytes.subarray(0, count)));
     return count;
   }
 
   /** Holds back writes until the function that it gives is called. */
   block(): () => void {
     const { promise, resolve } = Promise.withResolvers<void>();
-    this.next = async (octets) => (await promise, octets.length);
+    this.next = async (bytes) => (await promise, bytes.length);
     return () => {
       this.next = undefined;
       resolve();
@@ -149,9 +149,9 @@ Deno.test(
   async () => {
     const trial = new Trial();
     let asked = 0;
-    trial.next = (octets) => {
+    trial.next = (bytes) => {
       if (asked++ < 3) throw new Deno.errors.WouldBlock("Try again");
-      return octets.length;
+      return bytes.length;
     };
     const lines = ("x".repeat(999) + "\n").repeat(5);
     trial.output.write(lines);
@@ -186,7 +186,7 @@ Deno.test("Output.finish() waits for a report that goes the same way", WATCHED, 
   trial.next = FULL;
   trial.output.write("a\nb\n");
   await sleep(0); // those are lost by now, and a first report behind them
-  trial.next = (octets) => sleep(0).then(() => octets.length);
+  trial.next = (bytes) => sleep(0).then(() => bytes.length);
   await trial.output.finish();
   assertEquals(trial.writes, ["lost 3\n"]);
 });

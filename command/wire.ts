@@ -9,17 +9,17 @@ import { hostAndPort } from "./address.ts";
 import { plural } from "./log.ts";
 
 /** How much of one read or write is shown. */
-const MAX_WIRE_OCTETS = 16 * 1024;
+const MAX_WIRE_BYTES = 16 * 1024;
 
 /** Something that a connection went through. */
 export interface WireEvent {
   /** The far end. */
   readonly client: Client;
-  /** What happened: `drained` stands for octets that came after the reply and were discarded. */
+  /** What happened: `drained` stands for bytes that came after the reply and were discarded. */
   readonly kind: "opened" | "received" | "sent" | "drained" | "reset" | "closed";
   /** What was received or sent; only to be looked at during the call. */
-  readonly octets?: Uint8Array;
-  /** How many octets that was, or how many were drained. */
+  readonly bytes?: Uint8Array;
+  /** How many bytes that was, or how many were drained. */
   readonly count: number;
 }
 
@@ -30,22 +30,22 @@ export function watched(
   inColour: boolean,
 ): Socket {
   const client = clientOf(socket.remoteAddr as Deno.NetAddr);
-  const tell = (kind: WireEvent["kind"], count = 0, octets?: Uint8Array) =>
-    show(wireLines({ client, kind, count, octets: octets?.subarray(0, count) }, inColour));
+  const tell = (kind: WireEvent["kind"], count = 0, bytes?: Uint8Array) =>
+    show(wireLines({ client, kind, count, bytes: bytes?.subarray(0, count) }, inColour));
   let drained = -1;
   tell("opened");
   return {
     remoteAddr: socket.remoteAddr,
     setNoDelay: (noDelay) => socket.setNoDelay(noDelay),
-    async read(octets) {
-      const count = await socket.read(octets);
+    async read(bytes) {
+      const count = await socket.read(bytes);
       if (drained >= 0) drained += count ?? 0;
-      else if (count !== null) tell("received", count, octets);
+      else if (count !== null) tell("received", count, bytes);
       return count;
     },
-    async write(octets) {
-      const count = await socket.write(octets);
-      tell("sent", count, octets);
+    async write(bytes) {
+      const count = await socket.write(bytes);
+      tell("sent", count, bytes);
       return count;
     },
     closeWrite() {
@@ -81,17 +81,17 @@ export function wireLines(event: WireEvent, inColour: boolean): string {
     return `${who} ${dim(`-- ${event.kind}`)}\n`;
   }
   if (event.kind === "drained") {
-    return `${who} ${cyan(">>")} ${dim(`${plural(event.count, "more octet")}, discarded`)}\n`;
+    return `${who} ${cyan(">>")} ${dim(`${plural(event.count, "more byte")}, discarded`)}\n`;
   }
   const arrow = event.kind === "received" ? cyan(">>") : green("<<");
-  const shown = event.octets?.subarray(0, MAX_WIRE_OCTETS) ?? new Uint8Array();
+  const shown = event.bytes?.subarray(0, MAX_WIRE_BYTES) ?? new Uint8Array();
   const lines = new TextDecoder("latin1").decode(shown).match(/[^\n]*\n|[^\n]+/g) ?? [];
   const text = lines.map((line) => {
     const [, content, end] = /^([^]*?)(\r?\n?)$/.exec(line) ?? [];
     return `${who} ${arrow} ${visible(content)}${dim(visible(end))}\n`;
   });
   const hidden = event.count - shown.length;
-  if (hidden > 0) text.push(`${who} ${arrow} ${dim(plural(hidden, "more octet"))}\n`);
+  if (hidden > 0) text.push(`${who} ${arrow} ${dim(plural(hidden, "more byte"))}\n`);
   return text.join("");
 }
 

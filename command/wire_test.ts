@@ -4,7 +4,7 @@ import { wireLines } from "./wire.ts";
 
 Deno.test("wireLines() colours for a terminal and hides what is too much", () => {
   const client = { hostname: "::1", port: 9 };
-  const event = { client, kind: "received", octets: octets("a\r\n"), count: 3 } as const;
+  const event = { client, kind: "received", bytes: octets("a\r\n"), count: 3 } as const;
   const esc = "\x1b[";
   assertEquals(
     wireLines(event, true),
@@ -14,10 +14,10 @@ Deno.test("wireLines() colours for a terminal and hides what is too much", () =>
   const long = {
     ...event,
     kind: "sent",
-    octets: new Uint8Array(20_000).fill(97),
+    bytes: new Uint8Array(20_000).fill(97),
     count: 20_000,
   } as const;
   const [shown, hidden] = wireLines(long, false).split("\n");
   assertEquals(shown, `[::1]:9 << ${"a".repeat(16 * 1024)}`);
-  assertEquals(hidden, `[::1]:9 << ${20_000 - 16 * 1024} more octets`);
+  assertEquals(hidden, `[::1]:9 << ${20_000 - 16 * 1024} more bytes`);
 });

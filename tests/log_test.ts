@@ -234,7 +234,7 @@ test(
       String.raw`CLIENT << Connection: close\r\n`,
       String.raw`CLIENT << \r\n`,
       "CLIENT << Hello world!",
-      "CLIENT >> 4 more octets, discarded",
+      "CLIENT >> 4 more bytes, discarded",
       "CLIENT -- closed",
     ]);
   },
