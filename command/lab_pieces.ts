@@ -26,10 +26,14 @@ export function ok(fields: string, content: string): string {
   return response("200 OK", fields, content);
 }
 
-/** A response with any status: its field lines, separated by `|`, and its content. */
+/**
+ * A response with any status: its field lines, separated by `|`, and its content. It says that the
+ * connection closes, so that this is not a second fault.
+ */
 export function response(status: string, fields: string, content = ""): string {
   const type = /content-type/i.test(fields) ? "" : TEXT;
-  return `HTTP/1.1 ${status}\r\n${type}${fields.replaceAll("|", "\r\n")}\r\n\r\n${content}`;
+  const lines = `${type}${fields.replaceAll("|", "\r\n")}\r\nConnection: close\r\n`;
+  return `HTTP/1.1 ${status}\r\n${lines}\r\n${content}`;
 }
 
 /** One chunk of content (RFC 9112 §7.1). */

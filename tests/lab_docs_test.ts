@@ -1,0 +1,88 @@
+/** `docs/lab.md`: it lists what the lab lists, and its loops run. */
+
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { lab } from "../command/lab.ts";
+import type { Listed } from "../command/lab_page.ts";
+import { type Reply, serve } from "../server.ts";
+import { HOST } from "./clients.ts";
+import { needing } from "./needs.ts";
+import { ROOT } from "./process.ts";
+import { CLIENT, requestOf } from "./requests.ts";
+import { WATCHED } from "./time.ts";
+
+const reading = needing("read");
+const running = needing("net", "read", "run");
+
+const LISTED: readonly Listed[] = JSON.parse(String(
+  (lab({ canReset: true })(requestOf("GET /lab.json HTTP/1.1"), CLIENT) as Reply).body,
+));
+
+function read(): Promise<string> {
+  return Deno.readTextFile(`${ROOT}/docs/lab.md`);
+}
+
+/** The catalogue as the page has it. */
+function catalogue(): string {
+  return [...Map.groupBy(LISTED, ({ group }) => group)].map(([group, entries]) =>
+    `### ${group}\n\n| path | the server | a sound client | |\n| --- | --- | --- | --- |\n` +
+    entries.map(rowOf).join("")
+  ).join("\n");
+}
+
+function rowOf({ usage, about, client, section }: Listed): string {
+  const [pattern, range] = usage.split(", ");
+  return `| \`${pattern}\` | ${about}${range ? `; ${range}` : ""} | ${client} | ${section} |\n`;
+}
+
+reading(
+  "docs/lab.md has the catalogue that the lab has, and a row for each entry of what clients make of it",
+  async () => {
+    const text = await read();
+    assertStringIncludes(text, catalogue());
+    for (const { path } of LISTED) {
+      assertStringIncludes(text, `\n| \`${path.replace("/flaky/3", "/flaky/1")}\` |`);
+    }
+  },
+);
+
+/** How the loops are run, by the language of their block, where the program is here. */
+const PROGRAMS: Readonly<Record<string, readonly string[]>> = {
+  js: [Deno.execPath(), "run", "--allow-net", "-"],
+  python: ["python3", "-"],
+  bash: ["bash", "-s"],
+};
+
+async function isHere(program: string): Promise<boolean> {
+  const command = new Deno.Command("sh", {
+    args: ["-c", `command -v "${program}"`],
+    stdout: "null",
+  });
+  return (await command.output()).success;
+}
+
+async function printedBy([program, ...args]: readonly string[], input: string): Promise<string> {
+  const child = new Deno.Command(program, { args, stdin: "piped", stdout: "piped" }).spawn();
+  const writer = child.stdin.getWriter();
+  await writer.write(new TextEncoder().encode(input));
+  await writer.close();
+  const { success, stdout } = await child.output();
+  assert(success, program);
+  return new TextDecoder().decode(stdout);
+}
+
+running("docs/lab.md: each loop names what its client takes without a word", WATCHED, async () => {
+  const text = await read();
+  await using server = serve({ hostname: HOST, port: 0 }, lab());
+  const blocks = [...text.matchAll(/^```(js|python|bash)\n([^]*?)^```\n/gm)];
+  assertEquals(blocks.map(([, language]) => language), ["js", "python", "bash"]);
+  for (const [, language, block] of blocks) {
+    const tools = language === "bash" ? ["bash", "curl", "jq"] : [PROGRAMS[language][0]];
+    if (!(await Promise.all(tools.map(isHere))).every(Boolean)) continue;
+    const here = block.replace("127.0.0.1:8080", `127.0.0.1:${server.addr.port}`);
+    const printed = await printedBy(PROGRAMS[language], here);
+    const paths = printed.trim().split("\n").map((line) => line.split(" was taken")[0]);
+    const known = new Set(LISTED.map(({ path }) => path));
+    assertEquals(paths.filter((path) => !known.has(path)), []);
+    if (language === "js") assertStringIncludes(text, `\`\`\`text\n${printed}\`\`\`\n`);
+  }
+});
