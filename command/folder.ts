@@ -37,13 +37,17 @@ export function folderResponder(
   isListed = false,
 ): ReplyTo {
   const { routes, delays } = new Site(folder, defaults);
-  if (isListed) addListings(routes, folder, defaults);
+  if (isListed) {
+    addListings(routes, folder, defaults);
+    addRedirects(routes, folder.folders.filter((path) => !routes.find("GET", path.slice(0, -1))));
+  }
   const pages = routes.tableOf("GET");
   const otherwise = otherReplies(routes, notFoundReply(folder, pages, defaults), defaults.headers);
   return ({ method, target }) => {
     const path = decodedPath(target);
     const reply = (method === "GET" ? pages.get(path) : undefined) ?? routes.find(method, path);
     if (reply === undefined) return otherwise(method, path, target);
+    if (reply === TO_FOLDER) return trailingSlashRedirect(path, queryOf(target), defaults.headers);
     const delay = delays.get(reply);
     return delay === undefined ? reply : sleep(randomDelay(delay)).then(() => reply);
   };
@@ -67,11 +71,13 @@ class Site {
     for (const file of files.keys()) this.#checkAliases(file);
     for (const method of METHODS) addComposedNames(this.routes, method);
     addAliases(this.routes, "GET", ".html");
+    const pages = this.routes.tableOf("GET");
     for (const folder of folders) {
-      const page = this.routes.tableOf("GET").get(`${folder}index.htm`);
+      const page = pages.get(`${folder}index.htm`);
       if (page !== undefined) this.routes.add("GET", folder, page);
     }
     this.#addFolderNames();
+    addRedirects(this.routes, folders);
   }
 
   /** A page is found under shorter names, which may be what another file names with its method. */
@@ -152,30 +158,34 @@ function notFoundReply(
   return withDefaults({ status: 404, headers: type, body }, { headers });
 }
 
-/** Answers what no file answers: folders without their slash, other methods, and the rest. */
+/** Answers what no file answers: other methods, and paths that are not there. */
 function otherReplies(
   routes: Routes<Reply>,
   missing: Reply,
   headers: Fields,
 ): (method: string, path: string, target: string) => Reply {
   const answer = otherMethods(headers, missing);
-  const isFound = missing.status !== 404; // an application that answers every path
+  const isThere = missing.status !== 404; // an application answers every path
   return (method, path, target) => {
-    if (target === "*") return answer(method, routes.methods());
-    const isRead = method === "GET" || method === "HEAD";
-    const inside = path === "" ? "" : `${path}/`; // what does not decode is in no folder
-    if (isRead && routes.find("GET", inside)) {
-      return trailingSlashRedirect(inside, queryOf(target), headers);
-    }
-    const own = routes.methodsOf(path);
-    const allowed = own.length > 0 ? own : routes.methodsOf(inside);
-    if (allowed.length > 0 || !isFound) return answer(method, allowed);
-    return isRead ? missing : answer(method, ["GET", "HEAD"]);
+    const allowed = target === "*" ? routes.methods() : routes.methodsOf(path);
+    if (allowed.length > 0 || !isThere) return answer(method, allowed);
+    return method === "GET" || method === "HEAD" ? missing : answer(method, ["GET", "HEAD"]);
   };
 }
 
-/** Sends `/a` to `/a/`, where relative links mean what they say. A name cannot become a host. */
+/** Stands for a redirect to the path that was asked for, with a slash at its end. */
+const TO_FOLDER: Reply = Object.freeze({ status: 308 });
+
+/** Sends `/a` to `/a/` if that has a page, whose relative links then mean what they say. */
+function addRedirects(routes: Routes<Reply>, folders: readonly string[]): void {
+  for (const path of folders.filter((path) => path !== "/")) {
+    if (routes.tableOf("GET").has(keyOf(path))) routes.add("GET", path.slice(0, -1), TO_FOLDER);
+  }
+}
+
+/** A path begins with one slash, so no name in it can become a host. */
 function trailingSlashRedirect(path: string, query: string, headers: Fields): Reply {
-  const location = path.split("/").map(encodeURIComponent).join("/") + encodePathAndQuery(query);
-  return { status: 308, headers: mergeFields([["Location", location]], headers) };
+  const location = `${path.split("/").map(encodeURIComponent).join("/")}/`;
+  const own: Fields = [["Location", location + encodePathAndQuery(query)]];
+  return { status: 308, headers: mergeFields(own, headers) };
 }

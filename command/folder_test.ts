@@ -267,6 +267,10 @@ Deno.test("folderResponder() lets a segment in braces stand for any without a fi
   assertEquals(ask("/users/a%20n").headers, [["Location", "/users/a%20n/"]]);
   assertEquals(ask("//users//evil?b").headers, [["Location", "/users/evil/?b"]]);
   assertEquals(ask("/orders/8", "PUT").headers, [["Allow", "GET, HEAD, DELETE, OPTIONS"]]);
+  const own = site(["/{any}.GET.txt", "/a/index.html", "/b/c.GET.txt", "/{x}/index.GET.txt"]);
+  assertEquals(own("/a").headers, [["Location", "/a/"]]); // it has a name of its own
+  assertEquals(contentOf(own("/b")), "/{any}.GET.txt");
+  assertEquals(contentOf(own("/b/")), "/{x}/index.GET.txt");
   for (const target of ["/orders/", "/orders/8/", "/orders/8/9", "/orders//items/9", "/a/b"]) {
     assertEquals(ask(target).status, 404, target);
   }

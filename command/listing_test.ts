@@ -94,6 +94,10 @@ Deno.test("addListings() leaves folders alone that have a page, and lists what G
   }
   assertEquals(linksOf(ask("/c/")), [["d/", "d/"], ["orders", "orders"]]);
   assertEquals(linksOf(ask("/c/d/")), []);
+  const api = listed({ "/orders/7/items.GET.json": 1, "/orders/{id}.GET.json": 2 });
+  assertEquals((api("/orders/7").body as Uint8Array).length, 2);
+  assertEquals(linksOf(api("/orders/7/")), [["items", "items"]]);
+  assertEquals(api("/orders").headers, [["Location", "/orders/"]]);
 });
 
 Deno.test("addListings() shows control characters, runs nothing and has the flags' fields", () => {
