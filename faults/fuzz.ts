@@ -14,7 +14,7 @@ import { connect, HOST, isGone, type Target } from "../tests/clients.ts";
 import { sleep } from "../tests/time.ts";
 import { octets } from "../tests/wire.ts";
 import { check, crowd, hear, numberOf, Random, tell } from "./clients.ts";
-import { fuzzPath } from "./paths.ts";
+import { fuzzMethods, fuzzPath } from "./paths.ts";
 
 // ---------------------------------------------------------------- oracles
 
@@ -342,5 +342,6 @@ console.log(`seed ${seed}`);
 fuzzPure("parseRequestLine()", seed, inputs, fuzzLine);
 fuzzPure("scanHead()", seed, inputs, fuzzHead);
 fuzzPure("folderResponder()", seed, inputs, fuzzPath);
+fuzzPure("folderResponder() by method", seed, inputs, fuzzMethods);
 const replies = await fuzzSockets(seed, seconds);
 console.log(`sockets: ${replies} replies in ${seconds} s, as expected`);

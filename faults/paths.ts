@@ -5,6 +5,7 @@
  * @module
  */
 
+import { type Bytes, UnusableFile } from "../command/files.ts";
 import { folderResponder } from "../command/folder.ts";
 import { parseRequestLine, type Reply } from "../server.ts";
 import { heldFolder } from "../tests/files.ts";
@@ -190,4 +191,60 @@ function checkDetour({ headers = [] }: Reply, { folder, query }: Expected, what:
   const isPlain = /^[\w?/%=.]*$/.test(query!) && !/%(?![0-9a-f]{2})/i.test(query!);
   check(!isPlain || rest === query, `lost the query ${query}`, location, what);
   check(/^(\?[!$%&'()*+,./:;=?@\w~-]*)?$/.test(rest), "not a query", location, what);
+}
+
+// ---------------------------------------------------------------- methods
+
+const API_NAMES = "a|b|{id}|{x-y}|{|index|orders|7|a.b|{id}.html|index.html".split("|");
+const ROUTES = ["", "", ".GET.txt", ".GET.201.html", ".HEAD.txt", ".POST.txt", ".PUT.204"];
+ROUTES.push(".DELETE.http", ".OPTIONS.200.txt", ".PATCH.999.txt", ".GET.a.b");
+const METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
+
+/** What OPTIONS says of a path is true of each method; true if there was something. */
+export function fuzzMethods(random: Random): boolean {
+  const files = new Set(Array.from({ length: 1 + random.below(8) }, () => {
+    const names = Array.from({ length: 1 + random.below(3) }, () => random.pick(API_NAMES));
+    return `/${names.join("/")}${random.pick(ROUTES)}`;
+  }));
+  const contents = [...files].map((file) => [file, octets("200\n\n")] as const);
+  const site = siteOrNothing(contents, random.below(4) === 0);
+  if (site === undefined) return false;
+  const target = `/${random.pick([...files].join("/").split("/")).replace(/\.[A-Z].*/, "")}`;
+  const path = random.below(2) > 0 ? target : `${target}/${random.pick(API_NAMES)}`;
+  const ask = (method: string) => {
+    const request = parseRequestLine(octets(`${method} ${path} HTTP/1.1`));
+    if ("expected" in request) throw new TypeError(path);
+    const reply = site(request, CLIENT) as Reply;
+    return { status: reply.status ?? 200, allow: fieldOf(reply, "Allow") };
+  };
+  const replies = new Map(METHODS.map((method) => [method, ask(method)]));
+  const allow = replies.get("OPTIONS")!.allow;
+  for (const [method, { status, allow: other }] of replies) {
+    if (status === 405) {
+      const isSame = allow === "" || other === allow; // a file may answer OPTIONS
+      check(isSame && !other.split(", ").includes(method), "405", method, path, [...files]);
+    }
+    if (status < 400) {
+      check(allow === "" || allow.includes(method), "not 405", method, path, [...files]);
+    }
+    if (status === 404) check(allow === "" || allow === "GET, HEAD, OPTIONS", "404", method, path);
+    if (method === "HEAD") {
+      check(status !== 404 || replies.get("GET")!.status === 404, "HEAD", path);
+    }
+  }
+  return replies.get("GET")!.status !== 404;
+}
+
+/** Nothing, if the names contradict each other. */
+function siteOrNothing(contents: ReadonlyArray<readonly [string, Bytes]>, isListed: boolean) {
+  try {
+    return folderResponder(heldFolder(contents), { headers: [] }, isListed);
+  } catch (error) {
+    if (error instanceof UnusableFile) return undefined;
+    throw error;
+  }
+}
+
+function fieldOf({ headers = [] }: Reply, wanted: string): string {
+  return headers.find(([name]) => name === wanted)?.[1] ?? "";
 }
