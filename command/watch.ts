@@ -13,14 +13,19 @@ import { type Held, type HeldFile, reasonFor, type Source } from "./files.ts";
 const LOOK_MS = 400;
 /** Programs that write many files are given this time of silence to finish. */
 const SETTLE_MS = 100;
-/** After that much we read in any case, and see every change within a second. */
-const MAX_SETTLE_MS = 500;
+/**
+ * After that long we take what is there in any case, so that each change is seen within a second.
+ * Where that happens again and again, as while a large file is copied, we wait longer each time.
+ */
+const PATIENCE_MS = 500;
+const MAX_PATIENCE_MS = 8000;
 /** So much work is done before others get their turn. */
 const SLICE_MS = 10;
-/** What changes while it is read is read again, after a pause. */
-const TRIES = 4;
 /** What could not be read is tried again, even if nothing says that it has changed. */
 const RETRY_MS = 5000;
+
+/** What was read, or why it was not. */
+type Outcome = { readonly held: Held } | { readonly error: unknown };
 
 /** Watches what was read from a source, until it is disposed of. */
 export class Watch implements Disposable {
@@ -37,7 +42,8 @@ export class Watch implements Disposable {
   #target: string | undefined = "";
   /** How many changes were noticed. */
   #changes = 0;
-  /** Why the last reading failed, and when; that is said once. */
+  #patienceMs = PATIENCE_MS;
+  /** When the last reading failed. */
   #failure: { readonly at: number } | undefined;
   #isStopped = false;
   #wake = () => {};
@@ -72,10 +78,7 @@ export class Watch implements Disposable {
       await this.#follow();
       const isDue = this.#failure && performance.now() > this.#failure.at + RETRY_MS;
       if (this.#changes === read && !isDue) await this.#pause(LOOK_MS, true);
-      else {
-        await this.#settle();
-        read = await this.#readAgain();
-      }
+      else read = await this.#takeUp();
     }
   }
 
@@ -105,35 +108,37 @@ export class Watch implements Disposable {
     }
   }
 
-  /** Waits until nothing changes, if that comes soon. */
-  async #settle(): Promise<void> {
-    const end = performance.now() + MAX_SETTLE_MS;
-    for (let seen = -1; seen !== this.#changes && performance.now() < end;) {
-      seen = this.#changes;
-      await this.#pause(SETTLE_MS);
+  /** Reads all again, and applies what was there at one time. Gives the changes it knows of. */
+  async #takeUp(): Promise<number> {
+    for (const end = performance.now() + this.#patienceMs;;) {
+      await this.#settle(end);
+      const seen = this.#changes;
+      const outcome = await this.#tryRead();
+      await this.#pause(SETTLE_MS); // by then we know of changes meanwhile
+      await this.#follow();
+      const isQuiet = seen === this.#changes;
+      if (this.#isStopped) return seen;
+      if (performance.now() < end && (!isQuiet || "error" in outcome)) continue;
+      this.#patienceMs = isQuiet ? PATIENCE_MS : Math.min(2 * this.#patienceMs, MAX_PATIENCE_MS);
+      this.#finish(outcome);
+      return seen;
     }
   }
 
-  /** Reads all again, and applies what was there at one time. Gives the changes it knows of. */
-  async #readAgain(): Promise<number> {
-    for (let tries = TRIES;; tries--) {
-      if (this.#isStopped) return this.#changes;
-      const seen = this.#changes;
-      try {
-        const held = await this.#read();
-        await this.#pause(SETTLE_MS); // by then we know of changes meanwhile
-        if (this.#isStopped || seen !== this.#changes && tries > 1) continue;
-        if (!isSame(held, this.#held)) this.#apply(held);
-        this.#held = held;
-        this.#failure = undefined;
-        return seen;
-      } catch (error) {
-        if (tries <= 1) {
-          this.#fail(error);
-          return seen;
-        }
-        await this.#pause(SETTLE_MS);
-      }
+  /** Waits until nothing changes, or until then. */
+  async #settle(end: number): Promise<void> {
+    for (let seen = -1; seen !== this.#changes && performance.now() < end;) {
+      seen = this.#changes;
+      await this.#pause(SETTLE_MS);
+      await this.#follow();
+    }
+  }
+
+  async #tryRead(): Promise<Outcome> {
+    try {
+      return { held: await this.#read() };
+    } catch (error) {
+      return { error };
     }
   }
 
@@ -149,9 +154,16 @@ export class Watch implements Disposable {
     }
   }
 
-  #fail(error: unknown): void {
-    if (this.#failure === undefined && !this.#isStopped) this.#report(reasonFor(error));
-    this.#failure = { at: performance.now() };
+  #finish(outcome: Outcome): void {
+    try {
+      if ("error" in outcome) throw outcome.error;
+      if (!isSame(outcome.held, this.#held)) this.#apply(outcome.held);
+      this.#held = outcome.held;
+      this.#failure = undefined;
+    } catch (error) {
+      if (this.#failure === undefined) this.#report(reasonFor(error));
+      this.#failure = { at: performance.now() };
+    }
   }
 
   /** Resolves after this time, or when we stop, or at a change if that is waited for. */

@@ -1,7 +1,7 @@
 import { assertEquals, assertMatch } from "@std/assert";
 import { TemporaryFolder } from "../tests/files.ts";
 import { needing } from "../tests/needs.ts";
-import { WATCHED } from "../tests/time.ts";
+import { sleep, WATCHED } from "../tests/time.ts";
 import { textOf } from "../tests/wire.ts";
 import { type Held, Source, UnusableFile } from "./files.ts";
 import { Watch } from "./watch.ts";
@@ -160,6 +160,26 @@ test("Watch applies nothing where nothing differs, and again what could not be a
   folder.write("a", "2");
   assertEquals(await watched.next(), { "/a": "2", "/b": "1" });
   assertEquals([watched.applied.length, watched.reasons.length], [1, 1]);
+});
+
+test("Watch waits until a file is written, and not for ever", async () => {
+  using folder = new TemporaryFolder({ "a": "", "b/c": "" });
+  await using all = new Watched(folder.path);
+  await using one = new Watched(folder.pathOf("a"));
+  for (let count = 0; count < 6; count++) {
+    folder.write("a", "x".repeat(count));
+    await sleep(50);
+  }
+  const whole = "x".repeat(5);
+  assertEquals(await all.next(), { "/a": whole, "/b/c": "" });
+  assertEquals(await one.next(), { "": whole });
+  assertEquals([all.applied.length, one.applied.length], [1, 1]);
+  let isOver = false;
+  all.next().then(() => isOver = true);
+  for (let count = 0; !isOver; count++) {
+    folder.write("b/c", String(count));
+    await sleep(20);
+  }
 });
 
 test("Watch reads again and again where the system has no watcher left", async () => {
