@@ -304,13 +304,21 @@ function byName(a: Deno.DirEntry, b: Deno.DirEntry): number {
   return a.name < b.name ? -1 : 1;
 }
 
-/** Deno lets nothing at some special places be looked at, such as a pipe at `/dev/stdin`. */
+/** Where a path leads in the end. A pipe, as from `<(command)`, has no such place, or a secret one. */
 function realPathOf(place: string): string {
   try {
     return Deno.realPathSync(place);
   } catch (error) {
-    if (!(error instanceof Deno.errors.NotCapable)) throw error;
-    throw new UnusableFile("expected a regular file or a folder");
+    const isSpecial = error instanceof Deno.errors.NotCapable || exists(place);
+    throw isSpecial ? new UnusableFile("expected a regular file or a folder") : error;
+  }
+}
+
+function exists(place: string): boolean {
+  try {
+    return Boolean(Deno.statSync(place));
+  } catch {
+    return false;
   }
 }
 

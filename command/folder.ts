@@ -114,9 +114,9 @@ function replyOf(
   { status, extension }: Partial<Route>,
   { status: pageStatus, headers }: ReplyDefaults,
 ): HttpFile {
-  if (extension === "http") return httpReplyOf(file, content, status, headers);
+  if (extension?.toLowerCase() === "http") return httpReplyOf(file, content, status, headers);
   const type = contentTypeOf(extension === undefined ? file : `.${extension}`, content);
-  const isPage = type.startsWith("text/html");
+  const isPage = /^(text\/html|application\/xhtml)/.test(type);
   return {
     reply: withDefaults({ headers: [["Content-Type", type]], body: content }, {
       status: status ?? (isPage ? pageStatus : undefined),

@@ -367,6 +367,7 @@ Deno.test("folderResponder() gives --status to pages alone, and --header to ever
   assertEquals(ask("/", "POST").headers, [["Allow", "GET, HEAD, OPTIONS"], fields[0]]);
   assertEquals(ask("/", "OPTIONS").headers, [["Allow", "GET, HEAD, OPTIONS"], fields[0]]);
   assertEquals(site(["/a"], { headers: fields })("/b").headers, fields);
+  assertEquals(site(["/a.xhtml"], { status: 503, headers: fields })("/a.xhtml").status, 503);
   const single = site(["/200.html"], { status: 503, headers: fields })("/any");
   assertEquals([single.status, contentOf(single)], [503, "/200.html"]);
 });

@@ -169,6 +169,11 @@ test("firstline says what is the matter with a file or folder", WATCHED, async (
   for (const path of ["/dev/stdin", "/dev/fd/0", "/dev/null"]) {
     assertEquals(await mistake("--file", path), "expected a regular file or a folder");
   }
+  const { stderr } = await run(["--file", "/dev/stdin"], {
+    permissions: ["--allow-all"],
+    shell: 'echo hi | "$@"',
+  });
+  assertStringIncludes(stderr, "expected a regular file or a folder\n");
 });
 
 test(
