@@ -234,6 +234,48 @@ test("read() refuses more files and folders than it would hold", () => {
   }
 });
 
+/** The folder read again, at a time that is so much later. */
+function readAgain(source: Source, previous: Held, laterMs: number): Folder {
+  const now = Date.now;
+  Date.now = () => now() + laterMs;
+  try {
+    for (const steps = source.readInSteps(previous);;) {
+      const { done, value } = steps.next();
+      if (!done) continue;
+      if ("content" in value) throw new TypeError("Expected a folder");
+      return value;
+    }
+  } finally {
+    Date.now = now;
+  }
+}
+
+test("readInSteps() reads what has changed, or may have changed so soon that it looks the same", () => {
+  using folder = new TemporaryFolder({ "a": "1", "b": "1" });
+  const source = new Source("file", folder.path);
+  const first = folderAt(folder.path);
+  const open = Deno.openSync;
+  const opened: string[] = [];
+  Deno.openSync = (path, options) => {
+    opened.push(String(path).slice(folder.path.length));
+    return open(path, options);
+  };
+  try {
+    const second = readAgain(source, first, 10_000);
+    assertEquals(opened, ["/a", "/b"]); // they were new when they were read
+    assert(second.files.get("/a")!.content === first.files.get("/a")!.content);
+    opened.length = 0;
+    assert(readAgain(source, second, 10_000).files.get("/a") === second.files.get("/a"));
+    assertEquals(opened, []);
+    folder.write("b", "2");
+    const third = readAgain(source, second, 0);
+    assertEquals(opened, ["/a", "/b"]); // the first, too, looks new at this time
+    assertEquals(textOf(third.files.get("/b")!.content), "2");
+  } finally {
+    Deno.openSync = open;
+  }
+});
+
 test("readUnchanged() gives nothing where the file has changed since it was looked at", () => {
   using folder = new TemporaryFolder({ "a": "first", "b": "other" });
   const path = folder.pathOf("a");
