@@ -98,7 +98,7 @@ const LOCATION = "HTTP/1.1 302 Found\r\nContent-Length: 0\r\nConnection: close\r
 /** A response that leaves the connection open. */
 const OPEN = `${OK}${TEXT}\r\nContent-Length: 3\r\n\r\nok\n`;
 const EARLY_HINTS = "HTTP/1.1 103 Early Hints\r\nLink: </style.css>; rel=preload\r\n\r\n";
-/** `This text was compressed.` and a line end, by gzip. */
+/** `This text was compressed.` and its line end, by gzip. */
 const GZIP = hex(
   "1f8b08000000000002030bc9c82c562849ad2851284f2c5648cecf2d284a2d2e4e4dd1e302002da8f0041a000000",
 );
