@@ -58,6 +58,7 @@ class ResetListener implements Listener {
     this.addr = { transport: "tcp", hostname: address, port };
     this.#server = server;
     server.on("connection", (socket) => {
+      socket.on("error", () => {}); // an error without a listener would end the process
       this.#waiting.push(socket);
       this.#arrival.resolve();
     });
@@ -74,6 +75,7 @@ class ResetListener implements Listener {
 
   close(): void {
     this.#server.close();
+    for (const socket of this.#waiting.splice(0)) socket.destroy();
     this.#arrival.reject(new Deno.errors.BadResource("The listener has closed"));
   }
 }

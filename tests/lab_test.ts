@@ -1,7 +1,13 @@
 /** The lab: the bytes of each entry, what `fetch` makes of them, and the command that serves it. */
 
 import { once } from "node:events";
-import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import {
+  assert,
+  assertEquals,
+  assertMatch,
+  assertRejects,
+  assertStringIncludes,
+} from "@std/assert";
 import { lab, listenWithReset } from "../command/lab.ts";
 import type { Listed } from "../command/lab_page.ts";
 import { type Exchange, type RawReply, type Reply, serve, type Server } from "../server.ts";
@@ -487,7 +493,7 @@ running(
 );
 
 running(
-  "firstline --lab cuts off what stalls when the time for the stop is over",
+  "firstline --lab shows a reset, and cuts off what stalls when the time for the stop is over",
   WATCHED,
   async () => {
     await using server = await ServerProcess.start([
@@ -497,6 +503,11 @@ running(
       "0.3",
       "--wire",
     ]);
+    await assertRejects(
+      () => talk(server, "GET /reset HTTP/1.0\r\n\r\n"),
+      Deno.errors.ConnectionReset,
+    );
+    await server.stdout.until(/-- reset$/);
     using socket = await connect(server);
     await send(socket, "GET /hang HTTP/1.0\r\n\r\n");
     await server.stdout.until(/GET \/hang/);
