@@ -39,7 +39,9 @@ export class Watch implements Disposable {
   #watcher: Deno.FsWatcher | undefined;
   #listening: Promise<void> | undefined;
   /** What the path leads to, so that we notice when that is another. */
-  #target: string | undefined = "";
+  #target = "";
+  /** True if nothing reports changes, so that we look for them. */
+  #isBlind = false;
   /** How many changes were noticed. */
   #changes = 0;
   #patienceMs = PATIENCE_MS;
@@ -77,8 +79,10 @@ export class Watch implements Disposable {
     for (let read = 0; !this.#isStopped;) {
       await this.#follow();
       const isDue = this.#failure && performance.now() > this.#failure.at + RETRY_MS;
-      if (this.#changes === read && !isDue) await this.#pause(LOOK_MS, true);
-      else read = await this.#takeUp();
+      if (this.#changes === read && !isDue) {
+        await this.#pause(LOOK_MS, true);
+        if (this.#isBlind) this.#changes++;
+      } else read = await this.#takeUp();
     }
   }
 
@@ -90,21 +94,21 @@ export class Watch implements Disposable {
     this.#changes++;
     this.#watcher?.close();
     this.#watcher = undefined;
+    this.#isBlind = false;
     await this.#listening; // Deno would watch on what was at this path before
-    if (this.#isStopped || target === undefined || !("files" in this.#held)) return; // a file is a target itself
-    try {
-      this.#watcher = Deno.watchFs(Deno.realPathSync(this.#source.place));
-      this.#listening = this.#listen(this.#watcher);
-    } catch {
-      this.#target = ""; // it is gone, or the system has no watcher left: then we read each time
-    }
+    if (!this.#isStopped && target.startsWith("folder ")) this.#listening = this.#listen();
   }
 
-  async #listen(watcher: Deno.FsWatcher): Promise<void> {
-    for await (const { kind } of watcher) {
-      if (kind === "access") continue; // that is what we do ourselves
-      this.#changes++;
-      if (this.#wakesAtChange) this.#wake();
+  async #listen(): Promise<void> {
+    try {
+      this.#watcher = Deno.watchFs(Deno.realPathSync(this.#source.place));
+      for await (const { kind } of this.#watcher) {
+        if (kind === "access") continue; // that is what we do ourselves
+        this.#changes++;
+        if (this.#wakesAtChange) this.#wake();
+      }
+    } catch {
+      this.#isBlind = true; // the folder is gone again, or the system has no watcher left
     }
   }
 
@@ -125,7 +129,7 @@ export class Watch implements Disposable {
     }
   }
 
-  /** Waits until nothing changes, or until then. */
+  /** Waits until nothing changes, or until that time. */
   async #settle(end: number): Promise<void> {
     for (let seen = -1; seen !== this.#changes && performance.now() < end;) {
       seen = this.#changes;
@@ -177,15 +181,15 @@ export class Watch implements Disposable {
   }
 }
 
-/** What another file or folder at this place would differ in, and another version of a file. */
-function targetOf(place: string): string | undefined {
+/** What another folder at this place would differ in, or another version of a file. */
+function targetOf(place: string): string {
   try {
     const real = Deno.realPathSync(place);
-    const { dev, ino, isFile, size, mtime, ctime } = Deno.statSync(real);
-    const version = isFile ? [size, mtime?.getTime(), ctime?.getTime()] : [];
-    return [real, dev, ino, ...version].join();
+    const { dev, ino, isDirectory, size, mtime, ctime } = Deno.statSync(real);
+    if (isDirectory) return `folder ${[real, dev, ino]}`;
+    return `file ${[real, dev, ino, size, mtime?.getTime(), ctime?.getTime()]}`;
   } catch {
-    return undefined; // it is gone, or may not be looked at; reading it says why
+    return "nothing"; // or it may not be looked at; reading it says why
   }
 }
 
