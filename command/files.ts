@@ -31,6 +31,10 @@ export interface Folder {
   readonly bytes: number;
   /** How many entries were left out, by the reason. */
   readonly leftOut: ReadonlyMap<Reason, number>;
+  /** The folders on the disk that its files and folders lie in. */
+  readonly places: readonly string[];
+  /** Where each link in it leads, by its place; empty if nowhere. */
+  readonly links: ReadonlyMap<string, string>;
 }
 
 /** What `--file` or `--raw` names, in memory. */
@@ -176,6 +180,8 @@ class Reading {
   readonly #found: Found[] = [];
   readonly #folders: string[] = [];
   readonly #leftOut = new Map<Reason, number>();
+  readonly #places = new Set<string>();
+  readonly #links = new Map<string, string>();
   #bytes = 0;
   #entries = 0;
 
@@ -197,7 +203,14 @@ class Reading {
     for (const found of this.#found) {
       files.set(found.path, yield* this.#read(found, known?.get(found.path)));
     }
-    return { files, folders: this.#folders, bytes: this.#bytes, leftOut: this.#leftOut };
+    return {
+      files,
+      folders: this.#folders,
+      bytes: this.#bytes,
+      leftOut: this.#leftOut,
+      places: [...this.#places],
+      links: this.#links,
+    };
   }
 
   *#only(info: Deno.FileInfo, previous?: Held): Generator<void, HeldFile> {
@@ -210,15 +223,16 @@ class Reading {
   /** Looks through a folder; `above` are the real paths of those that it lies in. */
   *#look(place: string, path: string, above: string[]): Generator<void> {
     this.#folders.push(path);
-    for (const { name } of [...Deno.readDirSync(place)].sort(byName)) {
+    this.#places.add(above.at(-1)!);
+    for (const { name, isSymlink } of [...Deno.readDirSync(place)].sort(byName)) {
       if (++this.#entries > MAX_ENTRIES) {
         throw new UnusableFile(`expected at most ${MAX_ENTRIES} files and folders`);
       }
       yield;
       const isHidden = name.startsWith(".") && name !== ".well-known";
-      const reason = isHidden
-        ? "hidden"
-        : yield* this.#lookAt(`${place}${SEPARATOR}${name}`, path + name, above);
+      const inside = `${place}${SEPARATOR}${name}`;
+      if (isSymlink && !isHidden) this.#links.set(inside, leadsTo(inside));
+      const reason = isHidden ? "hidden" : yield* this.#lookAt(inside, path + name, above);
       if (reason !== undefined) this.#leftOut.set(reason, (this.#leftOut.get(reason) ?? 0) + 1);
     }
   }
@@ -234,8 +248,10 @@ class Reading {
       if (info.isDirectory) {
         yield* this.#look(place, `${path}/`, [...above, real]);
         if (this.#leadsTo(place) !== real) throw changed(path);
-      } else if (info.isFile) this.#add({ place, path, real, info });
-      else return "neither file nor folder";
+      } else if (info.isFile) {
+        this.#places.add(real.slice(0, real.lastIndexOf(SEPARATOR)) || SEPARATOR);
+        this.#add({ place, path, real, info });
+      } else return "neither file nor folder";
     } catch (error) {
       throw unreadable(path, error);
     }
@@ -275,6 +291,15 @@ class Reading {
     } catch (error) {
       throw path === "" ? error : unreadable(path, error);
     }
+  }
+}
+
+/** Where a link leads in the end; empty if nowhere. */
+export function leadsTo(place: string): string {
+  try {
+    return Deno.realPathSync(place);
+  } catch {
+    return "";
   }
 }
 

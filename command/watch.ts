@@ -4,7 +4,7 @@
  * @module
  */
 
-import { type Held, type HeldFile, reasonFor, type Source } from "./files.ts";
+import { type Held, type HeldFile, leadsTo, reasonFor, type Source } from "./files.ts";
 
 /**
  * How often we look where the path leads: no watcher sees that a link above a folder, or the folder
@@ -40,6 +40,8 @@ export class Watch implements Disposable {
   #listening: Promise<void> | undefined;
   /** What the path leads to, so that we notice when that is another. */
   #target = "";
+  /** The folders that are watched. */
+  #places: readonly string[] = [];
   /** True if nothing reports changes, so that we look for them. */
   #isBlind = false;
   /** How many changes were noticed. */
@@ -81,34 +83,37 @@ export class Watch implements Disposable {
       const isDue = this.#failure && performance.now() > this.#failure.at + RETRY_MS;
       if (this.#changes === read && !isDue) {
         await this.#pause(LOOK_MS, true);
-        if (this.#isBlind) this.#changes++;
+        if (this.#isBlind) this.#target = ""; // so that we try again to watch it, and read it
       } else read = await this.#takeUp();
     }
   }
 
   /** Watches what the path leads to now. At first that is a change: it may have come before us. */
   async #follow(): Promise<void> {
-    const target = targetOf(this.#source.place);
-    if (target === this.#target) return;
+    const target = targetOf(this.#source.place, this.#held);
+    const places = "files" in this.#held ? this.#held.places : [];
+    if (target === this.#target && isEqual(places, this.#places)) return;
     this.#target = target;
+    this.#places = places;
     this.#changes++;
     this.#watcher?.close();
     this.#watcher = undefined;
     this.#isBlind = false;
     await this.#listening; // Deno would watch on what was at this path before
-    if (!this.#isStopped && target.startsWith("folder ")) this.#listening = this.#listen();
+    if (!this.#isStopped && places.length > 0) this.#listening = this.#listen(places);
   }
 
-  async #listen(): Promise<void> {
+  /** Not recursively, for that would follow links that lead out, and watch what they lead to. */
+  async #listen(places: readonly string[]): Promise<void> {
     try {
-      this.#watcher = Deno.watchFs(Deno.realPathSync(this.#source.place));
+      this.#watcher = Deno.watchFs([...places], { recursive: false });
       for await (const { kind } of this.#watcher) {
         if (kind === "access") continue; // that is what we do ourselves
         this.#changes++;
         if (this.#wakesAtChange) this.#wake();
       }
     } catch {
-      this.#isBlind = true; // the folder is gone again, or the system has no watcher left
+      this.#isBlind = true; // a folder is gone again, or the system has no watcher left
     }
   }
 
@@ -181,16 +186,21 @@ export class Watch implements Disposable {
   }
 }
 
-/** What another folder at this place would differ in, or another version of a file. */
-function targetOf(place: string): string {
+/** What would differ if another folder were here, or led to by a link in it, or another file. */
+function targetOf(place: string, held: Held): string {
   try {
     const real = Deno.realPathSync(place);
     const { dev, ino, isDirectory, size, mtime, ctime } = Deno.statSync(real);
-    if (isDirectory) return `folder ${[real, dev, ino]}`;
-    return `file ${[real, dev, ino, size, mtime?.getTime(), ctime?.getTime()]}`;
+    const links = "files" in held ? [...held.links.keys()].map(leadsTo) : [];
+    if (isDirectory) return [real, dev, ino, ...links].join("\0");
+    return [real, dev, ino, size, mtime?.getTime(), ctime?.getTime()].join("\0");
   } catch {
     return "nothing"; // or it may not be looked at; reading it says why
   }
+}
+
+function isEqual(a: readonly string[], b: readonly string[]): boolean {
+  return a === b || a.length === b.length && a.every((item, at) => item === b[at]);
 }
 
 /** True if nothing that is answered would differ. */
@@ -199,7 +209,7 @@ function isSame(held: Held, before: Held): boolean {
     return "content" in held && "content" in before && isSameFile(held, before);
   }
   if (held.files.size !== before.files.size) return false;
-  if (held.folders.join("\0") !== before.folders.join("\0")) return false;
+  if (!isEqual(held.folders, before.folders)) return false;
   return [...held.files].every(([path, file]) => isSameFile(file, before.files.get(path)));
 }
 

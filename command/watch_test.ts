@@ -117,6 +117,34 @@ test("Watch sees links that are swapped, above a folder and in it", async () => 
   assertEquals([all.applied.length, one.applied.length], [1, 1]);
 });
 
+test("Watch sees what links in a folder lead to, and never looks outside", async () => {
+  using outside = new TemporaryFolder({ "secret": "1" });
+  using folder = new TemporaryFolder({ ".store/1/a": "1", ".store/2/a": "2", "b": "1" });
+  Deno.symlinkSync("1", folder.pathOf(".store/current"));
+  Deno.symlinkSync(".store/current/a", folder.pathOf("a"));
+  Deno.symlinkSync(outside.path, folder.pathOf("outside"));
+  const original = Deno.watchFs;
+  const places: string[] = [];
+  Deno.watchFs = (paths, options) => {
+    places.push(...[paths].flat());
+    assertEquals(options, { recursive: false });
+    return original(paths, options);
+  };
+  try {
+    await using watched = new Watched(folder.path);
+    Deno.symlinkSync("2", folder.pathOf(".store/new"));
+    Deno.renameSync(folder.pathOf(".store/new"), folder.pathOf(".store/current"));
+    assertEquals(await watched.next(), { "/a": "2", "/b": "1" });
+    for (const content of ["3", "4"]) {
+      folder.write(".store/2/a", content);
+      assertEquals(await watched.next(), { "/a": content, "/b": "1" });
+    }
+  } finally {
+    Deno.watchFs = original;
+  }
+  assert(places.length > 0 && places.every((path) => path.startsWith(folder.path)));
+});
+
 test("Watch sees another folder in the place of the first, and what changes in that", async () => {
   using folder = new TemporaryFolder({ "site/a": "1", "new/a": "2" });
   await using watched = new Watched(folder.pathOf("site"));

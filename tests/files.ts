@@ -21,6 +21,8 @@ export function heldFolder(files: Iterable<readonly [path: string, content: Byte
     folders: [...folders],
     bytes: [...contents.values()].reduce((sum, content) => sum + content.length, 0),
     leftOut: new Map(),
+    places: [],
+    links: new Map(),
   };
 }
 
