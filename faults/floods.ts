@@ -224,6 +224,7 @@ async function waitForRefusal(socket: Deno.TcpConn, halfALine: string): Promise<
 /** Clients who ask for more than the kernel holds for them, and never read it. */
 function unread(clients: number, how: Partial<Flood>): Flood {
   return {
+    flags: ["--write-timeout", "10"],
     ...how,
     async run(trial, server) {
       const sockets = await connectAll(server, trial.size(clients));
