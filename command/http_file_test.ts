@@ -1,12 +1,12 @@
 import { assertEquals, assertThrows } from "@std/assert";
-import { octets, textOf } from "../tests/wire.ts";
+import { bytesOf, textOf } from "../tests/wire.ts";
 import { UnusableFile } from "./files.ts";
 import { parseHttpFile } from "./http_file.ts";
 
 const TEXT = ["Content-Type", "text/plain; charset=utf-8"];
 
 function parsed(text: string) {
-  const { reply, delay } = parseHttpFile(octets(text));
+  const { reply, delay } = parseHttpFile(bytesOf(text));
   const content = textOf(reply.body as Uint8Array);
   return { status: reply.status, headers: reply.headers as unknown[], content, delay };
 }
@@ -58,6 +58,6 @@ Deno.test("parseHttpFile() refuses what the server could not send", () => {
     "200\nResponse-Delay: -1\n\n": "expected Response-Delay in milliseconds",
   };
   for (const [file, reason] of Object.entries(reasons)) {
-    assertThrows(() => parseHttpFile(octets(file)), UnusableFile, reason);
+    assertThrows(() => parseHttpFile(bytesOf(file)), UnusableFile, reason);
   }
 });

@@ -2,7 +2,7 @@ import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/as
 import type { Reply } from "../server.ts";
 import { heldFolder } from "../tests/files.ts";
 import { CLIENT, requestOf } from "../tests/requests.ts";
-import { octets } from "../tests/wire.ts";
+import { bytesOf } from "../tests/wire.ts";
 import { folderResponder } from "./folder.ts";
 
 /** What a folder of these files answers with `--list`; each holds as many bytes as it is told. */
@@ -107,5 +107,5 @@ Deno.test("addListings() shows control characters, runs nothing and has the flag
   const fields = Object.fromEntries(headers ?? []);
   assertMatch(fields["Content-Security-Policy"], /^default-src 'none'/);
   assertEquals(fields["X-A"], "1");
-  assert(!octets(String(body).replace(/[^\0-\x7f]/g, "")).includes(27));
+  assert(!bytesOf(String(body).replace(/[^\0-\x7f]/g, "")).includes(27));
 });

@@ -2,7 +2,7 @@ import { assert, assertEquals, assertThrows } from "@std/assert";
 import type { Responder } from "../server.ts";
 import { heldFolder } from "../tests/files.ts";
 import { CLIENT, requestOf } from "../tests/requests.ts";
-import { octets, textOf } from "../tests/wire.ts";
+import { bytesOf, textOf } from "../tests/wire.ts";
 import { type Bytes, UnusableFile } from "./files.ts";
 import { endOfHead, hasBareLf, rawResponder } from "./raw.ts";
 
@@ -18,7 +18,9 @@ Deno.test("endOfHead() finds the end of the first empty line, with or without CR
     ["a\r\rb", 4],
     ["", 0],
   ];
-  for (const [text, end] of cases) assertEquals(endOfHead(octets(text)), end, JSON.stringify(text));
+  for (const [text, end] of cases) {
+    assertEquals(endOfHead(bytesOf(text)), end, JSON.stringify(text));
+  }
 });
 
 Deno.test("endOfHead() takes a large file for the octets that it is", () => {
@@ -30,7 +32,7 @@ Deno.test("endOfHead() takes a large file for the octets that it is", () => {
 
 /** A folder of responses that are their own names. */
 function folderOf(paths: readonly string[]): Responder {
-  return rawResponder(heldFolder(paths.map((path) => [path, octets(path)])), undefined);
+  return rawResponder(heldFolder(paths.map((path) => [path, bytesOf(path)])), undefined);
 }
 
 /** What is sent: a response as it is, or a reply. */
@@ -104,5 +106,5 @@ Deno.test("hasBareLf() looks at the heads of HTTP responses", () => {
     "Hello\n\n": false,
     "": false,
   };
-  for (const [text, is] of Object.entries(heads)) assertEquals(hasBareLf(octets(text)), is, text);
+  for (const [text, is] of Object.entries(heads)) assertEquals(hasBareLf(bytesOf(text)), is, text);
 });

@@ -1,11 +1,11 @@
 import { assert, assertEquals } from "@std/assert";
-import { octets } from "../tests/wire.ts";
+import { bytesOf } from "../tests/wire.ts";
 import { contentTypeOf, isUtf8 } from "./types.ts";
 
 const NONE = new Uint8Array();
 
 function typeOf(name: string, content = ""): string {
-  return contentTypeOf(name, octets(content));
+  return contentTypeOf(name, bytesOf(content));
 }
 
 Deno.test("contentTypeOf() knows the extensions of the web, of media, of archives and of feeds", () => {

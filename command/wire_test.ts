@@ -1,10 +1,10 @@
 import { assertEquals } from "@std/assert";
-import { octets } from "../tests/wire.ts";
+import { bytesOf } from "../tests/wire.ts";
 import { wireLines } from "./wire.ts";
 
 Deno.test("wireLines() colours for a terminal and hides what is too much", () => {
   const client = { hostname: "::1", port: 9 };
-  const event = { client, kind: "received", bytes: octets("a\r\n"), count: 3 } as const;
+  const event = { client, kind: "received", bytes: bytesOf("a\r\n"), count: 3 } as const;
   const esc = "\x1b[";
   assertEquals(
     wireLines(event, true),

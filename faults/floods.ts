@@ -9,7 +9,7 @@ import { parseArgs } from "@std/cli/parse-args";
 import { connect, isGone } from "../tests/clients.ts";
 import { TemporaryFolder } from "../tests/files.ts";
 import { sleep } from "../tests/time.ts";
-import { isWhole, LAST_REQUEST, octets, PLAIN_REQUEST, statusOf } from "../tests/wire.ts";
+import { bytesOf, isWhole, LAST_REQUEST, PLAIN_REQUEST, statusOf } from "../tests/wire.ts";
 import {
   BEGINNINGS,
   connectAll,
@@ -148,7 +148,7 @@ const FLOODS: Record<string, Flood> = {
   "long comebacks": comebacks(4_000, `GET /${"a".repeat(8_000)}`),
   pipelines: {
     async run(trial, server) {
-      const block = octets(PLAIN_REQUEST.repeat(2_000));
+      const block = bytesOf(PLAIN_REQUEST.repeat(2_000));
       await crowd(trial.size(200), Infinity, () => pour(server, block));
       return `${trial.size(200)} pipeline and never read`;
     },

@@ -12,7 +12,7 @@ import { parseArgs } from "@std/cli/parse-args";
 import { DEFAULT_LIMITS, parseRequestLine, scanHead, serve } from "../server.ts";
 import { connect, HOST, isGone, type Target } from "../tests/clients.ts";
 import { sleep } from "../tests/time.ts";
-import { octets } from "../tests/wire.ts";
+import { bytesOf } from "../tests/wire.ts";
 import { check, crowd, hear, numberOf, Random, tell } from "./clients.ts";
 import { fuzzMethods, fuzzPath } from "./paths.ts";
 
@@ -179,7 +179,7 @@ function requestStream(random: Random): string {
 function fuzzLine(random: Random): boolean {
   const grammatical = requestLine(random);
   const line = random.below(2) > 0 ? grammatical : mutate(random, grammatical);
-  const parsed = parseRequestLine(octets(line));
+  const parsed = parseRequestLine(bytesOf(line));
   const status = "expected" in parsed ? parsed.status : 200;
   check(statusesFor(line).includes(status), `parsed as ${status}, not ${statusesFor(line)}`, line);
   check("expected" in parsed || parsed.text === line, "the wording changed", line);
@@ -194,7 +194,7 @@ function fuzzHead(random: Random): boolean {
   const head = isPlain || random.below(2) > 0 ? section : mutate(random, section);
   const rest = head + random.pick(["", "GET / HTTP/1.1\r\n", "\r\n", "x"]);
   const to = isPlain || random.below(4) > 0 ? rest.length : random.below(rest.length + 1);
-  const found = scanHead(octets(before + rest), before.length, before.length + to);
+  const found = scanHead(bytesOf(before + rest), before.length, before.length + to);
   const end = found?.persistent ? found.end - before.length : -1;
   const expected = endOfPlainHead(rest.slice(0, to));
   check(end === expected || end === -1 && !isPlain, `ends at ${end}, not ${expected}`, rest, to);

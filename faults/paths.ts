@@ -9,7 +9,7 @@ import { type Bytes, UnusableFile } from "../command/files.ts";
 import { folderResponder } from "../command/folder.ts";
 import { parseRequestLine, type Reply } from "../server.ts";
 import { heldFolder } from "../tests/files.ts";
-import { octets, textOf } from "../tests/wire.ts";
+import { bytesOf, textOf } from "../tests/wire.ts";
 import { check, type Random } from "./clients.ts";
 
 const CLIENT = { hostname: "127.0.0.1", port: 1 };
@@ -65,7 +65,7 @@ function decode(path: string): string | undefined {
   const plain = path.replace(/%(..)/g, (_, hex) => String.fromCharCode(parseInt(hex, 16)));
   let name: string;
   try {
-    name = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(octets(plain));
+    name = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytesOf(plain));
   } catch {
     return undefined;
   }
@@ -159,7 +159,7 @@ export function fuzzPath(random: Random): boolean {
   const site = folderResponder(folder, { status: PAGE_STATUS, headers: [] });
   const method = random.pick(["GET", "GET", "GET", "HEAD", "POST", "get", "OPTIONS"]);
   const target = targetFor(random, files);
-  const request = parseRequestLine(octets(`${method} ${target} HTTP/1.1`));
+  const request = parseRequestLine(bytesOf(`${method} ${target} HTTP/1.1`));
   if ("expected" in request) return false;
   const expected = expectedOf(files, method, target);
   const reply = site(request, CLIENT) as Reply;
@@ -206,13 +206,13 @@ export function fuzzMethods(random: Random): boolean {
     const names = Array.from({ length: 1 + random.below(3) }, () => random.pick(API_NAMES));
     return `/${names.join("/")}${random.pick(ROUTES)}`;
   }));
-  const contents = [...files].map((file) => [file, octets("200\n\n")] as const);
+  const contents = [...files].map((file) => [file, bytesOf("200\n\n")] as const);
   const site = siteOrNothing(contents, random.below(4) === 0);
   if (site === undefined) return false;
   const target = `/${random.pick([...files].join("/").split("/")).replace(/\.[A-Z].*/, "")}`;
   const path = random.below(2) > 0 ? target : `${target}/${random.pick(API_NAMES)}`;
   const ask = (method: string) => {
-    const request = parseRequestLine(octets(`${method} ${path} HTTP/1.1`));
+    const request = parseRequestLine(bytesOf(`${method} ${path} HTTP/1.1`));
     if ("expected" in request) throw new TypeError(path);
     const reply = site(request, CLIENT) as Reply;
     return { status: reply.status ?? 200, allow: fieldOf(reply, "Allow") };

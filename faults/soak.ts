@@ -7,7 +7,7 @@
 
 import { parseArgs } from "@std/cli/parse-args";
 import type { Target } from "../tests/clients.ts";
-import { LAST_REQUEST, octets, PLAIN_REQUEST, statusOf } from "../tests/wire.ts";
+import { bytesOf, LAST_REQUEST, PLAIN_REQUEST, statusOf } from "../tests/wire.ts";
 import {
   BEGINNINGS,
   crowd,
@@ -26,7 +26,7 @@ import { Patient } from "./patient.ts";
 const HOSTILE_CLIENTS = 40;
 
 const ENDLESS = new Uint8Array(64 * 1024).fill(0x61);
-const PIPELINE = octets(PLAIN_REQUEST.repeat(500));
+const PIPELINE = bytesOf(PLAIN_REQUEST.repeat(500));
 
 /** What is sent, and the first status that must come back before the connection closes. */
 const ODD_REQUESTS: ReadonlyArray<readonly [text: string, status: number]> = [

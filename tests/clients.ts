@@ -5,7 +5,7 @@
  */
 
 import net from "node:net";
-import { octets, textOf } from "./wire.ts";
+import { bytesOf, textOf } from "./wire.ts";
 
 /** All load goes here. */
 export const HOST = "127.0.0.1";
@@ -22,7 +22,7 @@ export function connect({ port }: Target): Promise<Deno.TcpConn> {
 
 /** Sends it all. Throws if the server has ended the connection before. */
 export async function send(socket: Deno.Conn, message: string | Uint8Array): Promise<void> {
-  const bytes = typeof message === "string" ? octets(message) : message;
+  const bytes = typeof message === "string" ? bytesOf(message) : message;
   for (let at = 0; at < bytes.length;) at += await socket.write(bytes.subarray(at));
 }
 

@@ -16,7 +16,7 @@ import { needing } from "./needs.ts";
 import { ANY_PORT, run, ServerProcess } from "./process.ts";
 import { CLIENT, requestOf } from "./requests.ts";
 import { SkippableTime, WATCHED } from "./time.ts";
-import { octets } from "./wire.ts";
+import { bytesOf } from "./wire.ts";
 
 const test = needing("net");
 const running = needing("net", "run");
@@ -189,7 +189,7 @@ async function wireOf(server: Server, line: string): Promise<string> {
 
 async function shown(wire: string): Promise<string> {
   if (wire.length <= 300) return wire.replaceAll("\r\n", "|");
-  const hash = new Uint8Array(await crypto.subtle.digest("SHA-256", octets(wire)));
+  const hash = new Uint8Array(await crypto.subtle.digest("SHA-256", bytesOf(wire)));
   return `${wire.slice(0, 60).replaceAll("\r\n", "|")}… ${wire.length} #${
     hash.slice(0, 4).toHex()
   }`;

@@ -6,7 +6,7 @@ import { TemporaryFolder } from "./files.ts";
 import { needing } from "./needs.ts";
 import { ANY_PORT, run, ServerProcess } from "./process.ts";
 import { WATCHED } from "./time.ts";
-import { octets, statusOf, undated } from "./wire.ts";
+import { bytesOf, statusOf, undated } from "./wire.ts";
 
 const test = needing("net", "read", "run", "write");
 
@@ -63,7 +63,7 @@ test(
     };
     using folder = new TemporaryFolder();
     for (const [name, type] of Object.entries(types)) {
-      const path = folder.write(name, octets("\0\xff\r\n"));
+      const path = folder.write(name, bytesOf("\0\xff\r\n"));
       const permissions = ["--allow-net", `--allow-read=${path}`];
       await using server = await ServerProcess.start([...ANY_PORT, "--file", path], {
         permissions,
@@ -137,7 +137,7 @@ test(
   WATCHED,
   async () => {
     const broken = "HTTP/1.1 200 OK\nContent-Length: 99\r\n\r\n\0short";
-    using folder = new TemporaryFolder({ "a.http": octets(broken) });
+    using folder = new TemporaryFolder({ "a.http": bytesOf(broken) });
     const path = folder.pathOf("a.http");
     const permissions = ["--allow-net", "--allow-read"];
     await using server = await ServerProcess.start([...ANY_PORT, "--raw", path], { permissions });
@@ -152,7 +152,7 @@ test(
 test("firstline --raw with --delay stalls after the head", WATCHED, async () => {
   const early = "HTTP/1.1 103 Early Hints\r\n\r\n";
   const late = "HTTP/1.1 200 OK\r\n\r\nlate";
-  using folder = new TemporaryFolder({ "a.http": octets(early + late) });
+  using folder = new TemporaryFolder({ "a.http": bytesOf(early + late) });
   const path = folder.pathOf("a.http");
   const options = { permissions: ["--allow-net", "--allow-read"] };
   const flags = ["--raw", path, "--delay", "0.3"];

@@ -1,58 +1,58 @@
 /**
- * A listener and sockets that follow a script: the test plays the kernel and the client, and sees
- * each call that the server makes.
+ * A listener and sockets without a network: the test decides what the kernel and the client do, and
+ * sees each call of the server.
  *
  * @module
  */
 
 import type { Server, Socket } from "../server.ts";
 import { sleep, until } from "./time.ts";
-import { octets, textOf } from "./wire.ts";
+import { bytesOf, textOf } from "./wire.ts";
 
-/** What the server may do with a socket. */
+/** The calls that a server may make. */
 export type Call = "read" | "write" | "setNoDelay" | "closeWrite" | "reset" | "close";
 
-/** A client that says what the test lets it say. */
+/** A client of a {@linkcode ScriptedServer}, and the socket that the server has of it. */
 export class ScriptedSocket implements Socket {
   readonly remoteAddr: Deno.NetAddr = { transport: "tcp", hostname: "192.0.2.1", port: 49152 };
-  /** What the server did, in order. */
+  /** The calls of the server, in order. */
   readonly calls: Call[] = [];
-  /** What was taken of each write. */
+  /** The bytes accepted from each write. */
   readonly writes: Uint8Array[] = [];
-  /** What each write offered, as it lies in the server's memory. */
+  /** The bytes passed to each write, in the server's own memory. */
   readonly offers: Uint8Array[] = [];
-  /** How much room each read had. */
+  /** The size of the buffer of each read. */
   readonly rooms: number[] = [];
-  /** Decides how many octets of a write the kernel takes; all of them, unless replaced. */
-  takes: (octets: Uint8Array) => number | Promise<number> = ({ length }) => length;
+  /** How many bytes of a write the kernel accepts: all by default. */
+  onWrite: (bytes: Uint8Array) => number | Promise<number> = ({ length }) => length;
 
   readonly #input: Array<Uint8Array | Error | null> = [];
   readonly #reads: Array<{ into: Uint8Array; done: PromiseWithResolvers<number | null> }> = [];
-  readonly #left = Promise.withResolvers<never>();
-  #ends = 0;
+  readonly #failure = Promise.withResolvers<never>();
+  #readsAtEnd = 0;
 
   constructor() {
-    this.#left.promise.catch(() => {}); // unless a write is under way, nobody minds
+    this.#failure.promise.catch(() => {}); // only a pending write is concerned
   }
 
-  /** The client sends this. */
-  says(text: string | Uint8Array): void {
-    this.#bring(typeof text === "string" ? octets(text) : text);
+  /** Sends bytes from the client. */
+  send(text: string | Uint8Array): void {
+    this.#receive(typeof text === "string" ? bytesOf(text) : text);
   }
 
-  /** The client sends no more. */
-  ends(): void {
-    this.#bring(null);
+  /** Half-closes: the client sends no more. */
+  end(): void {
+    this.#receive(null);
   }
 
-  /** From here on every read and write fails. */
-  fails(error: Error = new Deno.errors.ConnectionReset("reset by the script")): void {
-    this.#bring(error);
-    this.#left.reject(error);
-    this.takes = () => Promise.reject(error);
+  /** Makes pending and later reads and writes fail. */
+  fail(error: Error = new Deno.errors.ConnectionReset("reset by the test")): void {
+    this.#receive(error);
+    this.#failure.reject(error);
+    this.onWrite = () => Promise.reject(error);
   }
 
-  /** All that the server wrote. */
+  /** Everything that the server has written. */
   get wire(): string {
     return this.writes.map(textOf).join("");
   }
@@ -75,11 +75,11 @@ export class ScriptedSocket implements Socket {
     return done.promise;
   }
 
-  async write(octets: Uint8Array): Promise<number> {
+  async write(bytes: Uint8Array): Promise<number> {
     this.calls.push("write");
-    this.offers.push(octets);
-    const count = await Promise.race([this.takes(octets), this.#left.promise]);
-    this.writes.push(octets.slice(0, count));
+    this.offers.push(bytes);
+    const count = await Promise.race([this.onWrite(bytes), this.#failure.promise]);
+    this.writes.push(bytes.slice(0, count));
     return count;
   }
 
@@ -94,21 +94,22 @@ export class ScriptedSocket implements Socket {
 
   [Symbol.dispose](): void {
     this.calls.push("close");
-    this.fails(new Deno.errors.Interrupted("closed while it was under way"));
+    this.fail(new Deno.errors.Interrupted("closed by the server"));
   }
 
-  #bring(input: Uint8Array | Error | null): void {
+  #receive(input: Uint8Array | Error | null): void {
     this.#input.push(input);
     this.#serveReads();
   }
 
-  /** Ends and failures stay; octets that do not fit are left for the next read. */
+  /** An end and a failure last. Bytes beyond the buffer are kept for the next read. */
   #serveReads(): void {
     while (this.#reads.length > 0 && this.#input.length > 0) {
       const [input] = this.#input;
       const { into, done } = this.#reads.shift()!;
-      if (input === null && ++this.#ends > 100) done.reject(new Error("It reads on after the end"));
-      else if (input === null) done.resolve(null);
+      if (input === null && ++this.#readsAtEnd > 100) {
+        done.reject(new Error("The server keeps reading after the end of input"));
+      } else if (input === null) done.resolve(null);
       else if (input instanceof Error) done.reject(input);
       else {
         const count = Math.min(input.length, into.length);
@@ -121,23 +122,23 @@ export class ScriptedSocket implements Socket {
   }
 }
 
-/** A server whose listener lets in scripted clients alone. */
-export class Stage implements AsyncDisposable {
+/** A server whose clients are scripted. */
+export class ScriptedServer implements AsyncDisposable {
   readonly server: Server;
-  /** What the server asked of `Deno.listen()`. */
+  /** The options that the server passed to `Deno.listen()`. */
   listenOptions: Deno.TcpListenOptions = { port: NaN };
-  /** How often the server has asked for the next client. */
+  /** How often the server has called `accept()`. */
   accepts = 0;
 
   readonly #arrivals: Array<ScriptedSocket | Error> = [];
   readonly #clients: ScriptedSocket[] = [];
   #waiting: PromiseWithResolvers<ScriptedSocket> | undefined;
 
-  /** Calls `serve`, which calls `Deno.listen()` once. */
+  /** Runs `serve` with a `Deno.listen()` that returns this object. */
   constructor(serve: () => Server) {
     const { listen } = Deno;
-    const listenHere = (options: Deno.TcpListenOptions) => (this.listenOptions = options, this);
-    Object.assign(Deno, { listen: listenHere });
+    const listenScripted = (options: Deno.TcpListenOptions) => (this.listenOptions = options, this);
+    Object.assign(Deno, { listen: listenScripted });
     try {
       this.server = serve();
     } finally {
@@ -145,18 +146,18 @@ export class Stage implements AsyncDisposable {
     }
   }
 
-  /** A client comes, or what happens instead: it waits in the kernel's queue until it is let in. */
-  enters<T extends ScriptedSocket | Error>(arrival: T): T {
+  /** Puts a client, or an error of `accept()`, into the kernel's queue. */
+  queue<T extends ScriptedSocket | Error>(arrival: T): T {
     if (arrival instanceof ScriptedSocket) this.#clients.push(arrival);
     this.#arrivals.push(arrival);
-    this.#admit();
+    this.#settleAccept();
     return arrival;
   }
 
-  /** A client comes and says this. */
-  says(text: string): ScriptedSocket {
-    const client = this.enters(new ScriptedSocket());
-    client.says(text);
+  /** Connects a client that sends this text. */
+  request(text: string): ScriptedSocket {
+    const client = this.queue(new ScriptedSocket());
+    client.send(text);
     return client;
   }
 
@@ -166,7 +167,7 @@ export class Stage implements AsyncDisposable {
     this.accepts++;
     this.#waiting = Promise.withResolvers();
     const { promise } = this.#waiting;
-    this.#admit();
+    this.#settleAccept();
     return promise;
   }
 
@@ -174,7 +175,7 @@ export class Stage implements AsyncDisposable {
     this.#waiting?.reject(new Deno.errors.BadResource("Listener has been closed"));
   }
 
-  #admit(): void {
+  #settleAccept(): void {
     if (!this.#waiting || this.#arrivals.length === 0) return;
     const arrival = this.#arrivals.shift()!;
     if (arrival instanceof Error) this.#waiting.reject(arrival);
@@ -183,8 +184,8 @@ export class Stage implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    for (const client of this.#clients) client.fails();
+    for (const client of this.#clients) client.fail();
     await this.server.shutdown();
-    await sleep(0); // the turn of the event loop in which the last octets were counted
+    await sleep(0); // the last bytes are counted in the next turn of the event loop
   }
 }

@@ -17,7 +17,7 @@ export const HELLO_WIRE =
   "Content-Length: 12\r\nConnection: close\r\n\r\nHello world!";
 
 /** One character an octet. */
-export function octets(text: string): Uint8Array<ArrayBuffer> {
+export function bytesOf(text: string): Uint8Array<ArrayBuffer> {
   return Uint8Array.from(text, (character) => character.charCodeAt(0));
 }
 
