@@ -1,44 +1,44 @@
 /**
- * HTTP as text, one character an octet: what clients send, and what they make of replies.
+ * HTTP messages as text, one character per byte.
  *
  * @module
  */
 
 import { assertEquals } from "@std/assert";
 
-/** After this the connection may stay open. */
+/** A request after which the connection stays open. */
 export const PLAIN_REQUEST = "GET / HTTP/1.1\r\nHost: x\r\n\r\n";
-/** After this it closes. */
+/** A request after which the connection closes. */
 export const LAST_REQUEST = "GET / HTTP/1.0\r\n\r\n";
 
-/** The last reply of a server whose text is `Hello world!`, its date hidden. */
+/** The reply `Hello world!` that closes the connection, as {@linkcode undated} returns it. */
 export const HELLO_WIRE =
   "HTTP/1.1 200 OK\r\nDate: DATE\r\nContent-Type: text/plain; charset=utf-8\r\n" +
   "Content-Length: 12\r\nConnection: close\r\n\r\nHello world!";
 
-/** One character an octet. */
+/** Converts text to bytes, one per character. */
 export function bytesOf(text: string): Uint8Array<ArrayBuffer> {
   return Uint8Array.from(text, (character) => character.charCodeAt(0));
 }
 
-/** One octet a character. */
-export function textOf(octets: Uint8Array): string {
-  return new TextDecoder("latin1").decode(octets);
+/** Converts bytes to text, one character per byte. */
+export function textOf(bytes: Uint8Array): string {
+  return new TextDecoder("latin1").decode(bytes);
 }
 
-/** The status code of the first reply; NaN if there is none. */
+/** The status code of the first reply, or NaN. */
 export function statusOf(wire: string): number {
   return Number(/^HTTP\/1\.1 (\d{3}) /.exec(wire)?.[1]);
 }
 
-/** True if the text is exactly one reply, with all of its content unless HEAD was asked. */
+/** True if the text is exactly one complete reply; `headOnly` if it must have no content. */
 export function isWhole(wire: string, headOnly = false): boolean {
   const headEnd = wire.indexOf("\r\n\r\n") + 4;
   const length = /^content-length: *(\d+)\r$/im.exec(wire.slice(0, headEnd))?.[1];
   return headEnd > 4 && wire.length === headEnd + (headOnly ? 0 : Number(length ?? 0));
 }
 
-/** Checks the form of the date (RFC 9110 §5.6.7), then hides it. */
+/** Checks the format of the date (RFC 9110 §5.6.7) and replaces it by `DATE`. */
 export function undated(wire: string): string {
   const date = /\r\nDate: (\w{3}, \d\d \w{3} \d{4} \d\d:\d\d:\d\d GMT)\r\n/.exec(wire)?.[1] ?? "";
   assertEquals(new Date(date).toUTCString(), date);
