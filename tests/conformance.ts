@@ -34,17 +34,18 @@ export interface Case {
 
 /** Why we differ, said once for many cases. */
 export const REASONS = {
-  "1": "The first line decides. What follows it is never read as a reason to refuse: the request " +
-    "is answered as its line asks. But the head was not plain, so the connection closes, and " +
+  "1": "The first line decides. What follows never causes an error response: the request is " +
+    "answered as its line asks. But its head was not unambiguous, so the connection closes, and " +
     "nothing behind the line is taken for a request, a length or a part of one. A suite that asks " +
-    "for 400 guards against a second reading of the same octets. Here there is no second reading.",
+    "for 400 guards against a second reading of the same bytes. Here there is no second reading.",
   "2": "Nobody waits for header fields. The reply leaves with the first line end.",
-  "3": "What a method or a target means is the responder's to say. The page, a text and a single " +
-    "file are the same for all; a folder answers 405 with `Allow` to all but GET and HEAD, and 404 " +
-    "to targets that it does not have. No reply repeats header fields, so TRACE reveals nothing.",
+  "3":
+    "The responder decides what a method or a target means. The page, a text and a single file " +
+    "are the same for all. A folder answers 405 with `Allow` to methods that it does not have, and " +
+    "404 to targets that it does not have. No reply repeats header fields, so TRACE reveals nothing.",
   "4": "A bare LF ends a line here (RFC 9112 §2.2 allows it), because people type into `nc`. The " +
     "connection closes.",
-  "5": "A line that is too long is not looked at, so all that can be said of it is 414.",
+  "5": "A line that is too long is not parsed, so it gets 414 whatever it contains.",
 } as const;
 
 const get = (fields: string, content = "") =>
@@ -55,7 +56,7 @@ const line = (text: string) => `${text}\r\nHost: x\r\n\r\n`;
 const host = (...values: string[]) =>
   `GET / HTTP/1.1\r\n${values.map((value) => `Host: ${value}\r\n`).join("")}\r\n`;
 const chunked = (content: string) => post("Transfer-Encoding: chunked\r\n", content);
-/** Content whose length is written like this, and whose octets look like a request. */
+/** Content whose length is written like this, and whose bytes look like a request. */
 const length = (value: string) => [
   post(`Content-Length:${value}\r\n`, "hello"),
   post(`Content-Length:${value}\r\n`, SMUGGLED),
@@ -134,7 +135,7 @@ const PLAIN: Case[] = [
     ],
   },
   {
-    name: "Targets with `%00`, `%0d%0a`, overlong UTF-8, `\\`, `#`, 7900 octets",
+    name: "Targets with `%00`, `%0d%0a`, overlong UTF-8, `\\`, `#`, 7900 bytes",
     suites: "Http11Probe",
     asked: "2xx or 4xx",
     outcome: "200, stays open",
@@ -165,7 +166,7 @@ const METHODS: Case[] = [
     sent: [line("get / HTTP/1.1"), line("ABC / HTTP/1.1"), line("!#$%&'*+-.^_`|~ / HTTP/1.1")],
   },
   {
-    name: "Methods of more than 32 octets",
+    name: "Methods of more than 32 bytes",
     suites: "Http11Probe",
     asked: "400, 501",
     outcome: "501, closes",
@@ -303,7 +304,7 @@ const LINES: Case[] = [
     ],
   },
   {
-    name: "Methods and targets with octets that they may not have; `GET *`; octets at random",
+    name: "Methods and targets with bytes that they may not have; `GET *`; bytes at random",
     suites: "Http11Probe, HTTP Garden",
     asked: "400",
     outcome: "400, closes",
@@ -320,7 +321,7 @@ const LINES: Case[] = [
     ],
   },
   {
-    name: "A target or a method of 100 000 octets",
+    name: "A target or a method of 100 000 bytes",
     suites: "Http11Probe",
     asked: "414, 431; 400",
     outcome: "414, closes",
@@ -427,7 +428,7 @@ const FIELDS: Case[] = [
     ].map((field) => get(`${field}\r\n`, SMUGGLED)),
   },
   {
-    name: "Names with brackets, control octets, octets above 127, framing names with underscores",
+    name: "Names with brackets, control bytes, bytes above 127, framing names with underscores",
     suites: "h1spec, Http11Probe, HTTP Garden",
     asked: "400",
     outcome: "200, closes",
@@ -445,7 +446,7 @@ const FIELDS: Case[] = [
     ].map((field) => get(`${field}\r\n`, SMUGGLED)),
   },
   {
-    name: "Values with NUL, CR, BEL and other control octets",
+    name: "Values with NUL, CR, BEL and other control bytes",
     suites: "h1spec, Http11Probe, CISPA, HTTP Garden",
     asked: "400",
     outcome: "200, closes",
@@ -462,7 +463,7 @@ const FIELDS: Case[] = [
     ].map((value) => get(`X-A: ${value}\r\n`)),
   },
   {
-    name: "CR and another octet instead of the end of the head",
+    name: "CR and another byte instead of the end of the head",
     suites: "h1spec, HTTP Garden",
     asked: "400",
     outcome: "200, closes",
@@ -473,7 +474,7 @@ const FIELDS: Case[] = [
     ],
   },
   {
-    name: "A name or a value of 100 000 octets, 10 000 fields",
+    name: "A name or a value of 100 000 bytes, 10 000 fields",
     suites: "Http11Probe",
     asked: "400, 431",
     outcome: "200, closes",
@@ -649,7 +650,7 @@ const CHUNKS: Case[] = [
   {
     name:
       "Chunks as they should not be: signs, `0x`, `_`, blanks, bare CR or LF, too long, too short, " +
-      "a size of 64 bits and more, control octets in an extension or one of 64 KiB",
+      "a size of 64 bits and more, control bytes in an extension or one of 64 KiB",
     suites: "Http11Probe, HTTP Garden",
     asked: "400",
     outcome: "200, closes",
