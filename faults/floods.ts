@@ -1,6 +1,6 @@
 /**
- * Floods a real server process, one fault after another, each beside an honest client that
- * measures its own latency; denies servers their logs, and stops them under load.
+ * Floods a server process with one fault after another, each beside an honest client that measures
+ * its own latency. Then stops and replaces servers under load.
  *
  * @module
  */
@@ -11,83 +11,82 @@ import { TemporaryFolder } from "../tests/files.ts";
 import { sleep } from "../tests/time.ts";
 import { bytesOf, isWhole, LAST_REQUEST, PLAIN_REQUEST, statusOf } from "../tests/wire.ts";
 import {
-  BEGINNINGS,
-  connectAll,
-  crowd,
-  dribble,
-  hear,
-  hearAll,
-  numberOf,
-  pour,
-  printTable,
-  reset,
-  stay,
-  tell,
+  connectMany,
+  converse,
+  readAllUntilEnd,
+  readUntilEnd,
+  REQUEST_PARTS,
+  runClients,
+  sendAndReset,
+  sendEndlessly,
+  sendSlowly,
+  type Tally,
+  trySend,
+  WorkerClient,
 } from "./clients.ts";
-import { type Experience, HonestClient } from "./honest.ts";
 import {
-  type Circumstances,
   LARGE_BYTES,
   LARGE_FILES,
-  Patient,
+  MeasuredServer,
+  numberOf,
   PEERS,
+  printTable,
+  type Setup,
   type Usage,
+  usageCells,
   WARM_UP_REQUESTS,
-} from "./patient.ts";
+} from "./harness.ts";
 
 const MAX_MEDIAN_MS = 10;
 const MAX_WORST_MS = 1_000;
-const GRACE_MS = 5_000;
 /** How often a flood is repeated while memory grows. */
 const MAX_REPEATS = 3;
-/** Between the honest client's requests, and between those for large content. */
+/** Pauses of the honest client. */
 const PAUSE_MS = 5;
 const LARGE_PAUSE_MS = 100;
-/** What the files in `deploy/` grant. */
-const MAX_COMEBACK_BYTES = 256 * 1024 * 1024;
-const COMEBACK_WAVES = 4;
-/** Longer than Firstline waits for the rest of a line; some peers would wait for ever. */
-const COMEBACK_PATIENCE_MS = 12_000;
+/** The memory that the files in `deploy/` grant. */
+const MAX_TIMEOUT_FLOOD_BYTES = 256 * 1024 * 1024;
+const TIMEOUT_FLOOD_WAVES = 4;
+/** Longer than the request timeout. Some peers have none. */
+const HALF_LINE_TIMEOUT_MS = 12_000;
 
-/** What a flood or a stop came to. */
+/** The result of a flood or a stop. */
 interface Row {
   what: string;
-  honest?: Experience;
+  honest?: Tally;
   usages?: Usage[];
 }
 
-/** One run of one of them: how large it is to be, and what should hold and does not. */
+/** One run of a flood or a stop: its scale and what failed. */
 class Trial {
-  readonly faults = new Set<string>();
+  readonly failures = new Set<string>();
 
   constructor(readonly scale: number) {}
 
-  /** The size that was asked for, or a part of it. */
+  /** A number of clients or milliseconds, scaled. */
   size(full: number): number {
     return Math.max(1, Math.round(full * this.scale));
   }
 
-  demand(holds: boolean, otherwise: string): void {
-    if (!holds) this.faults.add(otherwise);
+  check(holds: boolean, failure: string): void {
+    if (!holds) this.failures.add(failure);
   }
 }
 
 // ---------------------------------------------------------------- floods
 
-/** A fault that a server has to bear while it serves others. */
-interface Flood extends Circumstances {
-  /** The honest client keeps its connection, where new ones cannot be had. */
+/** Faults that a server must withstand while it serves an honest client. */
+interface Flood extends Setup {
+  /** The honest client keeps its connection open, because the flood prevents new ones. */
   persistent?: boolean;
-  /** How long the honest client had to wait is reported, but not judged. */
-  mayWait?: boolean;
-  /** Its peak must fit into this much memory, and what was taken once may be kept. */
+  /** The peak must fit into this memory, which then need not be released. */
   maxBytes?: number;
-  /** It makes sense for the peers too: it needs none of Firstline's deadlines, flags and logs. */
+  /** Peers can take part: the flood depends on no flag, timeout or log of Firstline. */
   comparable?: boolean;
-  /** Does the worst, and says what that was. */
-  run(trial: Trial, server: Patient): Promise<string>;
-  /** Judges the messages of the server that has stopped, and says what they were. */
-  judge?(trial: Trial, messages: string): string;
+  /** Runs the flood and returns a description of it. */
+  run(trial: Trial, server: MeasuredServer): Promise<string>;
+  /** Checks the messages of the stopped server and returns an addition to the description. */
+  checkMessages?(trial: Trial, messages: string): string;
 }
 
 const FLOODS: Record<string, Flood> = {
@@ -95,31 +94,40 @@ const FLOODS: Record<string, Flood> = {
     comparable: true,
     async run(trial, server) {
       const count = trial.size(20_000);
-      await crowd(count, 500, (index) => reset(server, BEGINNINGS[index % BEGINNINGS.length]));
+      const reset = (index: number) =>
+        sendAndReset(server, REQUEST_PARTS[index % REQUEST_PARTS.length]);
+      await runClients(count, 500, reset);
       return `${count} connect and reset`;
     },
   },
-  silences: {
+  silence: {
     flags: ["--max-connections", "6000"],
     async run(trial, server) {
-      const wires = await hearAll(await connectAll(server, trial.size(5_000)));
-      trial.demand(wires.every((wire) => wire === ""), "answered where nothing was asked");
-      return `${wires.length} say nothing`;
+      const wires = await readAllUntilEnd(await connectMany(server, trial.size(5_000)));
+      trial.check(wires.every((wire) => wire === ""), "replies without a request");
+      return `${wires.length} send nothing`;
     },
   },
-  dribbles: {
+  "slow lines": {
     async run(trial, server) {
-      const wires = await crowd(trial.size(2_000), Infinity, () => dribble(server));
-      trial.demand(wires.every((wire) => statusOf(wire) === 408 && isWhole(wire)), "not all 408");
+      const wires = await runClients(trial.size(2_000), Infinity, () => sendSlowly(server));
+      trial.check(wires.every((wire) => statusOf(wire) === 408 && isWhole(wire)), "not all 408");
       return `${wires.length} send a byte a second`;
     },
   },
-  endless: {
+  "endless lines": {
     comparable: true,
     async run(trial, server) {
       const block = new Uint8Array(64 * 1024).fill(0x61);
-      await crowd(trial.size(300), 50, () => pour(server, block));
-      return `${trial.size(300)} lines without an end, 50 at once`;
+      await runClients(trial.size(300), 50, () => sendEndlessly(server, block));
+      return `${trial.size(300)} send a line without an end, 50 at a time`;
+    },
+  },
+  pipelines: {
+    async run(trial, server) {
+      const block = bytesOf(PLAIN_REQUEST.repeat(2_000));
+      await runClients(trial.size(200), Infinity, () => sendEndlessly(server, block));
+      return `${trial.size(200)} pipeline requests and never read`;
     },
   },
   "large resets": {
@@ -127,273 +135,264 @@ const FLOODS: Record<string, Flood> = {
     large: "file",
     async run(trial, server) {
       const end = performance.now() + trial.size(10_000);
-      const counts = await crowd(100, 100, async (index) => {
+      const counts = await runClients(100, 100, async (index) => {
         let count = 0;
         for (; performance.now() < end; count++) {
-          await reset(server, PLAIN_REQUEST, (index + count) * 37 % 300);
+          await sendAndReset(server, PLAIN_REQUEST, (index + count) * 37 % 300);
         }
         return count;
       });
-      const most = server.start.descriptors + 160;
-      trial.demand(server.peak.descriptors < most, "holds descriptors of who has left");
+      const limit = server.start.descriptors + 160;
+      trial.check(server.peak.descriptors < limit, "descriptors of reset connections stay open");
       const total = counts.reduce((sum, count) => sum + count, 0);
-      return `${total} ask for ${LARGE_BYTES / 1e6} MB and reset, 100 at once`;
+      return `${total} request ${LARGE_BYTES / 1e6} MB and reset, 100 at a time`;
     },
   },
-  "unread 200": unread(200, { large: "file", comparable: true }),
-  "unread 500": unread(500, { large: "file", comparable: true }),
-  "unread 1000": unread(1_000, { large: "file", comparable: true, mayWait: true }),
-  "unread folder": unread(500, { large: "folder" }),
-  comebacks: comebacks(8_000, "GET / HT"),
-  "long comebacks": comebacks(4_000, `GET /${"a".repeat(8_000)}`),
-  pipelines: {
+  "fast resets": {
+    comparable: true,
+    large: "file",
     async run(trial, server) {
-      const block = bytesOf(PLAIN_REQUEST.repeat(2_000));
-      await crowd(trial.size(200), Infinity, () => pour(server, block));
-      return `${trial.size(200)} pipeline and never read`;
+      const task = { kind: "resets", port: server.port, maxOpen: 100, maxOpenMs: 300 } as const;
+      using client = await WorkerClient.start(task);
+      await sleep(trial.size(10_000));
+      const { requests } = await client.stop();
+      trial.check(server.peak.descriptors < 700, "too many descriptors");
+      return `${requests} request ${LARGE_BYTES / 1e6} MB without a pause, and reset after 100 ` +
+        "others or 0.3 s";
     },
   },
+  "unread 500": unread({ large: "file", comparable: true }),
+  "unread folder": unread({ large: "folder" }),
+  timeouts: timeouts(8_000, "GET / HT"),
+  "long timeouts": timeouts(4_000, `GET /${"a".repeat(8_000)}`),
   descriptors: {
     flags: ["--request-timeout", "2"],
     shell: 'ulimit -n 128; exec "$@"',
     persistent: true,
     async run(trial, server) {
-      await crowd(300, Infinity, () => stay(server));
+      await runClients(300, Infinity, () => converse(server));
       const start = performance.now();
-      trial.demand(isWhole(await stay(server, LAST_REQUEST)), "no recovery");
-      trial.demand(performance.now() - start < MAX_WORST_MS, "slow recovery");
-      return "300 say nothing, descriptors for 100";
+      trial.check(isWhole(await converse(server, LAST_REQUEST)), "no recovery");
+      trial.check(performance.now() - start < MAX_WORST_MS, "slow recovery");
+      return "300 send nothing, descriptors for 100";
     },
-    judge(trial, messages) {
+    checkMessages(trial, messages) {
       const reports = messages.match(/Too many open files/g)?.length ?? 0;
-      trial.demand(reports > 0 && reports < 50, "not reported once a shortage");
+      trial.check(reports > 0 && reports < 50, "not reported once a shortage");
       return `, reported ${reports} times`;
     },
   },
-  "log stuck": { stdout: "piped", run: fillLog, judge: countDropped },
-  "log gone": {
+  "unread log": {
     stdout: "piped",
-    async run(trial, server) {
-      await server.process.stdout.cancel();
-      return await fillLog(trial, server);
+    run: fillLog,
+    checkMessages(trial, messages) {
+      const counts = Array.from(messages.matchAll(/dropped (\d+) lines/g), ([, count]) => +count);
+      const dropped = counts.reduce((sum, count) => sum + count, 0);
+      trial.check(dropped > 0, "dropped lines are not reported");
+      return `, ${dropped} dropped`;
     },
-    judge: countDropped,
   },
-  "log full": { shell: 'exec "$@" >/dev/full', run: fillLog, judge: countDropped },
-  "log closed": { shell: 'exec "$@" >&-', run: fillLog },
-  "disk full": {
+  "full disk": {
     flags: ["--request-timeout", "2"],
     shell: 'ulimit -n 128; exec "$@" >/dev/full 2>/dev/full',
-    unheard: true,
+    stderrLost: true,
     persistent: true,
     async run(trial, server) {
-      trial.demand(statusOf(await stay(server, "nonsense\r\n\r\n")) === 400, "no refusal");
-      await crowd(300, Infinity, () => stay(server));
-      return `${await fillLog(trial, server)}, 300 say nothing, descriptors for 100`;
+      trial.check(statusOf(await converse(server, "nonsense\r\n\r\n")) === 400, "no 400");
+      await runClients(300, Infinity, () => converse(server));
+      return `${await fillLog(trial, server)}, 300 send nothing, descriptors for 100`;
     },
   },
-  "both stuck": { shell: 'exec "$@" 2>&1', stdout: "piped", unheard: true, run: fillLog },
+  lab: {
+    flags: ["--lab"],
+    async run(trial, server) {
+      const count = trial.size(500);
+      const request = PLAIN_REQUEST.replace("/", "/hang");
+      await runClients(count, 500, () => sendAndReset(server, request, trial.size(5_000)));
+      const { peak, start } = server;
+      trial.check(peak.descriptors >= start.descriptors + count, "replies in /hang");
+      return `${count} wait in /hang and reset`;
+    },
+  },
 };
 
-/** Clients who wait for a refusal, all at the same time, again and again. */
-function comebacks(clients: number, halfALine: string): Flood {
+/** Clients that wait for a 408, all at the same time, in several waves. */
+function timeouts(clients: number, halfLine: string): Flood {
   return {
     comparable: true,
     flags: ["--max-connections", `${clients + 500}`],
-    persistent: true, // the kernel's queue overflows, and who is not let in tries again after 1 s
-    maxBytes: MAX_COMEBACK_BYTES,
+    persistent: true, // the kernel's queue overflows, and connecting is tried again after 1 s
+    maxBytes: MAX_TIMEOUT_FLOOD_BYTES,
     async run(trial, server) {
       const count = trial.size(clients);
-      for (let wave = 0; wave < COMEBACK_WAVES; wave++) {
-        const sockets = await connectAll(server, count);
-        await Promise.all(sockets.map((socket) => waitForRefusal(socket, halfALine)));
+      for (let wave = 0; wave < TIMEOUT_FLOOD_WAVES; wave++) {
+        const sockets = await connectMany(server, count);
+        await Promise.all(sockets.map((socket) => waitForTimeout(socket, halfLine)));
       }
-      return `${count} send ${halfALine.length} octets of a line, get their 408, and come again, ` +
-        `${COMEBACK_WAVES} times`;
+      return `${count} send ${halfLine.length} bytes of a line and wait for 408, ` +
+        `${TIMEOUT_FLOOD_WAVES} times`;
     },
   };
 }
 
-async function waitForRefusal(socket: Deno.TcpConn, halfALine: string): Promise<void> {
-  const patience = setTimeout(() => socket[Symbol.dispose](), COMEBACK_PATIENCE_MS);
-  if (await tell(socket, halfALine)) await hear(socket);
-  clearTimeout(patience);
+async function waitForTimeout(socket: Deno.TcpConn, halfLine: string): Promise<void> {
+  const timeout = setTimeout(() => socket[Symbol.dispose](), HALF_LINE_TIMEOUT_MS);
+  if (await trySend(socket, halfLine)) await readUntilEnd(socket);
+  clearTimeout(timeout);
   socket[Symbol.dispose]();
 }
 
-/** Clients who ask for more than the kernel holds for them, and never read it. */
-function unread(clients: number, how: Partial<Flood>): Flood {
+/** Clients that request more than the kernel's buffers hold, and never read it. */
+function unread(setup: Partial<Flood>): Flood {
   return {
     flags: ["--write-timeout", "10"],
-    ...how,
+    ...setup,
     async run(trial, server) {
-      const sockets = await connectAll(server, trial.size(clients));
+      const sockets = await connectMany(server, trial.size(500));
       await Promise.all(sockets.map((socket, index) => {
-        const path = how.large === "folder" ? `/${index % LARGE_FILES}.bin` : "/";
-        return tell(socket, PLAIN_REQUEST.replace("/", path));
+        const path = setup.large === "folder" ? `/${index % LARGE_FILES}.bin` : "/";
+        return trySend(socket, PLAIN_REQUEST.replace("/", path));
       }));
       const { descriptors } = server.start;
       const half = descriptors + sockets.length / 2;
-      await server.measureUntil((usage) => usage.descriptors > half, 5_000); // all are being answered
-      const isRid = (usage: Usage) => usage.descriptors < descriptors + 5;
-      trial.demand(isRid(await server.measureUntil(isRid, 20_000)), "waits for ever");
+      await server.measureUntil((usage) => usage.descriptors > half, 5_000); // replies have begun
+      const areClosed = (usage: Usage) => usage.descriptors < descriptors + 5;
+      trial.check(areClosed(await server.measureUntil(areClosed, 20_000)), "no write timeout");
       for (const socket of sockets) socket.close();
       return `${sockets.length} never read ${LARGE_BYTES / 1e6} MB`;
     },
   };
 }
 
-/** Long lines, because a pipe and the server's buffer take a megabyte before any is dropped. */
-async function fillLog(trial: Trial, server: Patient): Promise<string> {
+/** Long lines: a pipe and the server's buffer hold a megabyte before lines are dropped. */
+async function fillLog(trial: Trial, server: MeasuredServer): Promise<string> {
   const request = `GET /${"a".repeat(8_000)} HTTP/1.0\r\n\r\n`;
-  const wires = await crowd(trial.size(2_000), 20, () => stay(server, request));
-  trial.demand(wires.every((wire) => isWhole(wire)), "not all replies are whole");
-  return `${wires.length} lines of 8 KB, after ${WARM_UP_REQUESTS} short ones`;
+  const wires = await runClients(trial.size(2_000), 20, () => converse(server, request));
+  trial.check(wires.every((wire) => isWhole(wire)), "incomplete replies");
+  return `${wires.length} log lines of 8 KB, after ${WARM_UP_REQUESTS} short ones`;
 }
 
-function countDropped(trial: Trial, messages: string): string {
-  const counts = Array.from(messages.matchAll(/dropped (\d+) lines/g), ([, count]) => +count);
-  const dropped = counts.reduce((sum, count) => sum + count, 0);
-  trial.demand(dropped > 0, "does not say what was dropped");
-  return `, ${dropped} dropped`;
-}
-
-/** Starts a server for the flood alone, and demands what must hold in every flood. */
-async function bear(flood: Flood, trial: Trial, peer?: string): Promise<Row> {
-  await using server = await Patient.start({ ...flood, peer });
+/** Runs a flood against a server of its own, and checks what holds for every flood. */
+async function runFlood(flood: Flood, trial: Trial, peer?: string): Promise<Row> {
+  await using server = await MeasuredServer.start({ ...flood, peer });
   await server.warmUp();
   const { persistent, large } = flood;
   const path = large === "folder" ? "/0.bin" : "/";
   const pauseMs = large ? LARGE_PAUSE_MS : PAUSE_MS;
-  using client = await HonestClient.begin({ port: server.port, path, persistent, pauseMs });
-  const what = await server.watch(flood.run(trial, server));
+  const task = { kind: "honest", port: server.port, path, persistent, pauseMs } as const;
+  using client = await WorkerClient.start(task);
+  const what = await server.measureDuring(flood.run(trial, server));
   const honest = await client.stop();
   const { peak, end } = await recover(flood, trial, server);
   const code = await server.stop();
 
-  trial.demand(honest.failures.length === 0, `honest client failed: ${honest.failures[0]}`);
-  trial.demand(large !== undefined || honest.medianMs < MAX_MEDIAN_MS, "median too high");
-  trial.demand(flood.mayWait || honest.worstMs < MAX_WORST_MS, "worst too high");
-  trial.demand(peer !== undefined || code === 0, `exit code ${code}`);
-  const said = flood.judge?.(trial, server.messages) ?? "";
-  return { what: what + said, honest, usages: [server.start, peak, end] };
+  trial.check(honest.failures.length === 0, `the honest client failed: ${honest.failures[0]}`);
+  trial.check(large !== undefined || honest.medianMs < MAX_MEDIAN_MS, "median too high");
+  trial.check(honest.worstMs < MAX_WORST_MS, "worst too high");
+  trial.check(peer !== undefined || code === 0, `exit code ${code}`);
+  const addition = flood.checkMessages?.(trial, server.messages) ?? "";
+  return { what: what + addition, honest, usages: [server.start, peak, end] };
 }
 
-/** Memory need not come back, for V8 keeps what it likes; but more of the same must level off. */
-async function recover(flood: Flood, trial: Trial, server: Patient) {
+/** Checks that descriptors return. V8 may keep memory, but repeating a flood must not add more. */
+async function recover(flood: Flood, trial: Trial, server: MeasuredServer) {
   const peak = { ...server.peak };
   const end = await server.recover();
-  trial.demand(server.hasDescriptors(end), "descriptors did not come back");
-  if (flood.maxBytes) trial.demand(peak.rssBytes < flood.maxBytes, "takes too much memory");
-  let levelsOff = flood.maxBytes !== undefined || server.hasMemory(end);
-  for (let again = 0; again < MAX_REPEATS && !levelsOff; again++) {
+  trial.check(server.hasDescriptors(end), "descriptors stay open");
+  if (flood.maxBytes) trial.check(peak.rssBytes < flood.maxBytes, "too much memory");
+  let isStable = flood.maxBytes !== undefined || server.hasMemory(end);
+  for (let repeat = 0; repeat < MAX_REPEATS && !isStable; repeat++) {
     const before = { ...server.peak };
-    await server.watch(flood.run(trial, server));
-    levelsOff = server.hasMemory(server.peak, before);
+    await server.measureDuring(flood.run(trial, server));
+    isStable = server.hasMemory(server.peak, before);
   }
-  trial.demand(levelsOff, "takes more memory each time");
+  trial.check(isStable, "more memory each time");
   return { peak, end };
 }
 
-// ---------------------------------------------------------------- stopping
+// ---------------------------------------------------------------- stops
+
+const SLOW: Setup = { flags: ["--delay", "0.5"] };
+/** The log and the messages share a pipe that is full before the first line. */
+const FULL_PIPE = 'head -c 65536 /dev/zero; exec "$@" 2>&1';
 
 const STOPS: Record<string, (trial: Trial) => Promise<string>> = {
   "stop at once": (trial) => stopUnderLoad(trial, {}),
-  "stop answering": (trial) => stopUnderLoad(trial, SLOWLY),
   "stop on a full disk": (trial) =>
-    stopUnderLoad(trial, { ...SLOWLY, shell: 'exec "$@" >/dev/full 2>/dev/full', unheard: true }),
-  "stop unheard": (trial) =>
-    stopUnderLoad(trial, { ...SLOWLY, shell: STUCK, stdout: "piped", unheard: true }),
-  async "stop unfinished"(trial) {
-    await using server = await Patient.start();
-    using _halfWay = await sendHalfALine(server);
-    const start = performance.now();
-    const code = await server.stop();
-    const elapsedMs = performance.now() - start;
-    trial.demand(code === 1, `exit code ${code}`);
-    trial.demand(elapsedMs > GRACE_MS && elapsedMs < GRACE_MS + MAX_WORST_MS, "not punctual");
-    return `half a line is cut after ${(elapsedMs / 1000).toFixed(1)} s, exit ${code}`;
-  },
+    stopUnderLoad(trial, { ...SLOW, shell: 'exec "$@" >/dev/full 2>/dev/full', stderrLost: true }),
+  "stop on a full pipe": (trial) =>
+    stopUnderLoad(trial, { ...SLOW, shell: FULL_PIPE, stdout: "piped", stderrLost: true }),
   async "stop twice"(trial) {
     const codes: number[] = [];
     for (const signal of ["SIGTERM", "SIGINT"] as const) {
-      await using server = await Patient.start();
-      using _halfWay = await sendHalfALine(server);
+      await using server = await MeasuredServer.start();
+      using socket = await connect(server);
+      await trySend(socket, "GET / HT");
+      await converse(server, LAST_REQUEST); // by now both are accepted
       server.process.kill(signal);
       await server.process.stderr.until(/received/);
       const start = performance.now();
       codes.push(await server.stop(signal));
-      trial.demand(performance.now() - start < MAX_WORST_MS, `slow at the second ${signal}`);
+      trial.check(performance.now() - start < MAX_WORST_MS, `slow at the second ${signal}`);
     }
-    trial.demand(`${codes}` === "143,130", `exit codes ${codes}`);
+    trial.check(`${codes}` === "143,130", `exit codes ${codes}`);
     return `second signal, exit ${codes.join(" and ")}`;
   },
   rolling: replaceUnderLoad,
   "changing folder": startWhileChanging,
 };
 
-const SLOWLY: Circumstances = { flags: ["--delay", "0.5"] };
-/** One pipe for the log and the messages, full before the first word. */
-const STUCK = 'head -c 65536 /dev/zero; exec "$@" 2>&1';
-
-async function sendHalfALine(server: Patient): Promise<Deno.TcpConn> {
-  const socket = await connect(server);
-  await tell(socket, "GET / HT");
-  await stay(server, LAST_REQUEST); // whoever is answered came later, so the other one is in
-  return socket;
-}
-
-/** Everyone has sent a line before the signal, so everyone gets a whole reply. */
-async function stopUnderLoad(trial: Trial, circumstances: Circumstances): Promise<string> {
-  await using server = await Patient.start(circumstances);
-  const sockets = await connectAll(server, trial.size(200));
-  await Promise.all(sockets.map((socket) => tell(socket, PLAIN_REQUEST)));
+/** Each client has sent its line before the signal, so each gets a complete reply. */
+async function stopUnderLoad(trial: Trial, setup: Setup): Promise<string> {
+  await using server = await MeasuredServer.start(setup);
+  const sockets = await connectMany(server, trial.size(200));
+  await Promise.all(sockets.map((socket) => trySend(socket, PLAIN_REQUEST)));
   const stopped = server.stop();
-  const wires = await hearAll(sockets);
-  const whole = wires.filter((wire) => isWhole(wire)).length;
+  const wires = await readAllUntilEnd(sockets);
+  const complete = wires.filter((wire) => isWhole(wire)).length;
   const code = await stopped;
-  trial.demand(whole === sockets.length && code === 0, "someone got no whole reply");
-  return `${whole} of ${sockets.length} answered whole, exit ${code}`;
+  trial.check(complete === sockets.length && code === 0, "incomplete replies");
+  return `${complete} of ${sockets.length} replies complete, exit ${code}`;
 }
 
-/** Processes share a port and replace each other; only the kernel's queue may lose someone. */
+/** Servers share a port and replace each other. Only the kernel's queue may lose a request. */
 async function replaceUnderLoad(trial: Trial): Promise<string> {
   const flags = ["--reuse-port", "--quiet", "--port"];
-  let current = await Patient.start({ flags: [...flags, "0"] });
+  let current = await MeasuredServer.start({ flags: [...flags, "0"] });
   const { port } = current;
   const rounds = Math.max(3, trial.size(20));
   let [isOver, requests, lost] = [false, 0, 0];
-  const ask = async () => {
+  const request = async () => {
     for (; !isOver; requests++) {
-      const wire = await stay({ port }, LAST_REQUEST).catch(lostInQueue);
+      const wire = await converse({ port }, LAST_REQUEST).catch(emptyIfLost);
       if (wire === "") lost++;
-      else trial.demand(isWhole(wire), "a reply is cut off");
+      else trial.check(isWhole(wire), "incomplete replies");
     }
   };
   const replace = async () => {
     for (let round = 0; round < rounds; round++) {
       await using old = current;
-      current = await Patient.start({ flags: [...flags, String(port)] });
+      current = await MeasuredServer.start({ flags: [...flags, String(port)] });
       await sleep(50); // both serve
       const code = await old.stop();
-      trial.demand(code === 0, `exit code ${code}`);
+      trial.check(code === 0, `exit code ${code}`);
     }
   };
-  await Promise.all([crowd(20, 20, ask), replace().finally(() => isOver = true)]);
+  await Promise.all([runClients(20, 20, request), replace().finally(() => isOver = true)]);
   await current.stop();
   return `${rounds} replaced, ${lost} of ${requests} requests lost in the kernel's queue`;
 }
 
-function lostInQueue(error: unknown): string {
+function emptyIfLost(error: unknown): string {
   if (isGone(error)) return "";
   throw error;
 }
 
 // ---------------------------------------------------------------- a folder that changes
 
-const SECRET = "Nobody may see this.";
+const SECRET = "This file is outside the folder.";
 const FILE_NAMES = ["1.txt", "2.txt", "3.txt", "4.txt", "below/5.txt", "below/secret.txt"];
-/** Rewrites, removes and replaces by links each file of a folder, and a folder in it, until told. */
+/** Rewrites, removes and replaces by links each file of a folder, and a folder in it. */
 const CHANGE = `
   trap exit TERM
   cd "$1"
@@ -410,7 +409,7 @@ const CHANGE = `
     done
   done`;
 
-/** Each start says what is wrong, or is good: then nothing that happens to the folder matters. */
+/** Each start either fails with a clear message, or serves only files of the folder. */
 async function startWhileChanging(trial: Trial): Promise<string> {
   const content = "a".repeat(1_000);
   using outside = new TemporaryFolder({ "secret.txt": SECRET });
@@ -423,30 +422,31 @@ async function startWhileChanging(trial: Trial): Promise<string> {
   let good = 0;
   try {
     for (let start = 0; start < starts; start++) {
-      const reads = [folder.path, outside.path]; // so that no permission does what the server must
+      const readable = [folder.path, outside.path]; // the server must refuse, not Deno
       try {
-        await using server = await Patient.start({ flags: ["--file", folder.path], reads });
-        await askForAll(trial, server);
-        trial.demand(await server.stop() === 0, "does not stop");
+        const flags = ["--file", folder.path];
+        await using server = await MeasuredServer.start({ flags, readable });
+        await requestFiles(trial, server);
+        trial.check(await server.stop() === 0, "does not stop");
         good++;
       } catch (error) {
         const isClear = /: firstline: Cannot use --file "[^\n]+\n$/.test(String(error));
-        trial.demand(isClear, `unclear: ${error}`);
+        trial.check(isClear, `unclear: ${error}`);
       }
     }
   } finally {
     change.kill();
     await change.status;
   }
-  trial.demand(good > 0 && good < starts, "always the same");
-  return `${good} of ${starts} starts are good, the others say why not`;
+  trial.check(good > 0 && good < starts, "always the same outcome");
+  return `${good} of ${starts} starts succeed, the others report why not`;
 }
 
-async function askForAll(trial: Trial, server: Patient): Promise<void> {
+async function requestFiles(trial: Trial, server: MeasuredServer): Promise<void> {
   for (const name of FILE_NAMES) {
-    const wire = await stay(server, `GET /${name} HTTP/1.0\r\n\r\n`);
-    trial.demand(isWhole(wire) && [200, 404].includes(statusOf(wire)), `answers "${wire}"`);
-    trial.demand(!wire.includes(SECRET), "shows what is outside the folder");
+    const wire = await converse(server, `GET /${name} HTTP/1.0\r\n\r\n`);
+    trial.check(isWhole(wire) && [200, 404].includes(statusOf(wire)), `replies "${wire}"`);
+    trial.check(!wire.includes(SECRET), "serves a file outside the folder");
   }
 }
 
@@ -457,12 +457,13 @@ async function runOne(name: string, scale: number, peer?: string): Promise<strin
   let row: Row = { what: "" };
   try {
     const flood = FLOODS[name];
-    row = flood ? await bear(flood, trial, peer) : { what: await STOPS[name](trial) };
+    row = flood ? await runFlood(flood, trial, peer) : { what: await STOPS[name](trial) };
   } catch (error) {
-    trial.demand(false, String(error));
+    trial.check(false, String(error));
   }
   const { what, honest, usages = [] } = row;
-  const verdict = trial.faults.size === 0 ? "holds" : `FAILS: ${[...trial.faults].join("; ")}`;
+  const { failures } = trial;
+  const verdict = failures.size === 0 ? "holds" : `FAILS: ${[...failures].join("; ")}`;
   console.error(`${name}: ${verdict}`);
   return [
     name,
@@ -470,19 +471,18 @@ async function runOne(name: string, scale: number, peer?: string): Promise<strin
     String(honest?.requests ?? ""),
     honest?.medianMs.toFixed(1) ?? "",
     honest?.worstMs.toFixed(1) ?? "",
-    usages.map(({ rssBytes }) => (rssBytes / 1e6).toFixed(1)).join(" / "),
-    usages.map(({ descriptors }) => descriptors).join(" / "),
+    ...usageCells(usages),
     verdict,
   ];
 }
 
-/** The rows that were asked for; of a peer, those that make sense for it. */
-function choose(only: string | undefined, peer: string | undefined): string[] {
+/** The selected rows; for a peer, those that it can take part in. */
+function select(only: string | undefined, peer: string | undefined): string[] {
   const all = [...Object.keys(FLOODS), ...Object.keys(STOPS)];
   const names = only?.split(",") ?? all;
-  const stranger = names.find((name) => !all.includes(name));
-  if (stranger !== undefined) {
-    throw new RangeError(`Cannot run "${stranger}": expected one of ${all.join(", ")}`);
+  const unknown = names.find((name) => !all.includes(name));
+  if (unknown !== undefined) {
+    throw new RangeError(`Cannot run "${unknown}": expected one of ${all.join(", ")}`);
   }
   if (peer === undefined) return names;
   if (!(peer in PEERS)) {
@@ -498,7 +498,7 @@ function choose(only: string | undefined, peer: string | undefined): string[] {
 const { only, peer, ...flags } = parseArgs(Deno.args, { string: ["only", "scale", "peer"] });
 const scale = numberOf(flags.scale, 1);
 const rows = [["fault", "what", "honest", "median ms", "worst ms", "MB", "descriptors", "verdict"]];
-for (const name of choose(only, peer)) rows.push(await runOne(name, scale, peer));
+for (const name of select(only, peer)) rows.push(await runOne(name, scale, peer));
 console.log("Memory and descriptors: at the start / peak / at the end");
 printTable(rows);
 Deno.exit(rows.slice(1).every((row) => row.at(-1) === "holds") ? 0 : 1);

@@ -1,9 +1,9 @@
 /**
- * Fuzzes the request line, the head and the paths of a folder: pure functions first, sockets then. Each case has a seed
- * of its own, so that `--seed N --inputs 1 --seconds 0` replays the one that failed.
+ * Fuzzes request lines, heads and paths of a folder: first as pure functions, then over sockets.
+ * Each case has a seed of its own: `--seed N --inputs 1 --seconds 0` replays one that failed.
  *
- * The oracles below are written from the grammar (design, sections 3 and 4), one regular
- * expression each, and share nothing with the parser.
+ * The oracles are regular expressions written from the grammars of RFC 9110 and RFC 9112. They share
+ * no code with the parser.
  *
  * @module
  */
@@ -13,39 +13,40 @@ import { DEFAULT_LIMITS, parseRequestLine, scanHead, serve } from "../server.ts"
 import { connect, HOST, isGone, type Target } from "../tests/clients.ts";
 import { sleep } from "../tests/time.ts";
 import { bytesOf } from "../tests/wire.ts";
-import { check, crowd, hear, numberOf, Random, tell } from "./clients.ts";
-import { fuzzMethods, fuzzPath } from "./paths.ts";
+import { readUntilEnd, runClients, trySend } from "./clients.ts";
+import { fuzzMethods, fuzzPath } from "./fuzz_folder.ts";
+import { check, numberOf, Random } from "./harness.ts";
 
 // ---------------------------------------------------------------- oracles
 
 const TOKEN = "[!#$%&'*+.^_`|~0-9A-Za-z-]+";
 const ABSOLUTE = "[A-Za-z][A-Za-z0-9+.-]*://[^\\x00- /?#\\x7f-\\xff][!-~]*";
 const LINE = new RegExp(
-  `^(?<method>${TOKEN}) (?<target>(?<plain>/[!-~]*|${ABSOLUTE})|[!-~]+) ` +
+  `^(?<method>${TOKEN}) (?<target>(?<uri>/[!-~]*|${ABSOLUTE})|[!-~]+) ` +
     "HTTP/(?<major>[0-9])[.](?<minor>[0-9])$",
 );
 const AUTHORITY = /^(\[[0-9a-f:.]+\]|[a-z0-9._~!$&'()*+,;=%-]+):[0-9]+$/i;
 const HOST_VALUE = /^(\[[0-9a-f:.]+\]|([a-z0-9._~!$&'()*+;=-]|%[0-9a-f]{2})+)(:[0-9]*)?$/;
 const HEAD = new RegExp(`^((?:${TOKEN}:[\\t\\x20-\\x7e\\x80-\\xff]*\\r\\n)*)\\r\\n`);
 
-/** The statuses that a line without its line end may be answered with. */
+/** The statuses that a request line, without its line end, may be answered with. */
 function statusesFor(line: string): number[] {
-  const { method, target, plain, major } = LINE.exec(line)?.groups ?? {};
+  const { method, target, uri, major } = LINE.exec(line)?.groups ?? {};
   if (method === undefined) return [400];
   if (major !== "1") return [505];
-  if (plain !== undefined && !plain.startsWith("/") && !URL.canParse(plain)) return [400];
-  if (method.length > 32 && (plain !== undefined || target === "*")) return [400, 501];
-  if (plain !== undefined) return [method === "CONNECT" ? 501 : 200];
+  if (uri !== undefined && !uri.startsWith("/") && !URL.canParse(uri)) return [400];
+  if (method.length > 32 && (uri !== undefined || target === "*")) return [400, 501];
+  if (uri !== undefined) return [method === "CONNECT" ? 501 : 200];
   if (target === "*") return [method === "OPTIONS" ? 200 : 400];
   if (method !== "CONNECT") return [400];
-  return AUTHORITY.test(target) ? [501] : [400, 501]; // an odd host is refused one way or the other
+  return AUTHORITY.test(target) ? [501] : [400, 501]; // an invalid host may be found first
 }
 
 /** Connection options after which a connection may stay open. */
-const KEEPING = new Set(["keep-alive", "te", "upgrade", "http2-settings"]);
+const PERSISTENT_OPTIONS = new Set(["keep-alive", "te", "upgrade", "http2-settings"]);
 
-/** Where the next request would start if the connection may stay open after this head; or -1. */
-function endOfPlainHead(rest: string): number {
+/** The end of an unambiguous head, after which the connection may stay open; otherwise -1. */
+function endOfUnambiguousHead(rest: string): number {
   const head = HEAD.exec(rest);
   if (head === null) return -1;
   const fields = head[1].split("\r\n").slice(0, -1).map((line) => {
@@ -55,19 +56,19 @@ function endOfPlainHead(rest: string): number {
   const valuesOf = (wanted: string) =>
     fields.filter(([name]) => name === wanted).map(([, value]) => value);
   const framing = fields.filter(([name]) => {
-    const alike = name.replaceAll("_", "-");
-    return /^(content-l|transfer|expect$)/.test(alike) ||
-      alike.endsWith("encoding") && !alike.startsWith("accept-");
+    const similar = name.replaceAll("_", "-");
+    return /^(content-l|transfer|expect$)/.test(similar) ||
+      similar.endsWith("encoding") && !similar.startsWith("accept-");
   });
   const promisesContent = framing.length > 1 ||
     framing.some((field) => field.join() !== "content-length,0");
   const options = valuesOf("connection").flatMap((value) => value.split(","));
   const mayStay = valuesOf("host").length === 1 && HOST_VALUE.test(valuesOf("host")[0]) &&
-    !promisesContent && options.every((option) => KEEPING.has(option.trim()));
+    !promisesContent && options.every((option) => PERSISTENT_OPTIONS.has(option.trim()));
   return mayStay ? head[0].length : -1;
 }
 
-/** One reply that a stream of octets may get. */
+/** A reply that a stream of requests may get. */
 interface Expected {
   statuses: number[];
   line: string;
@@ -75,7 +76,7 @@ interface Expected {
   mayStay: boolean;
 }
 
-/** The replies that a stream may get at most; the server may stop after any of them. */
+/** All replies that a stream may get. The server may close after any of them. */
 function expectedReplies(stream: string, ended: boolean): Expected[] {
   const replies: Expected[] = [];
   for (let rest = stream, mayStay = true; mayStay;) {
@@ -87,9 +88,9 @@ function expectedReplies(stream: string, ended: boolean): Expected[] {
     if (lf === -1 && rest === "") return replies;
     if (lf === -1) statuses = [ended ? 400 : 408];
     if ((lf === -1 ? rest.length : lf) >= DEFAULT_LIMITS.maxRequestLineBytes) statuses = [414];
-    const head = endOfPlainHead(rest.slice(lf + 1));
-    const isPlain = rest[lf - 1] === "\r" && !/(^|[^\r])\n/.test(skipped) && !/0$/.test(line);
-    mayStay = lf !== -1 && statuses[0] === 200 && isPlain && head !== -1;
+    const head = endOfUnambiguousHead(rest.slice(lf + 1));
+    const isUnambiguous = rest[lf - 1] === "\r" && !/(^|[^\r])\n/.test(skipped) && !/0$/.test(line);
+    mayStay = lf !== -1 && statuses[0] === 200 && isUnambiguous && head !== -1;
     replies.push({ statuses, line, mayStay });
     rest = rest.slice(lf + 1 + head);
   }
@@ -99,8 +100,8 @@ function expectedReplies(stream: string, ended: boolean): Expected[] {
 // ---------------------------------------------------------------- inputs
 
 const TOKEN_OCTETS = "!#$%&'*+-.^_`|~0189AZaz";
-const NASTY_OCTETS = "\r\n\0\t :\x0b\x7f\x80\xff*/[]@%HTP012";
-const PLAIN_FIELDS =
+const ODD_OCTETS = "\r\n\0\t :\x0b\x7f\x80\xff*/[]@%HTP012";
+const UNAMBIGUOUS_FIELDS =
   ("Accept: */*|User-Agent: curl/8.5.0|X-Empty:|X-Tab: \ta|Te-St:x|X_A: b|Content-Type: a/b|" +
     "Expect-CT: max-age=0|Upgrade: h2c|Connection: Upgrade, HTTP2-Settings|Connection: keep-alive, TE")
     .split("|");
@@ -120,7 +121,7 @@ function visible(random: Random): string {
   return text(random, "!\"#$%&'()*+,-./09:;<=>?@AZ[\\]^_`az{|}~", 20);
 }
 
-/** A line from the grammar, any form of target for any method. */
+/** A line that follows the grammar, with any form of target for any method. */
 function requestLine(random: Random): string {
   const named = random.pick(["GET", "HEAD", "POST", "OPTIONS", "CONNECT", "get"]);
   const method = random.below(3) > 0 ? named : text(random, TOKEN_OCTETS, 8);
@@ -132,13 +133,15 @@ function requestLine(random: Random): string {
   return `${method} ${target} HTTP/${version}`;
 }
 
-/** Fields and the empty line; plain ones let the connection stay open. */
-function headSection(random: Random, plain: boolean): string {
+/** Fields and the empty line. After unambiguous ones the connection may stay open. */
+function headSection(random: Random, isUnambiguous: boolean): string {
   const fields = Array.from(
     { length: random.below(5) },
-    () => random.pick(plain || random.below(2) > 0 ? PLAIN_FIELDS : ODD_FIELDS),
+    () => random.pick(isUnambiguous || random.below(2) > 0 ? UNAMBIGUOUS_FIELDS : ODD_FIELDS),
   );
-  if (plain || random.below(5) > 0) fields.splice(random.below(fields.length + 1), 0, "Host: x");
+  if (isUnambiguous || random.below(5) > 0) {
+    fields.splice(random.below(fields.length + 1), 0, "Host: x");
+  }
   return fields.map((field) => `${field}\r\n`).join("") + "\r\n";
 }
 
@@ -149,8 +152,8 @@ function mutate(random: Random, input: string): string {
     const end = at + random.below(4);
     const [before, part, after] = [output.slice(0, at), output.slice(at, end), output.slice(end)];
     output = random.pick([
-      () => before + random.pick(NASTY_OCTETS) + after, // replaces
-      () => before + part + random.pick(NASTY_OCTETS) + after, // inserts
+      () => before + random.pick(ODD_OCTETS) + after, // replaces
+      () => before + part + random.pick(ODD_OCTETS) + after, // inserts
       () => before + after, // deletes
       () => before + part + part + after, // repeats
       () => output.replace("\r\n", random.pick(["\n", "\r", "\r\r\n", "\n\r"])),
@@ -159,14 +162,14 @@ function mutate(random: Random, input: string): string {
   return output;
 }
 
-/** One to four requests on end, odd or mutated as chance has it. */
+/** One to four requests, some of them odd or mutated. */
 function requestStream(random: Random): string {
   const requests = Array.from({ length: 1 + random.below(4) }, () => {
-    const plain = random.below(3) > 0;
+    const isUnambiguous = random.below(3) > 0;
     const length = random.below(100) > 0 ? random.below(9) : 8170 + random.below(20);
-    const line = plain ? `GET /${"a".repeat(length)} HTTP/1.1` : requestLine(random);
+    const line = isUnambiguous ? `GET /${"a".repeat(length)} HTTP/1.1` : requestLine(random);
     const request = random.pick(["", "", "", "\r\n", "\n\r\n"]) + `${line}\r\n` +
-      headSection(random, plain) + random.pick(["", "", "", "", "body"]);
+      headSection(random, isUnambiguous) + random.pick(["", "", "", "", "body"]);
     return random.below(3) > 0 ? request : mutate(random, request);
   });
   const stream = requests.join("");
@@ -175,29 +178,37 @@ function requestStream(random: Random): string {
 
 // ---------------------------------------------------------------- pure functions
 
-/** The parser and the oracle agree on accept or refuse, and on the status. */
+/** Checks that the parser and the oracle agree on the status. True if the line is accepted. */
 function fuzzLine(random: Random): boolean {
   const grammatical = requestLine(random);
   const line = random.below(2) > 0 ? grammatical : mutate(random, grammatical);
   const parsed = parseRequestLine(bytesOf(line));
   const status = "expected" in parsed ? parsed.status : 200;
   check(statusesFor(line).includes(status), `parsed as ${status}, not ${statusesFor(line)}`, line);
-  check("expected" in parsed || parsed.text === line, "the wording changed", line);
+  check("expected" in parsed || parsed.text === line, "the text changed", line);
   return status === 200;
 }
 
-/** No head may stay open that the oracle doubts, all must end where it says, plain ones do stay. */
+/**
+ * Checks that only heads that the oracle calls unambiguous are persistent, and end where it says.
+ * Heads made of unambiguous fields must be persistent. True if the head is.
+ */
 function fuzzHead(random: Random): boolean {
   const before = "x".repeat(random.below(3));
-  const isPlain = random.below(3) === 0;
-  const section = headSection(random, isPlain);
-  const head = isPlain || random.below(2) > 0 ? section : mutate(random, section);
+  const isUnambiguous = random.below(3) === 0;
+  const section = headSection(random, isUnambiguous);
+  const head = isUnambiguous || random.below(2) > 0 ? section : mutate(random, section);
   const rest = head + random.pick(["", "GET / HTTP/1.1\r\n", "\r\n", "x"]);
-  const to = isPlain || random.below(4) > 0 ? rest.length : random.below(rest.length + 1);
+  const to = isUnambiguous || random.below(4) > 0 ? rest.length : random.below(rest.length + 1);
   const found = scanHead(bytesOf(before + rest), before.length, before.length + to);
   const end = found?.persistent ? found.end - before.length : -1;
-  const expected = endOfPlainHead(rest.slice(0, to));
-  check(end === expected || end === -1 && !isPlain, `ends at ${end}, not ${expected}`, rest, to);
+  const expected = endOfUnambiguousHead(rest.slice(0, to));
+  check(
+    end === expected || end === -1 && !isUnambiguous,
+    `ends at ${end}, not ${expected}`,
+    rest,
+    to,
+  );
   return end !== -1;
 }
 
@@ -207,13 +218,13 @@ function fuzzPure(name: string, seed: number, inputs: number, fuzz: (random: Ran
     try {
       if (fuzz(new Random(seed + index))) accepted++;
     } catch (error) {
-      explain(error, seed + index);
+      throwWithSeed(error, seed + index);
     }
   }
-  console.log(`${name}: ${inputs} inputs, ${accepted} accepted, the others refused, as expected`);
+  console.log(`${name}: ${inputs} inputs, ${accepted} accepted, as expected`);
 }
 
-function explain(error: unknown, seed: number): never {
+function throwWithSeed(error: unknown, seed: number): never {
   const message = error instanceof Error ? error.message : String(error);
   throw new Error(`${message}\nReplay with --seed ${seed} --inputs 1 --seconds 0`);
 }
@@ -221,48 +232,48 @@ function explain(error: unknown, seed: number): never {
 // ---------------------------------------------------------------- sockets
 
 const REQUEST_TIMEOUT_MS = 1_000;
-const PATIENCE_MS = 10_000;
-const AT_ONCE = 50;
+const REPLY_TIMEOUT_MS = 10_000;
+const CONCURRENCY = 50;
 
-/** Talks to a server in this process until the time is over; returns how many replies came. */
+/** Sends requests to a server in this process until the time is over. Returns how many replies came. */
 async function fuzzSockets(seed: number, seconds: number): Promise<number> {
-  let fault: unknown;
-  const onError = (error: unknown) => fault ??= error;
+  let reported: unknown;
+  const onError = (error: unknown) => reported ??= error;
   const options = { hostname: HOST, port: 0, requestTimeoutMs: REQUEST_TIMEOUT_MS, onError };
   await using server = serve(options, ({ text }) => ({ body: text }));
   const end = performance.now() + seconds * 1000;
   let [next, replies] = [seed, 0];
-  await crowd(AT_ONCE, AT_ONCE, async () => {
+  await runClients(CONCURRENCY, CONCURRENCY, async () => {
     do {
       const caseSeed = next++;
       const conversation = fuzzConversation(new Random(caseSeed), server.addr);
-      const count = await conversation.catch((error) => explain(error, caseSeed));
+      const count = await conversation.catch((error) => throwWithSeed(error, caseSeed));
       replies += count;
     } while (performance.now() < end);
   });
-  check(fault === undefined, `the server reported ${fault}`);
+  check(reported === undefined, `the server reported ${reported}`);
   return replies;
 }
 
-/** The same stream in one piece and in several: the same replies, and those that were expected. */
+/** Checks that a stream gets the expected replies, the same in one piece and in several. */
 async function fuzzConversation(random: Random, server: Target): Promise<number> {
   const stream = requestStream(random);
   const ended = random.below(50) > 0;
   const expected = expectedReplies(stream, ended);
-  const cuts = Array.from({ length: 1 + random.below(5) }, () => random.below(stream.length + 1));
-  const edges = [0, ...cuts.sort((a, b) => a - b), stream.length];
+  const splits = Array.from({ length: 1 + random.below(5) }, () => random.below(stream.length + 1));
+  const edges = [0, ...splits.sort((a, b) => a - b), stream.length];
   const pieces = edges.slice(1).map((edge, at) => stream.slice(edges[at], edge));
   const whole = splitReplies(await converse(server, [stream], ended, false), expected);
-  const cut = splitReplies(await converse(server, pieces, ended, random.below(2) > 0), expected);
-  for (const replies of [whole, cut]) checkReplies(replies, expected, stream, pieces);
-  for (let at = 0; at < Math.min(whole.length, cut.length); at++) {
-    const isSame = comparable(whole[at].wire) === comparable(cut[at].wire);
-    check(isSame, "cutting changed the reply", stream, pieces);
+  const split = splitReplies(await converse(server, pieces, ended, random.below(2) > 0), expected);
+  for (const replies of [whole, split]) checkReplies(replies, expected, stream, pieces);
+  for (let at = 0; at < Math.min(whole.length, split.length); at++) {
+    const isSame = comparable(whole[at].wire) === comparable(split[at].wire);
+    check(isSame, "splitting changed the reply", stream, pieces);
   }
-  return whole.length + cut.length;
+  return whole.length + split.length;
 }
 
-/** Sends the pieces and gathers all that comes back. */
+/** Sends the pieces and returns everything that comes back. */
 async function converse(
   server: Target,
   pieces: string[],
@@ -271,18 +282,18 @@ async function converse(
 ): Promise<string> {
   using socket = await connect(server);
   let hangs = false;
-  const patience = setTimeout(() => {
+  const timeout = setTimeout(() => {
     hangs = true;
     socket[Symbol.dispose]();
-  }, PATIENCE_MS);
-  const wire = hear(socket);
+  }, REPLY_TIMEOUT_MS);
+  const wire = readUntilEnd(socket);
   for (const piece of pieces) {
-    if (!await tell(socket, piece)) break;
-    if (paused) await sleep(0); // lets the server read each piece by itself
+    if (!await trySend(socket, piece)) break;
+    if (paused) await sleep(0); // so that the server reads each piece separately
   }
   if (ended) await socket.closeWrite().catch((error) => check(isGone(error), String(error)));
   await wire;
-  clearTimeout(patience);
+  clearTimeout(timeout);
   check(!hangs, "hangs", pieces);
   return wire;
 }
@@ -298,11 +309,11 @@ function splitReplies(wire: string, expected: Expected[]): Received[] {
   const replies: Received[] = [];
   for (let rest = wire; rest !== "";) {
     const head = /^HTTP\/1\.1 (\d{3}) [^]*?\r\n\r\n/.exec(rest);
-    check(head !== null, "not the head of a reply", rest);
+    check(head !== null, "not the head of a response", rest);
     const isHead = expected[replies.length]?.line.startsWith("HEAD ");
     const length = isHead ? 0 : Number(/\r\ncontent-length: (\d+)\r\n/i.exec(head[0])?.[1]);
     const content = rest.slice(head[0].length, head[0].length + length);
-    check(content.length === length, "a reply is not whole", rest);
+    check(content.length === length, "a reply is incomplete", rest);
     const closes = /\r\nconnection: close\r\n/i.test(head[0]);
     replies.push({ wire: head[0] + content, status: Number(head[1]), closes, content });
     rest = rest.slice(head[0].length + length);
@@ -310,7 +321,7 @@ function splitReplies(wire: string, expected: Expected[]): Received[] {
   return replies;
 }
 
-/** Fewer replies than expected are fine if the last one says that it closes; more never are. */
+/** Fewer replies than expected are valid if the last one has `Connection: close`. More never are. */
 function checkReplies(replies: Received[], expected: Expected[], stream: string, pieces: string[]) {
   const statuses = replies.map(({ status }) => status);
   const explain = `got ${statuses}, expected ${JSON.stringify(expected)}`;
@@ -322,7 +333,12 @@ function checkReplies(replies: Received[], expected: Expected[], stream: string,
     check(statuses.includes(status), `reply ${at}: ${explain}`, stream, pieces);
     check(closes || mayStay, `reply ${at} stays open, ${explain}`, stream, pieces);
     check(!closes || isLast, `reply ${at} closes and is not the last, ${explain}`, stream, pieces);
-    check(closes || !isLast || at === expected.length - 1, `silence, ${explain}`, stream, pieces);
+    check(
+      closes || !isLast || at === expected.length - 1,
+      `missing replies, ${explain}`,
+      stream,
+      pieces,
+    );
     const isEcho = status !== 200 || content === line || line.startsWith("HEAD ");
     check(isEcho, `reply ${at} answers another request, ${explain}`, stream, pieces);
   }

@@ -1,6 +1,6 @@
 /**
- * Soaks one server process in every fault at once, for as long as is asked, while two honest
- * clients go about their business and nobody reads the access log.
+ * Runs all faults at once against one server process, beside two honest clients, while nobody
+ * reads its access log.
  *
  * @module
  */
@@ -9,26 +9,23 @@ import { parseArgs } from "@std/cli/parse-args";
 import type { Target } from "../tests/clients.ts";
 import { bytesOf, LAST_REQUEST, PLAIN_REQUEST, statusOf } from "../tests/wire.ts";
 import {
-  BEGINNINGS,
-  crowd,
-  dribble,
-  numberOf,
-  pour,
-  printTable,
-  Random,
-  reset,
-  stay,
+  converse,
+  REQUEST_PARTS,
+  runClients,
+  sendAndReset,
+  sendEndlessly,
+  sendSlowly,
+  WorkerClient,
 } from "./clients.ts";
-import { HonestClient } from "./honest.ts";
-import { Patient } from "./patient.ts";
+import { MeasuredServer, numberOf, printTable, Random, usageCells } from "./harness.ts";
 
-/** Enough to keep everything happening at once, and not so many that they only wait. */
+/** Enough that all faults overlap, and few enough that clients do not only wait. */
 const HOSTILE_CLIENTS = 40;
 
-const ENDLESS = new Uint8Array(64 * 1024).fill(0x61);
+const ENDLESS_LINE = new Uint8Array(64 * 1024).fill(0x61);
 const PIPELINE = bytesOf(PLAIN_REQUEST.repeat(500));
 
-/** What is sent, and the first status that must come back before the connection closes. */
+/** What is sent, and the status of the first reply. */
 const ODD_REQUESTS: ReadonlyArray<readonly [text: string, status: number]> = [
   ["GET  / HTTP/1.1\r\n\r\n", 400],
   ["\x16\x03\x01\x02\x00\n", 400],
@@ -41,33 +38,37 @@ const ODD_REQUESTS: ReadonlyArray<readonly [text: string, status: number]> = [
   [`POST / HTTP/1.0\r\nContent-Length: 200000\r\n\r\n${"x".repeat(200_000)}`, 200],
 ];
 
-/** What came back to hostile clients. */
-const tally = { replies: 0, refusals: 0, wrong: [] as string[] };
+/** Replies to odd requests. */
+const odd = { replies: 0, errors: 0, wrong: [] as string[] };
 
-async function askOddly(server: Target, random: Random): Promise<void> {
+async function sendOddRequest(server: Target, random: Random): Promise<void> {
   const [text, expected] = random.pick(ODD_REQUESTS);
-  const status = statusOf(await stay(server, text));
-  tally.replies++;
-  if (status >= 400) tally.refusals++;
-  if (status !== expected) tally.wrong.push(`${status} for ${JSON.stringify(text.slice(0, 40))}`);
+  const status = statusOf(await converse(server, text));
+  odd.replies++;
+  if (status >= 400) odd.errors++;
+  if (status !== expected) odd.wrong.push(`${status} for ${JSON.stringify(text.slice(0, 40))}`);
 }
 
 const FAULTS: Record<string, (server: Target, random: Random) => Promise<unknown>> = {
-  "resets, times 100": (server, random) =>
-    crowd(100, 10, () => reset(server, random.pick(BEGINNINGS))),
-  "bursts of 200 requests": (server) => crowd(200, 50, () => stay(server, LAST_REQUEST)),
-  "odd requests, times 20": (server, random) => crowd(20, 2, () => askOddly(server, random)),
-  "silences": (server) => stay(server),
-  "a byte a second": dribble,
-  "endless lines": (server) => pour(server, ENDLESS),
-  "pipelines unread": (server) => pour(server, PIPELINE),
+  "100 resets": (server, random) =>
+    runClients(100, 10, () => sendAndReset(server, random.pick(REQUEST_PARTS))),
+  "bursts of 200 requests": (server) => runClients(200, 50, () => converse(server, LAST_REQUEST)),
+  "20 odd requests": (server, random) => runClients(20, 2, () => sendOddRequest(server, random)),
+  "silence": (server) => converse(server),
+  "slow lines": sendSlowly,
+  "endless lines": (server) => sendEndlessly(server, ENDLESS_LINE),
+  "unread pipelines": (server) => sendEndlessly(server, PIPELINE),
 };
 
-/** Lets every hostile client do one thing after another, and counts what was done. */
-async function harass(server: Target, seconds: number, seed: number): Promise<Map<string, number>> {
+/** Runs random faults until the time is over, and counts them. */
+async function runFaults(
+  server: Target,
+  seconds: number,
+  seed: number,
+): Promise<Map<string, number>> {
   const counts = new Map(Object.keys(FAULTS).map((name) => [name, 0]));
   const end = performance.now() + seconds * 1000;
-  await crowd(HOSTILE_CLIENTS, HOSTILE_CLIENTS, async (index) => {
+  await runClients(HOSTILE_CLIENTS, HOSTILE_CLIENTS, async (index) => {
     const random = new Random(seed + index);
     while (performance.now() < end) {
       const name = random.pick([...counts.keys()]);
@@ -78,48 +79,47 @@ async function harass(server: Target, seconds: number, seed: number): Promise<Ma
   return counts;
 }
 
-/** Prints the table, and returns what went wrong. */
+/** Prints the table and returns the failures. */
 async function soak(seconds: number, seed: number): Promise<string[]> {
-  await using server = await Patient.start({
-    flags: ["--request-timeout", "5", "--idle-timeout", "2"], // so that faults take turns
+  await using server = await MeasuredServer.start({
+    flags: ["--request-timeout", "5", "--idle-timeout", "2"], // so that clients change faults often
     stdout: "piped",
   });
   await server.warmUp();
   const { port, start, peak } = server;
-  using passing = await HonestClient.begin({ port, pauseMs: 5 });
-  using staying = await HonestClient.begin({ port, pauseMs: 5, persistent: true });
-  const counts = await server.watch(harass(server, seconds, seed));
-  const honest = [await passing.stop(), await staying.stop()];
+  const task = { kind: "honest", port, pauseMs: 5 } as const;
+  using closing = await WorkerClient.start(task);
+  using persistent = await WorkerClient.start({ ...task, persistent: true });
+  const counts = await server.measureDuring(runFaults(server, seconds, seed));
+  const honest = [await closing.stop(), await persistent.stop()];
   const end = await server.recover();
   const code = await server.stop();
 
   const requests = honest[0].requests + honest[1].requests;
-  const usages = [start, peak, end];
+  const [memory, descriptors] = usageCells([start, peak, end]);
+  const medians = honest.map(({ medianMs }) => medianMs.toFixed(1)).join(" / ");
   printTable([
     ["honest requests, answered", `${requests}`],
-    ["odd requests, answered", `${tally.replies}`],
-    ["of these, refused", `${tally.refusals}`],
+    ["odd requests, answered", `${odd.replies}`],
+    ["of these, error responses", `${odd.errors}`],
     ...Array.from(counts, ([name, count]) => [name, `${count}`]),
     ["log lines dropped", /dropped (\d+) lines/.exec(server.messages)?.[1] ?? "none"],
-    [
-      "MB at start / peak / end",
-      usages.map(({ rssBytes }) => (rssBytes / 1e6).toFixed(1)).join(" / "),
-    ],
-    ["descriptors", usages.map(({ descriptors }) => descriptors).join(" / ")],
-    ["honest median ms, new / kept", honest.map(({ medianMs }) => medianMs.toFixed(1)).join(" / ")],
+    ["MB at start / peak / end", memory],
+    ["descriptors", descriptors],
+    ["honest median ms, closing / persistent", medians],
     ["honest worst ms", honest.map(({ worstMs }) => worstMs.toFixed(1)).join(" / ")],
   ]);
   return [
     ...(code === 0 ? [] : [`exit code ${code}: ${server.messages}`]),
-    ...(server.hasDescriptors(end) ? [] : ["descriptors did not come back"]),
+    ...(server.hasDescriptors(end) ? [] : ["descriptors stay open"]),
     ...honest.flatMap(({ failures }) => failures.map((failure) => `honest client: ${failure}`)),
-    ...tally.wrong,
+    ...odd.wrong,
   ];
 }
 
 const flags = parseArgs(Deno.args, { string: ["seconds", "seed"] });
 const seed = numberOf(flags.seed, Date.now() % 1_000_000_000);
 console.log(`seed ${seed}`);
-const faults = await soak(numberOf(flags.seconds, 60), seed);
-for (const fault of faults.slice(0, 10)) console.error(`FAILS: ${fault}`);
-Deno.exit(faults.length === 0 ? 0 : 1);
+const failures = await soak(numberOf(flags.seconds, 60), seed);
+for (const failure of failures.slice(0, 10)) console.error(`FAILS: ${failure}`);
+Deno.exit(failures.length === 0 ? 0 : 1);

@@ -11,7 +11,7 @@ import { TemporaryFolder } from "../tests/files.ts";
 import { ANY_PORT, ServerProcess } from "../tests/process.ts";
 import { sleep } from "../tests/time.ts";
 import { isWhole, statusOf } from "../tests/wire.ts";
-import { numberOf, printTable } from "./clients.ts";
+import { numberOf, printTable } from "./harness.ts";
 
 const FILES = 20;
 const FILE_BYTES = 50_000;

@@ -1,6 +1,5 @@
 /**
- * Fuzzes the answers by path of a folder. The oracle is written from the design (section 7.1)
- * and shares nothing with the command.
+ * Fuzzes the replies of a folder by path and by method. The oracle shares no code with the command.
  *
  * @module
  */
@@ -10,15 +9,15 @@ import { folderResponder } from "../command/folder.ts";
 import { parseRequestLine, type Reply } from "../server.ts";
 import { heldFolder } from "../tests/files.ts";
 import { bytesOf, textOf } from "../tests/wire.ts";
-import { check, type Random } from "./clients.ts";
+import { check, type Random } from "./harness.ts";
 
 const CLIENT = { hostname: "127.0.0.1", port: 1 };
-/** That of its pages, as `--status` says; unlike any other that a folder answers with. */
+/** The status of its pages, as set by `--status`; different from all others that a folder uses. */
 const PAGE_STATUS = 503;
 
 // ---------------------------------------------------------------- the oracle
 
-/** What a folder answers: a file, or a detour, or a short text. */
+/** A reply of a folder: a file, a redirect or a short text. */
 interface Expected {
   status: number;
   file?: string;
@@ -56,10 +55,7 @@ function expectedOfGet(files: string[], target: string): Expected {
   return { status: 404 };
 }
 
-/**
- * Each octet that is written as %XX, and then UTF-8. Slashes and dots are taken away one by one,
- * as RFC 3986 §5.2.4 has it, until none is left that says nothing.
- */
+/** Decodes %XX, then UTF-8; merges slashes and removes dot segments (RFC 3986 §5.2.4) one by one. */
 function decode(path: string): string | undefined {
   if (/%(?![0-9a-f]{2})/i.test(path)) return undefined;
   const plain = path.replace(/%(..)/g, (_, hex) => String.fromCharCode(parseInt(hex, 16)));
@@ -103,7 +99,7 @@ const BITS = [
 ];
 const QUERIES = ["", "", "", "?", "?a=b", "??", "?/../", "?a=%0d%0a", "?%", '?"<>^`{|}', "?a?b"];
 
-/** The paths of a folder's files; none is a folder too, and no two are the same to Unicode. */
+/** Paths of files. None is a folder too, and no two are equal after Unicode normalization. */
 function fileNames(random: Random): string[] {
   const files: string[] = [];
   for (let count = 1 + random.below(8); count > 0; count--) {
@@ -119,21 +115,21 @@ function fileNames(random: Random): string[] {
   return files;
 }
 
-/** A way to write a path, its letters encoded as chance has it. */
+/** Percent-encodes a path: what must be, and other characters at random. */
 function encode(random: Random, path: string): string {
   const always = random.below(4) === 0;
-  return Array.from(textOf(new TextEncoder().encode(path)), (octet) => {
-    const needed = !/[!-~]/.test(octet) || octet === "%" || octet === "?";
-    const code = octet.charCodeAt(0).toString(16).padStart(2, "0");
-    const isEncoded = needed || octet !== "/" && (always || random.below(20) === 0);
-    return isEncoded ? `%${random.below(2) > 0 ? code : code.toUpperCase()}` : octet;
+  return Array.from(textOf(new TextEncoder().encode(path)), (character) => {
+    const needed = !/[!-~]/.test(character) || "%?".includes(character);
+    const code = character.charCodeAt(0).toString(16).padStart(2, "0");
+    const isEncoded = needed || character !== "/" && (always || random.below(20) === 0);
+    return isEncoded ? `%${random.below(2) > 0 ? code : code.toUpperCase()}` : character;
   }).join("");
 }
 
-/** A target that means a file or nearly so, or a trick. */
+/** A target that names a file, almost names one, or tries to leave the folder. */
 function targetFor(random: Random, files: string[]): string {
   const file = random.pick(files);
-  const meant = random.pick([
+  const named = random.pick([
     () => file,
     () => file.normalize(),
     () => file.replace(/\.html$/, ""),
@@ -141,7 +137,7 @@ function targetFor(random: Random, files: string[]): string {
     () => file.replace(/\/[^/]*$/, ""),
     () => `${file}/`,
   ])();
-  let path = encode(random, meant);
+  let path = encode(random, named);
   for (let times = Math.max(0, random.below(6) - 3); times > 0; times--) {
     const at = random.below(path.length + 1);
     path = path.slice(0, at) + random.pick(BITS) + path.slice(at + random.below(3));
@@ -152,7 +148,7 @@ function targetFor(random: Random, files: string[]): string {
 
 // ---------------------------------------------------------------- the comparison
 
-/** The folder and the oracle agree on each path; true if a file was found. */
+/** Checks that the folder and the oracle agree on a path. True if a file was found. */
 export function fuzzPath(random: Random): boolean {
   const files = fileNames(random);
   const folder = heldFolder(files.map((file) => [file, new TextEncoder().encode(file)]));
@@ -166,7 +162,7 @@ export function fuzzPath(random: Random): boolean {
   const { status = 200, body = "" } = reply;
   const what = `${method} ${target}`;
   check(status === expected.status, `${status}, expected ${expected.status}`, what, files);
-  if (expected.folder !== undefined) checkDetour(reply, expected, what);
+  if (expected.folder !== undefined) checkRedirect(reply, expected, what);
   else if (expected.file === undefined) check(typeof body === "string", "a file", what, files);
   else check(isFile(reply, expected.file), `not ${expected.file}`, what, files);
   return expected.file !== undefined && status !== 404;
@@ -177,8 +173,8 @@ function isFile({ body = "" }: Reply, file: string): boolean {
     new TextDecoder("utf-8", { ignoreBOM: true }).decode(body) === file;
 }
 
-/** It leads to the folder on this host, and keeps the query. */
-function checkDetour({ headers = [] }: Reply, { folder, query }: Expected, what: string): void {
+/** Checks that a redirect leads to the folder on this host and keeps the query. */
+function checkRedirect({ headers = [] }: Reply, { folder, query }: Expected, what: string): void {
   const location = headers.find(([name]) => name === "Location")?.[1] ?? "";
   const [, path, rest] = /^([^?#]*)([^]*)$/.exec(location)!;
   check(
@@ -188,8 +184,8 @@ function checkDetour({ headers = [] }: Reply, { folder, query }: Expected, what:
     what,
   );
   check(decode(path) === folder, `does not lead to ${folder}`, location, what);
-  const isPlain = /^[\w?/%=.]*$/.test(query!) && !/%(?![0-9a-f]{2})/i.test(query!);
-  check(!isPlain || rest === query, `lost the query ${query}`, location, what);
+  const isValid = /^[\w?/%=.]*$/.test(query!) && !/%(?![0-9a-f]{2})/i.test(query!);
+  check(!isValid || rest === query, `lost the query ${query}`, location, what);
   check(/^(\?[!$%&'()*+,./:;=?@\w~-]*)?$/.test(rest), "not a query", location, what);
 }
 
@@ -200,7 +196,7 @@ const ROUTES = ["", "", ".GET.txt", ".GET.201.html", ".HEAD.txt", ".POST.txt", "
 ROUTES.push(".DELETE.http", ".OPTIONS.200.txt", ".PATCH.999.txt", ".GET.a.b");
 const METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
 
-/** What OPTIONS says of a path is true of each method; true if there was something. */
+/** Checks that `Allow` in the reply to OPTIONS holds for each method. True if GET finds something. */
 export function fuzzMethods(random: Random): boolean {
   const files = new Set(Array.from({ length: 1 + random.below(8) }, () => {
     const names = Array.from({ length: 1 + random.below(3) }, () => random.pick(API_NAMES));
@@ -211,13 +207,13 @@ export function fuzzMethods(random: Random): boolean {
   if (site === undefined) return false;
   const target = `/${random.pick([...files].join("/").split("/")).replace(/\.[A-Z].*/, "")}`;
   const path = random.below(2) > 0 ? target : `${target}/${random.pick(API_NAMES)}`;
-  const ask = (method: string) => {
+  const replyTo = (method: string) => {
     const request = parseRequestLine(bytesOf(`${method} ${path} HTTP/1.1`));
     if ("expected" in request) throw new TypeError(path);
     const reply = site(request, CLIENT) as Reply;
     return { status: reply.status ?? 200, allow: fieldOf(reply, "Allow") };
   };
-  const replies = new Map(METHODS.map((method) => [method, ask(method)]));
+  const replies = new Map(METHODS.map((method) => [method, replyTo(method)]));
   const allow = replies.get("OPTIONS")!.allow;
   for (const [method, { status, allow: other }] of replies) {
     if (status === 405) {
@@ -235,7 +231,7 @@ export function fuzzMethods(random: Random): boolean {
   return replies.get("GET")!.status !== 404;
 }
 
-/** Nothing, if the names contradict each other. */
+/** The responder of a folder, or nothing if names of files contradict each other. */
 function siteOrNothing(contents: ReadonlyArray<readonly [string, Bytes]>, isListed: boolean) {
   try {
     return folderResponder(heldFolder(contents), { headers: [] }, isListed);
