@@ -134,7 +134,7 @@ Deno.test("serve() uses the default of a limit that is undefined", WATCHED, asyn
   await using scripted = startScripted(HELLO, Object.fromEntries(limits));
   const client = scripted.request(LAST_REQUEST);
   await client.closed;
-  assertEquals([undated(client.wire), ticks.asked], [HELLO_WIRE, [250]]);
+  assertEquals([undated(client.wire), ticks.delays], [HELLO_WIRE, [250]]);
 });
 
 Deno.test("serve() accepts the greatest limits", WATCHED, async () => {
@@ -790,7 +790,7 @@ Deno.test(
     await until(() => scripted.accepts === 3);
     time.jump(799);
     ticks.tick();
-    await until(() => ticks.asked.length === 2);
+    await until(() => ticks.delays.length === 2);
     assertEquals(client.isClosed, false);
     time.jump(201);
     ticks.tick();
@@ -807,17 +807,17 @@ Deno.test(
     const clients = [1, 2, 3].map(() => scripted.queue(new ScriptedSocket()));
     await until(() => scripted.accepts === 4);
     for (let tick = 1; tick <= 3; tick++) {
-      await until(() => ticks.asked.length === tick);
+      await until(() => ticks.delays.length === tick);
       if (tick < 3) assertEquals(ticks.tick(), 1);
     }
-    assertEquals(ticks.asked, [250, 250, 250]);
+    assertEquals(ticks.delays, [250, 250, 250]);
     for (const client of clients) client.end();
     for (const client of clients) await client.closed;
     assertEquals(ticks.tick(), 1);
     await sleep(0);
-    assertEquals([ticks.tick(), ticks.asked.length], [0, 3]);
+    assertEquals([ticks.tick(), ticks.delays.length], [0, 3]);
     await scripted.request(LAST_REQUEST).closed;
-    assertEquals(ticks.asked.length, 4);
+    assertEquals(ticks.delays.length, 4);
   },
 );
 
@@ -829,7 +829,7 @@ Deno.test(
     const tickMs = async (limits: ServeOptions) => {
       await using scripted = startScripted(HELLO, limits);
       await scripted.request(LAST_REQUEST).closed;
-      return ticks.asked.at(-1);
+      return ticks.delays.at(-1);
     };
     const limits = ["requestTimeoutMs", "idleTimeoutMs", "writeTimeoutMs", "lingerTimeoutMs"];
     assertEquals(await tickMs(Object.fromEntries(limits.map((name) => [name, 1e6]))), 250);
@@ -845,7 +845,7 @@ Deno.test("serve() answers many half lines at their deadline in batches", WATCHE
   await until(() => clients.every(({ calls }) => calls.length === 3)); // the second read is pending
   time.jump(20_000);
   ticks.tick(); // updates the clock's time for the next sweep
-  await until(() => ticks.asked.length === 2);
+  await until(() => ticks.delays.length === 2);
   const { length } = clients.filter(({ writes }) => writes.length > 0);
   assertEquals(length, 0);
   ticks.tick();
@@ -879,8 +879,8 @@ Deno.test(
         const clients = Array.from({ length: count }, () => scripted.queue(new ScriptedSocket()));
         await until(() => clients[count - 1].calls.includes("read"));
         time.jump(300);
-        const { length } = ticks.asked;
-        if (isLong) await until(() => ticks.tick() > 0 || ticks.asked.length > length);
+        const { length } = ticks.delays;
+        if (isLong) await until(() => ticks.tick() > 0 || ticks.delays.length > length);
         for (const client of clients) client.end();
         await until(() => clients.every(({ isClosed }) => isClosed));
         return sizes.filter((bytes) => bytes >= 256 * MEBIBYTE).length;
@@ -1349,7 +1349,7 @@ Deno.test("serve() reads pending input before it closes an idle connection", WAT
   await until(() => idle.writes.length === 1);
   time.jump(5_100);
   ticks.tick();
-  await until(() => ticks.asked.length === 2);
+  await until(() => ticks.delays.length === 2);
   ticks.tick(); // the sweep that ends both
   late.send(PLAIN_REQUEST); // arrives in the same turn of the event loop
   await idle.closed;

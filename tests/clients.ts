@@ -1,5 +1,5 @@
 /**
- * Raw clients on loopback, which see each octet.
+ * Raw TCP clients on the loopback.
  *
  * @module
  */
@@ -7,10 +7,10 @@
 import net from "node:net";
 import { bytesOf, textOf } from "./wire.ts";
 
-/** All load goes here. */
+/** The loopback address, where all tests connect. */
 export const HOST = "127.0.0.1";
 
-/** Whatever has a port on loopback: a server, its address, a process. */
+/** Something that listens on the loopback: a server, its address, a process. */
 export interface Target {
   readonly port: number;
 }
@@ -20,13 +20,13 @@ export function connect({ port }: Target): Promise<Deno.TcpConn> {
   return Deno.connect({ hostname: HOST, port });
 }
 
-/** Sends it all. Throws if the server has ended the connection before. */
+/** Sends everything. Throws if the server has ended the connection before. */
 export async function send(socket: Deno.Conn, message: string | Uint8Array): Promise<void> {
   const bytes = typeof message === "string" ? bytesOf(message) : message;
   for (let at = 0; at < bytes.length;) at += await socket.write(bytes.subarray(at));
 }
 
-/** What comes, piece by piece, until the server closes. Throws if it resets. */
+/** Reads piece by piece until the server closes. Throws if it resets. */
 export async function* pieces(socket: Deno.Conn): AsyncGenerator<string, void> {
   const buffer = new Uint8Array(16 * 1024);
   for (let count; (count = await socket.read(buffer)) !== null;) {
@@ -41,7 +41,7 @@ export async function readAll(socket: Deno.Conn): Promise<string> {
   return wire;
 }
 
-/** Reads this many whole replies that have a `Content-Length`. */
+/** Reads this many complete replies. Each has a `Content-Length`, or no content. */
 export async function readReplies(socket: Deno.Conn, count: number): Promise<string[]> {
   const replies: string[] = [];
   let wire = "";
@@ -55,7 +55,7 @@ export async function readReplies(socket: Deno.Conn, count: number): Promise<str
   throw new Error(`The connection closed after ${replies.length} replies`);
 }
 
-/** Where the first reply ends; NaN if its head is not here. */
+/** The end of the first reply, or NaN if its head is incomplete. */
 function endOfReply(wire: string): number {
   const headEnd = wire.indexOf("\r\n\r\n");
   const length = /\r\nContent-Length: (\d+)\r\n/i.exec(wire.slice(0, headEnd + 2))?.[1] ?? 0;
@@ -69,15 +69,15 @@ export async function talk(target: Target, ...pieces: string[]): Promise<string>
   return await readAll(socket);
 }
 
-/** True if this says that the other end, or a deadline, has ended the connection. */
+/** True for errors that report the end of a connection, by either side. */
 export function isGone(error: unknown): boolean {
   return error instanceof Deno.errors.ConnectionReset ||
     error instanceof Deno.errors.BrokenPipe ||
     error instanceof Deno.errors.NotConnected ||
-    error instanceof Deno.errors.Interrupted; // closed by us while it was sending
+    error instanceof Deno.errors.Interrupted; // closed on this side during a write
 }
 
-/** A client made with node:net, the one that can reset a connection. */
+/** Opens a connection with node:net, which can reset it. */
 export async function resettable({ port }: Target): Promise<net.Socket> {
   const socket = net.connect(port, HOST);
   await new Promise((resolve, reject) => {
@@ -88,12 +88,12 @@ export async function resettable({ port }: Target): Promise<net.Socket> {
   return socket;
 }
 
-/** Resets the connection, and resolves when it is gone. */
+/** Resets a connection and resolves when it is closed. */
 export async function reset(socket: net.Socket): Promise<void> {
   if (socket.closed) return;
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   socket.once("error", (error: Error) => {
-    if (!/ECONNRESET|EPIPE/.test(error.message)) reject(error); // in Deno 2.7, or met by another
+    if (!/ECONNRESET|EPIPE/.test(error.message)) reject(error); // in Deno 2.7, or if both sides reset
   });
   socket.once("close", () => resolve());
   socket.resetAndDestroy();

@@ -1,4 +1,4 @@
-/** The cases of foreign suites, and the table in the docs that tells of them. */
+/** Runs the cases of other conformance suites and compares the table in docs/SECURITY.md. */
 
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { serve } from "../server.ts";
@@ -10,7 +10,7 @@ import { WATCHED } from "./time.ts";
 
 const test = needing("net");
 
-/** A reply taken from the front of what a client received. */
+/** The first reply in the bytes that a client received. */
 interface ParsedReply {
   status: number;
   fields: Array<[name: string, value: string]>;
@@ -18,8 +18,8 @@ interface ParsedReply {
   rest: string;
 }
 
-/** Takes a whole reply; undefined if there is none. */
-function takeReply(wire: string, isHead: boolean): ParsedReply | undefined {
+/** Parses the first reply, or returns undefined if it is incomplete. */
+function parseReply(wire: string, isHead: boolean): ParsedReply | undefined {
   const [head] = wire.split("\r\n\r\n", 1);
   const [statusLine, ...lines] = head.split("\r\n");
   if (wire.length < head.length + 4) return undefined;
@@ -39,7 +39,7 @@ function takeReply(wire: string, isHead: boolean): ParsedReply | undefined {
   };
 }
 
-/** All that every reply must hold, whatever the case. */
+/** Checks what holds for every reply. */
 function checkReply({ fields }: ParsedReply, closes: boolean): void {
   const values = (name: string) => fields.filter((field) => field[0] === name).map(([, v]) => v);
   for (const name of ["date", "content-type", "content-length"]) {
@@ -50,8 +50,12 @@ function checkReply({ fields }: ParsedReply, closes: boolean): void {
   assertEquals(values("connection"), closes ? ["close"] : []);
 }
 
-/** Sends one request of a case, and the second one behind it, and reads all that comes back. */
-async function outcomeOf(port: number, sent: string, { outcome, unfinished }: Case): Promise<void> {
+/** Sends a request of a case with a second one behind it, and checks everything that comes back. */
+async function checkOutcome(
+  port: number,
+  sent: string,
+  { outcome, unfinished }: Case,
+): Promise<void> {
   using socket = await connect({ port });
   await send(socket, unfinished ? sent : sent + SECOND);
   const isHead = /^\r?\n?HEAD /.test(sent);
@@ -62,14 +66,14 @@ async function outcomeOf(port: number, sent: string, { outcome, unfinished }: Ca
     if (staysOpen && wire.includes("GET /second")) break;
   }
   if (outcome === "nothing, closes") return assertEquals(wire, "");
-  const first = takeReply(wire, isHead);
-  if (first === undefined) throw new Error(`No whole reply: ${wire}`);
+  const first = parseReply(wire, isHead);
+  if (first === undefined) throw new Error(`No complete reply: ${wire}`);
   checkReply(first, !staysOpen);
   assertEquals(first.status, parseInt(outcome));
   const [, asked] = /^[\r\n]*(\S+ \S+)/.exec(sent) ?? [];
   if (first.status === 200) assertEquals(first.content, isHead ? "" : asked);
   if (!staysOpen) return assertEquals(first.rest, "");
-  const second = takeReply(first.rest, false);
+  const second = parseReply(first.rest, false);
   assertEquals({ content: second?.content, rest: second?.rest }, {
     content: "GET /second",
     rest: "",
@@ -77,14 +81,14 @@ async function outcomeOf(port: number, sent: string, { outcome, unfinished }: Ca
 }
 
 for (const foreign of CASES) {
-  test(`serve() and foreign suites: ${foreign.name}`, WATCHED, async () => {
+  test(`serve() conforms: ${foreign.name}`, WATCHED, async () => {
     const isCut = foreign.unfinished || foreign.outcome === "nothing, closes";
-    const requestTimeoutMs = isCut ? 400 : 10_000; // only these wait for it
+    const requestTimeoutMs = isCut ? 400 : 10_000; // only these cases wait for it
     const options = { hostname: "127.0.0.1", port: 0, requestTimeoutMs };
     await using server = serve(options, ({ method, target }) => ({ body: `${method} ${target}` }));
     for (const sent of foreign.sent) {
       try {
-        await outcomeOf(server.addr.port, sent, foreign);
+        await checkOutcome(server.addr.port, sent, foreign);
       } catch (error) {
         throw new Error(`Sent ${JSON.stringify(sent.slice(0, 300))}`, { cause: error });
       }
@@ -92,7 +96,7 @@ for (const foreign of CASES) {
   });
 }
 
-needing("read")("docs/SECURITY.md tells of the foreign cases as they are tested", async () => {
+needing("read")("docs/SECURITY.md lists the conformance cases as they are tested", async () => {
   const docs = await Deno.readTextFile(`${ROOT}/docs/SECURITY.md`);
   const section = docs.slice(docs.indexOf("## Foreign suites")).split("\n## ")[0];
   const unpadded = (line: string) => line.replace(/ +/g, " ");

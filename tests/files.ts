@@ -1,5 +1,5 @@
 /**
- * Files and folders that last as long as a test.
+ * Files and folders for a test.
  *
  * @module
  */
@@ -26,7 +26,7 @@ export function heldFolder(files: Iterable<readonly [path: string, content: Byte
   };
 }
 
-/** A folder of its own, filled with files by their paths in it; gone when disposed of. */
+/** A temporary folder with files, by their relative paths. It is removed when disposed of. */
 export class TemporaryFolder implements Disposable {
   readonly path = Deno.makeTempDirSync({ prefix: "firstline-" });
 
@@ -34,7 +34,7 @@ export class TemporaryFolder implements Disposable {
     for (const [name, content] of Object.entries(files)) this.write(name, content);
   }
 
-  /** Writes a file, its folders too, and gives its whole path. */
+  /** Writes a file, creates its folders, and returns its full path. */
   write(name: string, content: string | Uint8Array): string {
     const path = this.pathOf(name);
     Deno.mkdirSync(path.slice(0, path.lastIndexOf("/")), { recursive: true });
@@ -43,7 +43,7 @@ export class TemporaryFolder implements Disposable {
     return path;
   }
 
-  /** The whole path of what has this name in the folder. */
+  /** The full path of a name in the folder. */
   pathOf(name: string): string {
     return `${this.path}/${name}`;
   }

@@ -1,4 +1,4 @@
-/** What the command makes of folders: an API by method, lists, changes, and what it says of them. */
+/** Folders: an API by method, listings, --watch, and messages about files. */
 
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { talk } from "./clients.ts";
@@ -15,8 +15,8 @@ function start(...flags: string[]): Promise<ServerProcess> {
   return ServerProcess.start([...ANY_PORT, ...flags], { permissions: PERMISSIONS });
 }
 
-/** The message of a start that fails with exit code 2, without what all of them begin with. */
-async function mistake(flag: string, path: string, ...more: string[]): Promise<string> {
+/** Returns the message of a start that fails with exit code 2, without its common beginning. */
+async function startError(flag: string, path: string, ...more: string[]): Promise<string> {
   const { code, stderr } = await run([flag, path, ...more], { permissions: PERMISSIONS });
   assertEquals(code, 2, stderr);
   const beginning = `firstline: Cannot use ${flag} "${path}": `;
@@ -30,7 +30,7 @@ const CROSS_ORIGIN = ["Origin", "Headers", "Methods"].flatMap((what) => [
 ]);
 
 test(
-  "firstline --file FOLDER is an API that a page of another origin may use",
+  "firstline --file FOLDER serves an API to a page of another origin",
   WATCHED,
   async () => {
     using folder = new TemporaryFolder({
@@ -44,8 +44,8 @@ test(
       "404.html": "<p>none",
     });
     await using server = await start("--file", folder.path, ...CROSS_ORIGIN);
-    /** Asks as a browser does for a page from elsewhere: by a preflight first. */
-    const ask = async (method: string, path: string) => {
+    /** Sends a preflight and a request, as a browser does for another origin. */
+    const request = async (method: string, path: string) => {
       const url = `http://127.0.0.1:${server.port}${path}`;
       const preflight = await fetch(url, {
         method: "OPTIONS",
@@ -65,19 +65,19 @@ test(
       assertEquals(response.headers.get("access-control-allow-origin"), "*");
       return `${response.status} ${await response.text()}`;
     };
-    assertEquals(await ask("GET", "/orders"), "200 []");
-    assertEquals(await ask("HEAD", "/orders"), "200 ");
-    assertEquals(await ask("POST", "/orders"), '201 {"id":8}');
-    assertEquals(await ask("GET", "/orders/12"), '200 {"id":7}');
-    assertEquals(await ask("PUT", "/orders/12"), '200 {"id":7}');
-    assertEquals(await ask("DELETE", "/orders/12"), "204 ");
-    assertEquals(await ask("PUT", "/orders/9"), "409 taken\n");
-    assertEquals(await ask("GET", "/"), "200 {}");
+    assertEquals(await request("GET", "/orders"), "200 []");
+    assertEquals(await request("HEAD", "/orders"), "200 ");
+    assertEquals(await request("POST", "/orders"), '201 {"id":8}');
+    assertEquals(await request("GET", "/orders/12"), '200 {"id":7}');
+    assertEquals(await request("PUT", "/orders/12"), '200 {"id":7}');
+    assertEquals(await request("DELETE", "/orders/12"), "204 ");
+    assertEquals(await request("PUT", "/orders/9"), "409 taken\n");
+    assertEquals(await request("GET", "/"), "200 {}");
     assertEquals(
-      await ask("DELETE", "/"),
+      await request("DELETE", "/"),
       "405 405 Method Not Allowed\n\nExpected GET, HEAD or OPTIONS.\n",
     );
-    assertEquals(await ask("PUT", "/teas"), "404 <p>none");
+    assertEquals(await request("PUT", "/teas"), "404 <p>none");
     assertEquals(
       undated(await talk(server, "OPTIONS /orders HTTP/1.1\r\n")),
       "HTTP/1.1 204 No Content\r\nDate: DATE\r\nAllow: GET, HEAD, POST, OPTIONS\r\n" +
@@ -87,13 +87,13 @@ test(
   },
 );
 
-test("firstline --file FOLDER fills placeholders in after a delay, too", WATCHED, async () => {
+test("firstline --file FOLDER fills in placeholders after a delay", WATCHED, async () => {
   using folder = new TemporaryFolder({ "a.GET.http": "200\nResponse-Delay: 20\n\na" });
   await using server = await start("--file", folder.path, "--header", "X-Asked: {target}");
   assertStringIncludes(await talk(server, "GET /a?b HTTP/1.1\r\n"), "X-Asked: /a?b\r\n");
 });
 
-test("firstline --list answers folders with what is in them", WATCHED, async () => {
+test("firstline --list lists the files of folders", WATCHED, async () => {
   using folder = new TemporaryFolder({ "a b.txt": "a", "c/d.txt": "d" });
   await using server = await start("--file", folder.path, "--list", "--header", "X-A: 1");
   const page = await talk(server, "GET / HTTP/1.1\r\n");
@@ -106,24 +106,24 @@ test("firstline --list answers folders with what is in them", WATCHED, async () 
   await using unlisted = await start("--file", folder.path);
   assertEquals(statusOf(await talk(unlisted, "GET /c/ HTTP/1.1\r\n")), 404);
   assertEquals(
-    await mistake("--file", folder.pathOf("a b.txt"), "--list"),
+    await startError("--file", folder.pathOf("a b.txt"), "--list"),
     "expected a folder with --list",
   );
 });
 
 test(
-  "firstline --watch answers what a folder holds now, and stops at a signal",
+  "firstline --watch serves changed files, and stops at a signal",
   WATCHED,
   async () => {
     using folder = new TemporaryFolder({ "index.html": "one", "b.GET.json": "1" });
     await using server = await start("--file", folder.path, "--watch", "--quiet");
     const content = async () => (await talk(server, "GET / HTTP/1.1\r\n")).split("\r\n\r\n")[1];
     assertEquals(await content(), "one");
-    const start_ = performance.now();
+    const changedAt = performance.now();
     folder.write("index.html", "two");
     while (await content() === "one") await sleep(10);
     assertEquals(await content(), "two");
-    assert(performance.now() - start_ < 5000);
+    assert(performance.now() - changedAt < 5000);
     folder.write("b.GET.txt", "2");
     while (!server.stderr.text.includes("keeping")) await sleep(10);
     assertEquals(await content(), "two");
@@ -135,7 +135,7 @@ test(
   },
 );
 
-test("firstline --watch sees a file, and a --raw folder", WATCHED, async () => {
+test("firstline --watch reloads a file, and a --raw folder", WATCHED, async () => {
   using folder = new TemporaryFolder({ "page.html": "one", "raw/a.http": "one" });
   for (const [flags, path] of [[["--file", "page.html"], ""], [["--raw", "raw"], "a"]] as const) {
     const [flag, name] = flags;
@@ -148,36 +148,40 @@ test("firstline --watch sees a file, and a --raw folder", WATCHED, async () => {
   }
 });
 
-test("firstline says what is the matter with a file or folder", WATCHED, async () => {
-  using outside = new TemporaryFolder({ "a": "a" });
-  using folder = new TemporaryFolder({ "site/.hidden": "a", "api/x.POST.999.json": "{}" });
-  folder.write("raw/x.POST.201.http", "");
-  for (const name of ["a", "b"]) Deno.symlinkSync(outside.path, folder.pathOf(`site/${name}`));
-  assertEquals(
-    await mistake("--file", folder.pathOf("site")),
-    "expected a folder with files in it; left out: 1 hidden, 2 linked outside",
-  );
-  assertEquals(
-    await mistake("--raw", folder.pathOf("raw")),
-    'expected a status in the file and not in its name, "/x.POST.201.http"',
-  );
-  assertEquals(
-    await mistake("--file", folder.pathOf("api")),
-    "expected NAME.METHOD.EXT, or NAME.METHOD.STATUS.EXT with a status from 200 to 599, " +
-      'not "/x.POST.999.json"',
-  );
-  for (const path of ["/dev/stdin", "/dev/fd/0", "/dev/null"]) {
-    assertEquals(await mistake("--file", path), "expected a regular file or a folder");
-  }
-  const { stderr } = await run(["--file", "/dev/stdin"], {
-    permissions: ["--allow-all"],
-    shell: 'echo hi | "$@"',
-  });
-  assertStringIncludes(stderr, "expected a regular file or a folder\n");
-});
+test(
+  "firstline exits with 2 and explains what is wrong with a file or folder",
+  WATCHED,
+  async () => {
+    using outside = new TemporaryFolder({ "a": "a" });
+    using folder = new TemporaryFolder({ "site/.hidden": "a", "api/x.POST.999.json": "{}" });
+    folder.write("raw/x.POST.201.http", "");
+    for (const name of ["a", "b"]) Deno.symlinkSync(outside.path, folder.pathOf(`site/${name}`));
+    assertEquals(
+      await startError("--file", folder.pathOf("site")),
+      "expected a folder with files in it; left out: 1 hidden, 2 linked outside",
+    );
+    assertEquals(
+      await startError("--raw", folder.pathOf("raw")),
+      'expected a status in the file and not in its name, "/x.POST.201.http"',
+    );
+    assertEquals(
+      await startError("--file", folder.pathOf("api")),
+      "expected NAME.METHOD.EXT, or NAME.METHOD.STATUS.EXT with a status from 200 to 599, " +
+        'not "/x.POST.999.json"',
+    );
+    for (const path of ["/dev/stdin", "/dev/fd/0", "/dev/null"]) {
+      assertEquals(await startError("--file", path), "expected a regular file or a folder");
+    }
+    const { stderr } = await run(["--file", "/dev/stdin"], {
+      permissions: ["--allow-all"],
+      shell: 'echo hi | "$@"',
+    });
+    assertStringIncludes(stderr, "expected a regular file or a folder\n");
+  },
+);
 
 test(
-  "firstline --raw names heads that end their lines with LF alone, and sends them",
+  "firstline --raw reports heads whose lines end in LF alone, and sends them",
   WATCHED,
   async () => {
     const bare = "HTTP/1.1 200 OK\n\nbare";

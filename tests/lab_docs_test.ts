@@ -1,4 +1,4 @@
-/** `docs/lab.md`: it lists what the lab lists, and its loops run. */
+/** docs/lab.md lists the entries of the lab, and its loops run. */
 
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { lab } from "../command/lab.ts";
@@ -21,7 +21,7 @@ function read(): Promise<string> {
   return Deno.readTextFile(`${ROOT}/docs/lab.md`);
 }
 
-/** The catalogue as the page has it. */
+/** The catalog as docs/lab.md should show it. */
 function catalogue(): string {
   return [...Map.groupBy(LISTED, ({ group }) => group)].map(([group, entries]) =>
     `### ${group}\n\n| path | the server | a sound client | |\n| --- | --- | --- | --- |\n` +
@@ -35,7 +35,7 @@ function rowOf({ usage, about, client, section }: Listed): string {
 }
 
 reading(
-  "docs/lab.md has the catalogue that the lab has, and a row for each entry of what clients make of it",
+  "docs/lab.md lists each entry of the lab, and how clients handle it",
   async () => {
     const text = await read();
     assertStringIncludes(text, catalogue());
@@ -45,14 +45,14 @@ reading(
   },
 );
 
-/** How the loops are run, by the language of their block, where the program is here. */
+/** The program that runs a block of each language. Blocks without their program are skipped. */
 const PROGRAMS: Readonly<Record<string, readonly string[]>> = {
   js: [Deno.execPath(), "run", "--allow-net", "-"],
   python: ["python3", "-"],
   bash: ["bash", "-s"],
 };
 
-async function isHere(program: string): Promise<boolean> {
+async function isInstalled(program: string): Promise<boolean> {
   const command = new Deno.Command("sh", {
     args: ["-c", `command -v "${program}"`],
     stdout: "null",
@@ -60,7 +60,7 @@ async function isHere(program: string): Promise<boolean> {
   return (await command.output()).success;
 }
 
-async function printedBy([program, ...args]: readonly string[], input: string): Promise<string> {
+async function outputOf([program, ...args]: readonly string[], input: string): Promise<string> {
   const child = new Deno.Command(program, { args, stdin: "piped", stdout: "piped" }).spawn();
   const writer = child.stdin.getWriter();
   await writer.write(new TextEncoder().encode(input));
@@ -70,16 +70,16 @@ async function printedBy([program, ...args]: readonly string[], input: string): 
   return new TextDecoder().decode(stdout);
 }
 
-running("docs/lab.md: each loop names what its client takes without a word", WATCHED, async () => {
+running("docs/lab.md: each loop prints the entries that its client accepts", WATCHED, async () => {
   const text = await read();
   await using server = serve({ hostname: HOST, port: 0 }, lab());
   const blocks = [...text.matchAll(/^```(js|python|bash)\n([^]*?)^```\n/gm)];
   assertEquals(blocks.map(([, language]) => language), ["js", "python", "bash"]);
   for (const [, language, block] of blocks) {
     const tools = language === "bash" ? ["bash", "curl", "jq"] : [PROGRAMS[language][0]];
-    if (!(await Promise.all(tools.map(isHere))).every(Boolean)) continue;
+    if (!(await Promise.all(tools.map(isInstalled))).every(Boolean)) continue;
     const here = block.replace("127.0.0.1:8080", `127.0.0.1:${server.addr.port}`);
-    const printed = await printedBy(PROGRAMS[language], here);
+    const printed = await outputOf(PROGRAMS[language], here);
     const paths = printed.trim().split("\n").map((line) => line.split(" was taken")[0]);
     const known = new Set(LISTED.map(({ path }) => path));
     assertEquals(paths.filter((path) => !known.has(path)), []);

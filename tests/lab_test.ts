@@ -1,4 +1,4 @@
-/** The lab: the bytes of each entry, what `fetch` makes of them, and the command that serves it. */
+/** The lab: the bytes of each entry, how `fetch` handles them, and `firstline --lab`. */
 
 import { once } from "node:events";
 import {
@@ -22,8 +22,8 @@ const test = needing("net");
 const running = needing("net", "run");
 
 /**
- * Each entry as it crosses the wire, line ends shown as `|`, and what `fetch` makes of it: status and
- * bytes of content, or where it fails. What is long is cut, with its length and a hash of it all.
+ * The bytes of each entry, with `|` for CRLF, and the result of `fetch`: the status and the bytes of
+ * content, or `fails`. Long replies are shortened, with their length and a hash.
  */
 // deno-fmt-ignore: a line for each
 const EXPECTED: Readonly<Record<string, readonly [wire: string, fetched: string]>> = {
@@ -139,16 +139,16 @@ const EXPECTED: Readonly<Record<string, readonly [wire: string, fetched: string]
   "/bad-json": ["HTTP/1.1 200 OK|Content-Type: application/json|Content-Length: 7|Connection: close||[1, 2, ", "200 7"],
 };
 
-/** What stalls, or is slow, is asked to be brief about it; what depends on the port, not to. */
+/** The path of an entry, with a short time if it stalls, and independent of the port. */
 function brief({ path, usage }: Listed): string {
   if (path.startsWith("/flaky/")) return "/flaky/1";
   return usage.includes("SECONDS is a number") ? `${/^\/[^/]+/.exec(path)}/0.1` : path;
 }
 
-/** Some send more than anyone wants to read. */
+/** Some entries send more than a test needs to read. */
 const MAX_READ_BYTES = 2 * 1024 * 1024;
 
-/** What every lab here has. */
+/** All entries, with resets. */
 const LISTED: readonly Listed[] = JSON.parse(
   bodyOf(lab({ canReset: true }), "GET /lab.json HTTP/1.1"),
 );
@@ -162,12 +162,12 @@ function bodyOf(responder: ReturnType<typeof lab>, line: string): string {
 }
 
 /** Starts the lab in this process, with resets. */
-async function started(): Promise<Server> {
+async function startLab(): Promise<Server> {
   const listener = await listenWithReset({ hostname: HOST, port: 0 });
   return serve({ listener }, lab({ canReset: true }));
 }
 
-/** All that a plain socket gets, one character a byte, and `RESET` where that is how it ends. */
+/** Everything that a socket receives, one character per byte; `RESET` at the end for a TCP reset. */
 async function wireOf(server: Server, line: string): Promise<string> {
   using socket = await connect(server.addr);
   await send(socket, `${line}\r\nHost: x\r\nConnection: close\r\n\r\n`);
@@ -187,7 +187,7 @@ async function wireOf(server: Server, line: string): Promise<string> {
   );
 }
 
-async function shown(wire: string): Promise<string> {
+async function shortened(wire: string): Promise<string> {
   if (wire.length <= 300) return wire.replaceAll("\r\n", "|");
   const hash = new Uint8Array(await crypto.subtle.digest("SHA-256", bytesOf(wire)));
   return `${wire.slice(0, 60).replaceAll("\r\n", "|")}… ${wire.length} #${
@@ -195,8 +195,11 @@ async function shown(wire: string): Promise<string> {
   }`;
 }
 
-/** Most entries wait for something: some at once take less time. */
-async function inLanes<T>(all: readonly T[], use: (one: T) => Promise<void>): Promise<void> {
+/** Handles eight entries at a time, because most of them wait. */
+async function forEachConcurrently<T>(
+  all: readonly T[],
+  use: (one: T) => Promise<void>,
+): Promise<void> {
   const rest = [...all];
   const lane = async () => {
     for (let one; (one = rest.shift()) !== undefined;) await use(one);
@@ -204,8 +207,8 @@ async function inLanes<T>(all: readonly T[], use: (one: T) => Promise<void>): Pr
   await Promise.all(Array.from({ length: 8 }, lane));
 }
 
-/** What `fetch` makes of it. */
-async function fetched(url: string): Promise<string> {
+/** The result of `fetch`. */
+async function fetchResult(url: string): Promise<string> {
   let status = "";
   try {
     const response = await fetch(url, { redirect: "manual" });
@@ -220,26 +223,26 @@ async function fetched(url: string): Promise<string> {
 }
 
 test(
-  "lab() sends each entry byte for byte, and fetch takes it or fails as expected",
+  "lab() sends the expected bytes for each entry, and fetch accepts them or fails",
   WATCHED,
   async () => {
-    await using server = await started();
+    await using server = await startLab();
     const actual: Record<string, [string, string]> = {};
-    await inLanes(LISTED.map(brief), async (path) => {
-      const wire = await shown(await wireOf(server, `GET ${path} HTTP/1.1`));
-      actual[path] = [wire, await fetched(`http://${HOST}:${server.addr.port}${path}`)];
+    await forEachConcurrently(LISTED.map(brief), async (path) => {
+      const wire = await shortened(await wireOf(server, `GET ${path} HTTP/1.1`));
+      actual[path] = [wire, await fetchResult(`http://${HOST}:${server.addr.port}${path}`)];
     });
     assertEquals(actual, EXPECTED);
   },
 );
 
 test(
-  "lab() answers HEAD with the head of what is right, and with all of what is wrong",
+  "lab() answers HEAD with the head of correct entries, and with all bytes of broken ones",
   WATCHED,
   async () => {
-    await using server = await started();
+    await using server = await startLab();
     const ending = LISTED.filter(({ path }) => !path.startsWith("/endless"));
-    await inLanes(ending, async (entry) => {
+    await forEachConcurrently(ending, async (entry) => {
       const whole = await wireOf(server, `GET ${brief(entry)} HTTP/1.1`);
       const head = await wireOf(server, `HEAD ${brief(entry)} HTTP/1.1`);
       if (entry.broken) assertEquals(head, whole);
@@ -249,10 +252,10 @@ test(
 );
 
 test(
-  "lab() sends neither chunks nor interim responses to a client of HTTP/1.0",
+  "lab() sends neither chunks nor interim responses to HTTP/1.0 clients",
   WATCHED,
   async () => {
-    await using server = await started();
+    await using server = await startLab();
     for (const entry of LISTED.filter(({ broken }) => !broken)) {
       const wire = await wireOf(server, `GET ${brief(entry)} HTTP/1.0`);
       assertMatch(wire, /^HTTP\/1\.[01] [2-5]/);
@@ -265,7 +268,7 @@ test(
   },
 );
 
-/** The waits of a raw reply in milliseconds, and the sizes of its pieces, where only waits take time. */
+/** The waits of a raw reply in milliseconds and the sizes of its pieces. */
 function piecesOf(path: string): { waits: number; bytes: number; largest: number } {
   using time = new SkippableTime(true);
   const reply = replyTo(lab({ canReset: true }), `GET ${path} HTTP/1.1`);
@@ -284,7 +287,7 @@ function piecesOf(path: string): { waits: number; bytes: number; largest: number
   return found;
 }
 
-Deno.test("lab() lasts at most 60 s, sends at most 64 MiB, and makes no piece larger than 64 KiB", () => {
+Deno.test("lab() limits entries to 60 s and 64 MiB, in pieces of at most 64 KiB", () => {
   for (const { path } of LISTED) {
     const { waits, bytes, largest } = piecesOf(path);
     assert(waits <= 60_000 && bytes <= 64 * 1024 * 1024 && largest <= 64 * 1024, path);
@@ -307,7 +310,7 @@ Deno.test("lab() lasts at most 60 s, sends at most 64 MiB, and makes no piece la
   assertEquals(piecesOf("/delay/1.5").waits, 1_500);
 });
 
-Deno.test("lab() ends an entry without end by the clock as well", () => {
+Deno.test("lab() ends endless entries after 60 s", () => {
   using time = new SkippableTime(true);
   const { raw } = replyTo(lab(), "GET /endless-head HTTP/1.1") as RawReply;
   const pieces = (raw as Iterable<Uint8Array>)[Symbol.iterator]();
@@ -318,7 +321,7 @@ Deno.test("lab() ends an entry without end by the clock as well", () => {
   assertEquals(pieces.next().done, true);
 });
 
-Deno.test("lab() sends /bytes/N whole and the same each time, whatever its size", () => {
+Deno.test("lab() sends the same N bytes for /bytes/N each time", () => {
   const large = piecesOf("/bytes/100000000");
   assert(large.bytes > 100_000_000 && large.largest <= 64 * 1024);
   const bytesOf = (count: number) => {
@@ -331,7 +334,7 @@ Deno.test("lab() sends /bytes/N whole and the same each time, whatever its size"
   assertEquals(bytesOf(65_537).length, 65_537);
 });
 
-Deno.test("lab() reads numbers strictly, and says what was expected", () => {
+Deno.test("lab() answers 400 to invalid numbers, and says what was expected", () => {
   const statusOf = (path: string) => (replyTo(lab(), `GET ${path} HTTP/1.1`) as Reply).status;
   const wrong = [
     ...[
@@ -371,7 +374,7 @@ Deno.test("lab() reads numbers strictly, and says what was expected", () => {
   );
 });
 
-Deno.test("lab() points to its list from any other path, and repeats nothing unescaped", () => {
+Deno.test("lab() answers 404 to any other path, and escapes what it repeats", () => {
   for (
     const path of [
       "/x",
@@ -392,17 +395,17 @@ Deno.test("lab() points to its list from any other path, and repeats nothing une
   assertEquals(headers, [["X-Content-Type-Options", "nosniff"]]);
 });
 
-Deno.test("lab() redirects N times on this host, and then to its list", () => {
+Deno.test("lab() redirects N times on this host, then to /", () => {
   let path = "/redirect/3";
-  const way = [path];
+  const visited = [path];
   while (path !== "/") {
     const { headers = [] } = replyTo(lab(), `GET ${path} HTTP/1.1`) as Reply;
-    way.push(path = headers[0][1]);
+    visited.push(path = headers[0][1]);
   }
-  assertEquals(way, ["/redirect/3", "/redirect/2", "/redirect/1", "/"]);
+  assertEquals(visited, ["/redirect/3", "/redirect/2", "/redirect/1", "/"]);
 });
 
-Deno.test("lab() fails on one port in N of those that Linux gives, and closes then", () => {
+Deno.test("lab() answers 503 and closes on every Nth client port for /flaky/N", () => {
   const responder = lab();
   const replies = Array.from(
     { length: 30 },
@@ -416,7 +419,7 @@ Deno.test("lab() fails on one port in N of those that Linux gives, and closes th
   assertEquals(replies.filter(({ status }) => status === undefined).length, 20);
 });
 
-Deno.test("lab() lists at least 60 entries, each with all that it should have", () => {
+Deno.test("lab() lists at least 60 entries, each with all its parts", () => {
   assert(LISTED.length >= 60);
   assertEquals(LISTED.filter(({ broken }) => !broken).length >= 15, true);
   for (const { path, group, about, section, client } of LISTED) {
@@ -433,7 +436,7 @@ Deno.test("lab() lists at least 60 entries, each with all that it should have", 
   assertStringIncludes(page, "curl -i http://[::1]:1/truncated</pre>");
 });
 
-test("lab() gives up on a client that resets while it waits", WATCHED, async () => {
+test("lab() ends a waiting entry when its client resets", WATCHED, async () => {
   const ended = Promise.withResolvers<Exchange>();
   const listener = await listenWithReset({ hostname: HOST, port: 0 });
   await using server = serve({ listener, onExchange: ended.resolve }, lab());
@@ -445,10 +448,10 @@ test("lab() gives up on a client that resets while it waits", WATCHED, async () 
 });
 
 test(
-  "listenWithReset() drops more than 700 connections at once, and goes on",
+  "listenWithReset() closes connections beyond 700, and keeps accepting",
   WATCHED,
   async () => {
-    await using server = await started();
+    await using server = await startLab();
     const sockets: Deno.TcpConn[] = [];
     for (let count = 0; count < 701; count++) sockets.push(await connect(server.addr));
     assertEquals(await sockets.at(-1)!.read(new Uint8Array(1)), null);
@@ -458,7 +461,7 @@ test(
 );
 
 running(
-  "firstline --lab listens on this machine alone, says so, and goes with the other flags",
+  "firstline --lab listens on the loopback, and works with --health and --log",
   WATCHED,
   async () => {
     await using server = await ServerProcess.start([
@@ -493,7 +496,7 @@ running(
 );
 
 running(
-  "firstline --lab shows a reset, and cuts off what stalls when the time for the stop is over",
+  "firstline --lab shows resets in --wire, and aborts stalled entries after --stop-timeout",
   WATCHED,
   async () => {
     await using server = await ServerProcess.start([
@@ -516,7 +519,7 @@ running(
   },
 );
 
-running("firstline --lab refuses the flags of other replies", WATCHED, async () => {
+running("firstline --lab exits with 2 with flags of other replies", WATCHED, async () => {
   const others = [
     ...[["--text", "a"], ["--file", "a"], ["--raw", "a"], ["--redirect", "http://a/"], [
       "--link",
@@ -535,7 +538,7 @@ running("firstline --lab refuses the flags of other replies", WATCHED, async () 
   assertEquals([code, stderr.split(":")[1]], [2, ' Cannot use --lab with "site"']);
 });
 
-running("firstline --lab says why it cannot listen", WATCHED, async () => {
+running("firstline --lab reports why it cannot listen", WATCHED, async () => {
   using taken = Deno.listen({ hostname: HOST, port: 0 });
   const port = String(taken.addr.port);
   const { code, stderr } = await run(["--lab", "--port", port]);

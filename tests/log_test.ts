@@ -1,4 +1,4 @@
-/** What the command prints: messages, the access log and the wire, and what becomes of it without a reader. */
+/** Messages, the access log and --wire, also when their output is full, closed or unread. */
 
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import type net from "node:net";
@@ -12,7 +12,7 @@ import { HELLO_WIRE, statusOf, undated } from "./wire.ts";
 const test = needing("net", "run");
 const writing = needing("net", "run", "write");
 
-test("firstline --text answers exactly that, and logs each request", WATCHED, async () => {
+test("firstline --text sends the text and logs each request", WATCHED, async () => {
   await using server = await ServerProcess.start([...ANY_PORT, "--text", "Hello world!"]);
   assertEquals(undated(await talk(server, "GET / HTTP/1.1\r\n")), HELLO_WIRE);
   await talk(server, 'GET /"\x1b[2J HTTP/1.1\r\n');
@@ -33,11 +33,11 @@ test("firstline --quiet logs nothing", WATCHED, async () => {
 
 test({
   ...WATCHED,
-  name: "firstline serves on where nobody reads its log, and counts what it drops",
+  name: "firstline keeps serving if its log is not read, and reports dropped lines",
   ignore: Deno.build.os === "windows",
   fn: async () => {
     await using server = await ServerProcess.start(ANY_PORT);
-    await flood(server, 60);
+    await fillLog(server, 60);
     assertEquals(await server.stop(), 0);
     await server.stderr.until(/SIGTERM received/);
     assertMatch(
@@ -49,7 +49,7 @@ test({
 
 test({
   ...WATCHED,
-  name: "firstline serves on where its log cannot be written, and says so once",
+  name: "firstline keeps serving if its log cannot be written, and reports it once",
   ignore: Deno.build.os !== "linux",
   fn: async () => {
     const shell = 'exec "$@" >/dev/full';
@@ -69,7 +69,7 @@ test({
   },
 });
 
-test("firstline serves on where the reader of its log has left", WATCHED, async () => {
+test("firstline keeps serving if the reader of its log has exited", WATCHED, async () => {
   await using server = await ServerProcess.start(ANY_PORT);
   await server.stdout.cancel();
   await talk(server, "GET / HTTP/1.1\r\n");
@@ -80,14 +80,14 @@ test("firstline serves on where the reader of its log has left", WATCHED, async 
   assertEquals(statusOf(await talk(server, "GET / HTTP/1.1\r\n")), 200);
 });
 
-/** Has requests answered whose log lines have 32 KB each, all at once. */
-async function flood(server: ServerProcess, count: number): Promise<void> {
+/** Sends requests at once whose log lines have 32 KB each. */
+async function fillLog(server: ServerProcess, count: number): Promise<void> {
   const request = `GET /${'"'.repeat(8000)} HTTP/1.1\r\n\r\n`;
   const talks = Array.from({ length: count }, () => talk(server, request));
   for (const wire of await Promise.all(talks)) assertEquals(statusOf(wire), 200);
 }
 
-/** Resolves when so many octets have come. */
+/** Resolves when this many bytes have arrived. */
 function received(socket: net.Socket, count: number): Promise<void> {
   return new Promise((resolve) => {
     socket.on("data", ({ length }) => {
@@ -97,51 +97,55 @@ function received(socket: net.Socket, count: number): Promise<void> {
   });
 }
 
-/** Flags for a server that cannot say where it listens. */
+/** Flags for a server that cannot print its port. */
 function portFlags(): { port: number; flags: string[] } {
   const port = freePort();
   return { port, flags: ["--host", "127.0.0.1", "--port", `${port}`] };
 }
 
-const STUCK = { ...WATCHED, ignore: Deno.build.os === "windows" };
-const FULL = { ...WATCHED, ignore: Deno.build.os !== "linux" };
+const NOT_ON_WINDOWS = { ...WATCHED, ignore: Deno.build.os === "windows" };
+const ON_LINUX = { ...WATCHED, ignore: Deno.build.os !== "linux" };
 
-test("firstline serves and stops where stdout and stderr are full", FULL, async () => {
+test("firstline serves and stops if stdout and stderr cannot be written", ON_LINUX, async () => {
   for (const shell of ['exec "$@" >/dev/full 2>/dev/full', 'exec "$@" >&- 2>&-']) {
     const { port, flags } = portFlags();
     await using server = await ServerProcess.start([...flags, "--delay", "0.2"], { shell, port });
     assertEquals(statusOf(await talk(server, "GET /\x1b HTTP/1.1\r\n")), 400);
     using socket = await connect(server);
     await send(socket, "GET /late HTTP/1.0\r\n\r\n");
-    await talk(server, "GET HTTP/1.1\r\n"); // the line before has been read by now
+    await talk(server, "GET HTTP/1.1\r\n"); // by now the first line has been read
     server.kill("SIGTERM");
     assertStringIncludes(await readAll(socket), "GET /late HTTP/1.0");
     assertEquals(await server.exitCode(), 0);
   }
 });
 
-test("firstline outlives a shortage of descriptors while stderr is full", FULL, async () => {
-  const { port, flags } = portFlags();
-  const shell = 'ulimit -n 40; exec "$@" >/dev/full 2>/dev/full';
-  await using server = await ServerProcess.start(flags, { shell, port });
-  const sockets: Deno.TcpConn[] = [];
-  for (let count = 0; count < 60; count++) sockets.push(await connect(server));
-  const answer = talk(server, "GET / HTTP/1.1\r\n");
-  for (const socket of sockets) socket.close();
-  assertEquals(statusOf(await answer), 200);
-  assertEquals(await server.stop(), 0);
-});
+test(
+  "firstline recovers from a shortage of descriptors if stderr cannot be written",
+  ON_LINUX,
+  async () => {
+    const { port, flags } = portFlags();
+    const shell = 'ulimit -n 40; exec "$@" >/dev/full 2>/dev/full';
+    await using server = await ServerProcess.start(flags, { shell, port });
+    const sockets: Deno.TcpConn[] = [];
+    for (let count = 0; count < 60; count++) sockets.push(await connect(server));
+    const answer = talk(server, "GET / HTTP/1.1\r\n");
+    for (const socket of sockets) socket.close();
+    assertEquals(statusOf(await answer), 200);
+    assertEquals(await server.stop(), 0);
+  },
+);
 
 for (const [signals, code] of [["one signal", 0], ["two signals", 143]] as const) {
-  const name = `firstline serves, and stops at ${signals}, where nobody reads stdout and stderr`;
-  test(name, STUCK, async () => {
+  const name = `firstline serves, and stops at ${signals}, if stdout and stderr are not read`;
+  test(name, NOT_ON_WINDOWS, async () => {
     const { port, flags } = portFlags();
     const shell = 'exec "$@" 2>&1';
     await using server = await ServerProcess.start([...flags, "--delay", "0.2"], { shell, port });
-    await flood(server, 12); // more than a pipe takes
+    await fillLog(server, 12); // more than a pipe holds
     using socket = await connect(server);
     await send(socket, "GET /late HTTP/1.0\r\n\r\n");
-    await talk(server, "GET HTTP/1.1\r\n"); // the line before has been read by now
+    await talk(server, "GET HTTP/1.1\r\n"); // by now the first line has been read
     server.kill("SIGTERM");
     assertStringIncludes(await readAll(socket), "GET /late HTTP/1.0");
     if (code === 143) server.kill("SIGTERM");
@@ -149,13 +153,17 @@ for (const [signals, code] of [["one signal", 0], ["two signals", 143]] as const
   });
 }
 
-test("firstline --help fails with one line where it cannot be written", FULL, async () => {
-  const { code, stderr } = await run(["--help"], { shell: 'exec "$@" >/dev/full' });
-  assertEquals(code, 1);
-  assertMatch(stderr, /^firstline: Cannot write to stdout: No space left on device[^\n]*\n$/);
-});
+test(
+  "firstline --help exits with 1 and prints one line if it cannot be written",
+  ON_LINUX,
+  async () => {
+    const { code, stderr } = await run(["--help"], { shell: 'exec "$@" >/dev/full' });
+    assertEquals(code, 1);
+    assertMatch(stderr, /^firstline: Cannot write to stdout: No space left on device[^\n]*\n$/);
+  },
+);
 
-writing("firstline counts the content that was sent, and no other", WATCHED, async () => {
+writing("firstline logs how many bytes of content were sent", WATCHED, async () => {
   using folder = new TemporaryFolder();
   const size = 20_000_000;
   const path = folder.write("large.bin", new Uint8Array(size));
@@ -172,7 +180,7 @@ writing("firstline counts the content that was sent, and no other", WATCHED, asy
 });
 
 test(
-  "firstline --wire leaves out the access log unless --log asks for it",
+  "firstline --wire turns off the access log unless --log is given",
   WATCHED,
   async () => {
     for (const log of [[], ["--log", "common"]]) {
@@ -188,7 +196,7 @@ test(
   },
 );
 
-test("firstline --log json writes one object a line", WATCHED, async () => {
+test("firstline --log json writes one object per line", WATCHED, async () => {
   await using server = await ServerProcess.start([...ANY_PORT, "--log", "json", "--text", "a"]);
   await talk(server, 'GET /"\xe9 HTTP/1.1\r\n');
   const { time, client, port, requestLine, status, bytes, milliseconds } = JSON.parse(
@@ -204,7 +212,7 @@ test("firstline --log json writes one object a line", WATCHED, async () => {
 });
 
 test(
-  "firstline --wire prints each request as it was received, and each reply",
+  "firstline --wire prints requests as received, and replies",
   WATCHED,
   async () => {
     await using server = await ServerProcess.start([
@@ -221,9 +229,9 @@ test(
     socket.close();
     const lines = [await server.stdout.next()];
     while (!lines[lines.length - 1].endsWith("-- closed")) lines.push(await server.stdout.next());
-    const who = /^\S+/.exec(lines[0])?.[0] ?? "";
-    assertMatch(who, /^127\.0\.0\.1:\d+$/);
-    assertEquals(lines.map((line) => undatedLine(line.replace(who, "CLIENT"))), [
+    const client = /^\S+/.exec(lines[0])?.[0] ?? "";
+    assertMatch(client, /^127\.0\.0\.1:\d+$/);
+    assertEquals(lines.map((line) => undatedLine(line.replace(client, "CLIENT"))), [
       "CLIENT -- opened",
       String.raw`CLIENT >> GET / HTTP/1.0\r\n`,
       String.raw`CLIENT >> X-A: \x1B\xFF\x5C\r\n`,

@@ -1,14 +1,14 @@
 /**
- * Tests that need permissions. A plain `deno test` has none: there such a test is ignored, and its
- * name says what it needs.
+ * Tests that need permissions. A plain `deno test` has none and ignores them; their names then say
+ * what they need.
  *
  * @module
  */
 
-/** What a test can need: sockets on loopback, files to read, other programs, files to write. */
+/** The permissions that tests need: for the loopback, all files and all programs. */
 export type Permission = "net" | "read" | "run" | "write";
 
-/** The ways to call `Deno.test()` that are used here. */
+/** The overloads of `Deno.test()` that are used here. */
 export interface Register {
   (name: string, fn: (t: Deno.TestContext) => void | Promise<void>): void;
   (
@@ -19,13 +19,13 @@ export interface Register {
   (test: Deno.TestDefinition): void;
 }
 
-/** True if this may be done without a question. */
+/** True if the permission is granted. */
 export function isGranted(name: Permission): boolean {
   const descriptor = name === "net" ? { name, host: "127.0.0.1" } as const : { name };
   return Deno.permissions.querySync(descriptor).state === "granted";
 }
 
-/** Gives `Deno.test()` for tests that need these permissions. */
+/** Returns `Deno.test()`, or a function that ignores the test if a permission is missing. */
 export function needing(...permissions: Permission[]): Register {
   const missing = permissions.filter((name) => !isGranted(name)).map((name) => `--allow-${name}`);
   if (missing.length === 0) return Deno.test;

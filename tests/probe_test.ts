@@ -10,21 +10,21 @@ import { WATCHED } from "./time.ts";
 const test = needing("net", "run");
 
 test(
-  "firstline --probe tells by its exit code whether the server is healthy",
+  "firstline --probe exits with 0 if the server is healthy, otherwise with 1",
   WATCHED,
   async () => {
-    await using well = await ServerProcess.start([...ANY_PORT, "--status", "302"]);
-    const good = await run(["--probe", "--host", "127.0.0.1", "-p", `${well.port}`]);
+    await using healthy = await ServerProcess.start([...ANY_PORT, "--status", "302"]);
+    const good = await run(["--probe", "--host", "127.0.0.1", "-p", `${healthy.port}`]);
     assertEquals(good, {
       code: 0,
       stdout: "",
-      stderr: `firstline: 127.0.0.1:${well.port} is healthy: HTTP/1.1 302 Found\n`,
+      stderr: `firstline: 127.0.0.1:${healthy.port} is healthy: HTTP/1.1 302 Found\n`,
     });
     const permissions = ["--allow-net", "--allow-env=PORT"];
-    const byPort = await run(["--probe"], { permissions, env: { PORT: `${well.port}` } });
-    assertEquals(byPort.code, 0); // 0.0.0.0 is asked at 127.0.0.1
-    await using sick = await ServerProcess.start([...ANY_PORT, "--status", "503"]);
-    const bad = await run(["--probe", "--host", "127.0.0.1", "-p", `${sick.port}`]);
+    const byPort = await run(["--probe"], { permissions, env: { PORT: `${healthy.port}` } });
+    assertEquals(byPort.code, 0); // for 0.0.0.0 it connects to 127.0.0.1
+    await using failing = await ServerProcess.start([...ANY_PORT, "--status", "503"]);
+    const bad = await run(["--probe", "--host", "127.0.0.1", "-p", `${failing.port}`]);
     assertEquals(bad.code, 1);
     assertStringIncludes(bad.stderr, "is not healthy: HTTP/1.1 503 Service Unavailable");
     const absent = await run(["--probe", "-p", `${getAvailablePort()}`]);
@@ -47,7 +47,7 @@ test(
 );
 
 test(
-  "firstline --probe asks the health path, whatever else is answered",
+  "firstline --probe requests the path of --health",
   WATCHED,
   async () => {
     const flags = ["--status", "404", "--delay", "100", "--health", "/healthz"];
@@ -61,14 +61,14 @@ test(
   },
 );
 
-test("firstline --probe waits as long as --delay lets others wait", WATCHED, async () => {
+test("firstline --probe waits longer than --delay", WATCHED, async () => {
   await using server = await ServerProcess.start([...ANY_PORT, "--delay", "3.2"]);
   const flags = ["--probe", "--host", "127.0.0.1", "--port", `${server.port}`];
   assertEquals((await run([...flags, "--delay", "0.1-3.2"])).code, 0);
 });
 
-/** What the probe says of whoever sends this, piece by piece, and then ends or not. */
-async function probed(flags: string[], pieces: readonly string[], ends = true) {
+/** Probes a server that sends these pieces and then half-closes, unless `ends` is false. */
+async function probe(flags: string[], pieces: readonly string[], ends = true) {
   using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const { port } = listener.addr;
   const probing = run(["--probe", "--host", "127.0.0.1", "-p", `${port}`, ...flags]);
@@ -77,66 +77,66 @@ async function probed(flags: string[], pieces: readonly string[], ends = true) {
     for (const piece of pieces) await send(socket, piece);
     if (ends) await socket.closeWrite();
   } catch (error) {
-    if (!isGone(error)) throw error; // it has heard enough
+    if (!isGone(error)) throw error; // the probe has closed already
   }
   const { code, stderr } = await probing;
-  return { code, words: stderr.replace(/^.* is (not )?healthy: /, "").trimEnd() };
+  return { code, message: stderr.replace(/^.* is (not )?healthy: /, "").trimEnd() };
 }
 
 test(
-  "firstline --probe passes over interim responses, and gives up in time",
+  "firstline --probe skips interim responses, and fails after its timeout",
   WATCHED,
   async () => {
     const early = "HTTP/1.1 103 Early Hints\r\n\r\n";
     assertEquals(
       await Promise.all([
-        probed([], [early, early, "HTTP/1.1 204 No Content\r\n"], false),
-        probed([], ["HTTP/1.0 399 x\n"], false),
-        probed([], ["HTTP/1.1 400 Bad\r\n"], false),
-        probed([], [early, "HTTP/1.1 103 Early"]),
-        probed([], ["nonsense\r\n"]),
-        probed([], ["HTTP/1.1 200 OK"], false),
-        probed([], [], false),
+        probe([], [early, early, "HTTP/1.1 204 No Content\r\n"], false),
+        probe([], ["HTTP/1.0 399 x\n"], false),
+        probe([], ["HTTP/1.1 400 Bad\r\n"], false),
+        probe([], [early, "HTTP/1.1 103 Early"]),
+        probe([], ["nonsense\r\n"]),
+        probe([], ["HTTP/1.1 200 OK"], false),
+        probe([], [], false),
       ]),
       [
-        { code: 0, words: "HTTP/1.1 204 No Content" },
-        { code: 0, words: "HTTP/1.0 399 x" },
-        { code: 1, words: "HTTP/1.1 400 Bad" },
-        { code: 1, words: "no HTTP response" },
-        { code: 1, words: "no HTTP response" },
-        { code: 1, words: "no answer in time" },
-        { code: 1, words: "no answer in time" },
+        { code: 0, message: "HTTP/1.1 204 No Content" },
+        { code: 0, message: "HTTP/1.0 399 x" },
+        { code: 1, message: "HTTP/1.1 400 Bad" },
+        { code: 1, message: "no HTTP response" },
+        { code: 1, message: "no HTTP response" },
+        { code: 1, message: "no answer in time" },
+        { code: 1, message: "no answer in time" },
       ],
     );
   },
 );
 
 test(
-  "firstline --probe knows a stranger that answers 200 on the health path",
+  "firstline --probe rejects a 200 of another server at the path of --health",
   WATCHED,
   async () => {
     const health = ["--health", "/healthz"];
     const head = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n";
     assertEquals(
       await Promise.all([
-        probed(health, [head.slice(0, 20), head.slice(20), "o", "k"], false),
-        probed(health, [head, "OK"]),
-        probed(health, [head, "ok\n"]),
-        probed(health, ["HTTP/1.1 204 No Content\r\n"], false),
+        probe(health, [head.slice(0, 20), head.slice(20), "o", "k"], false),
+        probe(health, [head, "OK"]),
+        probe(health, [head, "ok\n"]),
+        probe(health, ["HTTP/1.1 204 No Content\r\n"], false),
       ]),
       [
-        { code: 0, words: "HTTP/1.1 200 OK" },
-        { code: 1, words: "HTTP/1.1 200 OK, but not the answer of --health" },
-        { code: 1, words: "HTTP/1.1 200 OK, but not the answer of --health" },
-        { code: 1, words: "HTTP/1.1 204 No Content" },
+        { code: 0, message: "HTTP/1.1 200 OK" },
+        { code: 1, message: "HTTP/1.1 200 OK, but not the answer of --health" },
+        { code: 1, message: "HTTP/1.1 200 OK, but not the answer of --health" },
+        { code: 1, message: "HTTP/1.1 204 No Content" },
       ],
     );
   },
 );
 
-test("firstline --probe does not read without bound", WATCHED, async () => {
+test("firstline --probe stops reading an endless response", WATCHED, async () => {
   const endless = Array.from({ length: 1000 }, () => "a".repeat(10_000));
   const start = performance.now();
-  assertEquals(await probed([], endless, false), { code: 1, words: "no HTTP response" });
-  assert(performance.now() - start < 2500); // its patience would end later
+  assertEquals(await probe([], endless, false), { code: 1, message: "no HTTP response" });
+  assert(performance.now() - start < 2500); // before its timeout
 });

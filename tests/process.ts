@@ -1,5 +1,5 @@
 /**
- * The command as a process of its own.
+ * The command as a process.
  *
  * @module
  */
@@ -7,36 +7,36 @@
 import { connect, HOST } from "./clients.ts";
 import { sleep } from "./time.ts";
 
-/** Who does not listen by then, hangs. */
+/** A process that does not listen by then has failed. */
 const START_TIMEOUT_MS = 10_000;
 
 /** The folder that holds `main.ts`. */
 export const ROOT = `${import.meta.dirname}/..`;
 
-/** The import map in use here is passed on: a module from npm resolves to a file once loaded. */
+/** Flags for the import map that this process uses: from npm, modules resolve to files. */
 export const IMPORT_MAP: readonly string[] =
   /^(npm|file):/.test(import.meta.resolve("@std/cli/parse-args"))
     ? [`--import-map=${ROOT}/.ci/npm_imports.json`]
     : [];
 
-/** Flags to listen where tests ask. */
+/** Flags to listen on a free port of the loopback. */
 export const ANY_PORT: readonly string[] = ["--host", HOST, "--port", "0"];
 
-/** How the command is started, where not in the plain way. */
-export interface Circumstances {
-  /** What Deno grants it; the network by default. */
+/** How the command is started. */
+export interface ProcessOptions {
+  /** Permissions of Deno; the network by default. */
   permissions?: string[];
-  /** Variables of its environment. */
+  /** Environment variables. */
   env?: Record<string, string>;
-  /** A script that ends with `exec "$@"`, for what a process inherits. */
+  /** A script that ends with `exec "$@"`, to set limits or redirect streams. */
   shell?: string;
-  /** Where its access log goes: into a pipe that is read on demand, or nowhere. */
+  /** Where stdout goes: to a pipe that is read on demand (default), or to /dev/null. */
   stdout?: "piped" | "null";
-  /** The port in its arguments, where its messages are lost and cannot tell. */
+  /** The port in its arguments, for processes whose messages are lost. */
   port?: number;
 }
 
-/** The command line of `firstline`, this or another checkout, with arguments of its own. */
+/** The command line that runs `firstline` from this or another checkout. */
 export function firstline(
   args: readonly string[],
   permissions = ["--allow-net"],
@@ -45,8 +45,8 @@ export function firstline(
   return [Deno.execPath(), "run", ...permissions, ...IMPORT_MAP, `${root}/main.ts`, ...args];
 }
 
-function spawn(command: readonly string[], circumstances: Circumstances): Deno.ChildProcess {
-  const { env, shell, stdout = "piped" } = circumstances;
+function spawn(command: readonly string[], options: ProcessOptions): Deno.ChildProcess {
+  const { env, shell, stdout = "piped" } = options;
   const [program, ...rest] = shell ? ["sh", "-c", shell, "sh", ...command] : command;
   return new Deno.Command(program, {
     args: rest,
@@ -58,29 +58,29 @@ function spawn(command: readonly string[], circumstances: Circumstances): Deno.C
   }).spawn();
 }
 
-/** Runs the command to its end. */
+/** Runs the command until it exits. */
 export async function run(
   args: readonly string[],
-  circumstances: Circumstances = {},
+  options: ProcessOptions = {},
 ): Promise<{ code: number; stdout: string; stderr: string }> {
-  const child = spawn(firstline(args, circumstances.permissions), circumstances);
+  const child = spawn(firstline(args, options.permissions), options);
   const { code, stdout, stderr } = await child.output();
   const decoder = new TextDecoder();
   return { code, stdout: decoder.decode(stdout), stderr: decoder.decode(stderr) };
 }
 
-/** A port that was free a moment ago, for programs that do not say which one they found. */
+/** Finds a free port, for programs that do not print theirs. */
 export function freePort(): number {
   using listener = Deno.listen({ hostname: HOST, port: 0 });
   return listener.addr.port;
 }
 
-/** What a process says, line by line, read when it is asked for. */
+/** The lines of a stream, read on demand. */
 export class Lines {
-  /** All that was read. */
+  /** Everything read so far. */
   text = "";
-  /** How much of it `next()` and `until()` have gone past. */
-  #passed = 0;
+  /** The position of `next()` and `until()` in it. */
+  #position = 0;
   readonly #reader: ReadableStreamDefaultReader<string>;
   #reading: Promise<boolean> | undefined;
 
@@ -88,7 +88,7 @@ export class Lines {
     this.#reader = stream.pipeThrough(new TextDecoderStream()).getReader();
   }
 
-  /** Reads once, for all who wait; false at the end. */
+  /** Reads once for all callers that wait. False at the end. */
   #read(): Promise<boolean> {
     return this.#reading ??= this.#reader.read().then(({ value, done }) => {
       this.text += value ?? "";
@@ -97,12 +97,12 @@ export class Lines {
     });
   }
 
-  /** Goes past the next line and gives it; empty at the end. */
+  /** Returns the next line, or an empty string at the end. */
   async next(): Promise<string> {
     return await this.#line() ?? "";
   }
 
-  /** Goes past the next line that matches, and gives the match. Throws if none comes. */
+  /** Skips to the next line that matches, and returns the match. Throws if there is none. */
   async until(pattern: RegExp): Promise<RegExpExecArray> {
     for (let line; (line = await this.#line()) !== undefined;) {
       const match = pattern.exec(line);
@@ -113,10 +113,10 @@ export class Lines {
 
   async #line(): Promise<string | undefined> {
     for (;;) {
-      const end = this.text.indexOf("\n", this.#passed);
+      const end = this.text.indexOf("\n", this.#position);
       if (end !== -1) {
-        const line = this.text.slice(this.#passed, end);
-        this.#passed = end + 1;
+        const line = this.text.slice(this.#position, end);
+        this.#position = end + 1;
         return line;
       }
       if (!await this.#read()) return undefined;
@@ -128,7 +128,7 @@ export class Lines {
     while (await this.#read());
   }
 
-  /** Reads to the end and keeps nothing. */
+  /** Reads to the end and discards everything. */
   async discard(): Promise<void> {
     while (await this.#read()) this.text = "";
   }
@@ -139,20 +139,20 @@ export class Lines {
   }
 }
 
-/** A server that listens. */
+/** A server process that listens. */
 export class ServerProcess implements AsyncDisposable {
-  /** Its messages are read as they come, so that it never waits for us. */
+  /** Its messages, read as they arrive. */
   readonly stderr: Lines;
   /** The port it listens on. */
   port = 0;
-  /** The message that said so. */
+  /** The message that names the port. */
   listening = "";
 
   readonly #isPiped: boolean;
   readonly #finished: Promise<void>;
   #stdout: Lines | undefined;
 
-  private constructor(readonly child: Deno.ChildProcess, { stdout = "piped" }: Circumstances) {
+  private constructor(readonly child: Deno.ChildProcess, { stdout = "piped" }: ProcessOptions) {
     this.stderr = new Lines(child.stderr);
     this.#finished = this.stderr.finish();
     this.#isPiped = stdout === "piped";
@@ -161,36 +161,36 @@ export class ServerProcess implements AsyncDisposable {
   /** Starts `firstline` and resolves when it listens. Throws if it ends instead. */
   static start(
     args: readonly string[],
-    circumstances: Circumstances = {},
+    options: ProcessOptions = {},
   ): Promise<ServerProcess> {
-    const command = firstline(args, circumstances.permissions);
-    const { port } = circumstances;
-    if (port !== undefined) return ServerProcess.startOn(port, command, circumstances);
-    return ServerProcess.#start(command, circumstances, async (server) => {
+    const command = firstline(args, options.permissions);
+    const { port } = options;
+    if (port !== undefined) return ServerProcess.startOn(port, command, options);
+    return ServerProcess.#start(command, options, async (server) => {
       const { input, 1: port } = await server.stderr.until(/listening on \S+:(\d+),/);
       server.listening = input;
       server.port = Number(port);
     });
   }
 
-  /** Starts any program that was told its port, and resolves when it accepts there. */
+  /** Starts any program with a given port, and resolves when it accepts connections. */
   static startOn(
     port: number,
     command: readonly string[],
-    circumstances: Circumstances = {},
+    options: ProcessOptions = {},
   ): Promise<ServerProcess> {
-    return ServerProcess.#start(command, circumstances, async (server) => {
+    return ServerProcess.#start(command, options, async (server) => {
       server.port = port;
-      await server.#accepts();
+      await server.#untilAccepting();
     });
   }
 
   static async #start(
     command: readonly string[],
-    circumstances: Circumstances,
+    options: ProcessOptions,
     ready: (server: ServerProcess) => Promise<void>,
   ): Promise<ServerProcess> {
-    const server = new ServerProcess(spawn(command, circumstances), circumstances);
+    const server = new ServerProcess(spawn(command, options), options);
     try {
       await ready(server);
       return server;
@@ -200,8 +200,8 @@ export class ServerProcess implements AsyncDisposable {
     }
   }
 
-  /** Tries so often because the benchmark measures how long a start takes. */
-  async #accepts(): Promise<void> {
+  /** Tries every millisecond, because the benchmark measures the start. */
+  async #untilAccepting(): Promise<void> {
     let hasEnded = false;
     this.child.status.then(() => hasEnded = true);
     const end = performance.now() + START_TIMEOUT_MS;
@@ -211,13 +211,13 @@ export class ServerProcess implements AsyncDisposable {
       } catch (error) {
         if (!(error instanceof Deno.errors.ConnectionRefused)) throw error;
       }
-      if (hasEnded) throw new Error(`Ended at once: ${this.stderr.text}`);
+      if (hasEnded) throw new Error(`Ended at the start: ${this.stderr.text}`);
       if (performance.now() > end) throw new Error("Did not listen in time");
       await sleep(1);
     }
   }
 
-  /** Its access log, read from here on. */
+  /** Its stdout, which is read from the first call on. */
   get stdout(): Lines {
     if (!this.#isPiped) throw new TypeError("Cannot read stdout: it was not piped");
     return this.#stdout ??= new Lines(this.child.stdout);
@@ -228,17 +228,17 @@ export class ServerProcess implements AsyncDisposable {
     this.child.kill(signal);
   }
 
-  /** Resolves to the exit code when it has ended and said its last. */
+  /** Resolves to the exit code when it has ended and all messages are read. */
   async exitCode(): Promise<number> {
     const { code } = await this.child.status;
     await this.#finished;
     return code;
   }
 
-  /** Sends a signal and waits for the end; after this time it is killed, which is 137. */
-  async stop(signal: Deno.Signal = "SIGTERM", patienceMs?: number): Promise<number> {
+  /** Sends a signal and resolves to the exit code. After the timeout it is killed: 137. */
+  async stop(signal: Deno.Signal = "SIGTERM", timeoutMs?: number): Promise<number> {
     this.kill(signal);
-    const timer = patienceMs && setTimeout(() => this.kill("SIGKILL"), patienceMs);
+    const timer = timeoutMs && setTimeout(() => this.kill("SIGKILL"), timeoutMs);
     const code = await this.exitCode();
     clearTimeout(timer);
     return code;

@@ -1,4 +1,4 @@
-/** The recipes: each block, pasted into an empty folder, prints what stands below it. */
+/** Runs each recipe of docs/recipes.md in an empty folder and compares its output. */
 
 import { assertEquals } from "@std/assert";
 import { HOST } from "./clients.ts";
@@ -8,7 +8,7 @@ import { IMPORT_MAP, ROOT } from "./process.ts";
 
 const test = needing("net", "read", "run", "write");
 
-/** What the recipes use beside the command, and what keeps one from hanging. */
+/** Programs that the recipes need, and `timeout`. */
 const TOOLS = ["curl", "jq", "timeout"];
 
 const hasTools = isGranted("run") && Deno.build.os === "linux" && new Deno.Command("sh", {
@@ -16,18 +16,18 @@ const hasTools = isGranted("run") && Deno.build.os === "linux" && new Deno.Comma
   stdout: "null",
 }).outputSync().success;
 
-/** Recipes mostly wait; more of them at once would wait for each other. */
-const AT_ONCE = 4;
+/** Recipes mostly wait, so several run at once. */
+const CONCURRENCY = 4;
 
-/** Pairs of a block and of what it prints. */
+/** Reads pairs of a shell block and its output. */
 async function recipesOf(path: string): Promise<{ block: string; printed: string }[]> {
   const blocks = (await Deno.readTextFile(path))
     .matchAll(/^```sh\n([^]*?)^```\n\n```text\n([^]*?)^```/gm);
   return Array.from(blocks, ([, block, printed]) => ({ block, printed }));
 }
 
-/** Runs the block with `firstline` in its PATH and other ports, and gives what it prints. */
-async function printedBy(block: string, ports: Map<string, string>): Promise<string> {
+/** Runs a block with `firstline` in its PATH, on free ports, and returns its output. */
+async function outputOf(block: string, ports: Map<string, string>): Promise<string> {
   using folder = new TemporaryFolder();
   const deno = [Deno.execPath(), "run", "--allow-net", "--allow-read", ...IMPORT_MAP];
   const command = [...deno, `${ROOT}/main.ts`].map((word) => `'${word}'`).join(" ");
@@ -46,7 +46,7 @@ function replacedPorts(text: string, ports: Map<string, string>): string {
   return text.replace(/\b81\d\d\b/g, (port) => ports.get(port) ?? port);
 }
 
-/** A free port in place of each that a block names. */
+/** Maps each port in a block to a free one. */
 function freePorts(block: string): Map<string, string> {
   const names = new Set(block.match(/\b81\d\d\b/g));
   const listeners = [...names].map((name) => ({
@@ -59,7 +59,7 @@ function freePorts(block: string): Map<string, string> {
   }));
 }
 
-/** Hides what is another each time: dates, times, ports, versions, and how lines end. */
+/** Hides what differs in each run: dates, times, ports, versions and line ends. */
 function masked(text: string): string {
   return text.replaceAll("\r", "").trim()
     .replace(/\w{3}, \d\d \w{3} \d{4} \d\d:\d\d:\d\d GMT/g, "DATE")
@@ -69,21 +69,21 @@ function masked(text: string): string {
 }
 
 test(
-  "docs/recipes.md: each block prints what stands below it",
+  "docs/recipes.md shows the output of each recipe",
   { ignore: !hasTools, timeout: 120_000 },
   async () => {
     const recipes = await recipesOf(`${ROOT}/docs/recipes.md`);
     const waiting = [...recipes];
     const differences: unknown[][] = [];
-    const cook = async () => {
+    const runRecipes = async () => {
       for (let recipe; (recipe = waiting.shift());) {
         const ports = freePorts(recipe.block);
-        const printed = masked(await printedBy(recipe.block, ports));
+        const printed = masked(await outputOf(recipe.block, ports));
         const expected = masked(replacedPorts(recipe.printed, ports));
         if (printed !== expected) differences.push([recipe.block, printed, expected]);
       }
     };
-    await Promise.all(Array.from({ length: AT_ONCE }, cook));
+    await Promise.all(Array.from({ length: CONCURRENCY }, runRecipes));
     assertEquals(differences, []);
     assertEquals(recipes.length > 10, true);
   },

@@ -1,4 +1,4 @@
-/** What the command answers: text, files, the page and raw responses, in the shape asked for. */
+/** Replies of the command: text, files, the page, redirects and raw responses. */
 
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { connect, readAll, send, talk } from "./clients.ts";
@@ -10,17 +10,17 @@ import { bytesOf, statusOf, undated } from "./wire.ts";
 
 const test = needing("net", "read", "run", "write");
 
-test("firstline --link changes where the page leads", WATCHED, async () => {
+test("firstline --link sets the link of the page", WATCHED, async () => {
   await using server = await ServerProcess.start([...ANY_PORT, "--link", "https://example.com/"]);
   assertStringIncludes(await talk(server, "GET / HTTP/1.1\r\n"), 'href="https://example.com/"');
 });
 
 test(
-  "firstline --status and --header shape the text, the page and a file",
+  "firstline --status and --header apply to the text and the page",
   WATCHED,
   async () => {
-    const shape = ["-s", "503", "-H", "Retry-After: 60", "-H", "X-A: 1", "-H", "X-A: 2"];
-    await using text = await ServerProcess.start([...ANY_PORT, "--text", "Back at noon", ...shape]);
+    const flags = ["-s", "503", "-H", "Retry-After: 60", "-H", "X-A: 1", "-H", "X-A: 2"];
+    await using text = await ServerProcess.start([...ANY_PORT, "--text", "Back at noon", ...flags]);
     assertEquals(
       undated(await talk(text, "GET / HTTP/1.1\r\n")),
       "HTTP/1.1 503 Service Unavailable\r\nDate: DATE\r\n" +
@@ -40,7 +40,7 @@ test(
   },
 );
 
-test("firstline --status 204 and 304 answer without content", WATCHED, async () => {
+test("firstline --status 204 and 304 send no content", WATCHED, async () => {
   const cases = [["204", "No Content", "--text=x"], ["304", "Not Modified", "--link=/"]];
   for (const [code, reason, flag] of cases) {
     await using server = await ServerProcess.start([...ANY_PORT, flag, "-s", code]);
@@ -52,11 +52,11 @@ test("firstline --status 204 and 304 answer without content", WATCHED, async () 
 });
 
 test(
-  "firstline --file answers the file's octets with the type of its extension",
+  "firstline --file sends the bytes of the file with the type of its extension",
   WATCHED,
   async () => {
     const types = {
-      "a.html": "text/html", // what is in it is not UTF-8
+      "a.html": "text/html", // its content is not UTF-8
       "a.b.JSON": "application/json",
       "noextension": "application/octet-stream",
       "a.svg": "image/svg+xml",
@@ -78,7 +78,7 @@ test(
 );
 
 test(
-  "firstline --file serves 50 MB whole to a slow client and a fast one at once",
+  "firstline --file sends 50 MB to a slow and a fast client at the same time",
   WATCHED,
   async () => {
     const content = Uint8Array.from({ length: 50_000_000 }, (_, at) => at % 251);
@@ -98,14 +98,14 @@ test(
         length += count;
       }
       const start = length - content.length;
-      assert(content.every((octet, at) => octet === received[start + at]));
+      assert(content.every((byte, at) => byte === received[start + at]));
     };
     await Promise.all([download(16 * 1024), download(10_000_000)]);
   },
 );
 
 test(
-  "firstline refuses a file that it cannot read, and names the permission",
+  "firstline exits with 2 if it cannot read a file, and with 1 if a permission is missing",
   WATCHED,
   async () => {
     for (const flag of ["--file", "--raw"]) {
@@ -133,7 +133,7 @@ test(
 );
 
 test(
-  "firstline --raw sends the file octet for octet, whatever was asked, then closes",
+  "firstline --raw sends the bytes of the file for any method, and closes",
   WATCHED,
   async () => {
     const broken = "HTTP/1.1 200 OK\nContent-Length: 99\r\n\r\n\0short";
@@ -149,7 +149,7 @@ test(
   },
 );
 
-test("firstline --raw with --delay stalls after the head", WATCHED, async () => {
+test("firstline --raw with --delay waits after the first head", WATCHED, async () => {
   const early = "HTTP/1.1 103 Early Hints\r\n\r\n";
   const late = "HTTP/1.1 200 OK\r\n\r\nlate";
   using folder = new TemporaryFolder({ "a.http": bytesOf(early + late) });
@@ -167,7 +167,7 @@ test("firstline --raw with --delay stalls after the head", WATCHED, async () => 
   assert(performance.now() - start >= 300);
 });
 
-test("firstline --delay waits before each reply, and stops nobody else", WATCHED, async () => {
+test("firstline --delay waits before each reply, without delaying others", WATCHED, async () => {
   await using server = await ServerProcess.start([...ANY_PORT, "--delay", "0.3"]);
   const start = performance.now();
   const answers = await Promise.all([1, 2, 3].map(() => talk(server, "GET /a HTTP/1.1\r\n\r\n")));
@@ -177,7 +177,7 @@ test("firstline --delay waits before each reply, and stops nobody else", WATCHED
 });
 
 test(
-  "firstline --delay takes a range, and draws from it for each reply",
+  "firstline --delay MIN-MAX waits a random time for each reply",
   WATCHED,
   async () => {
     const flags = ["--text", "a", "--delay", "0.05-0.4"];
@@ -192,7 +192,7 @@ test(
   },
 );
 
-test("firstline --redirect sends everyone on, with path and query", WATCHED, async () => {
+test("firstline --redirect fills placeholders into Location", WATCHED, async () => {
   const flags = ["--redirect", "https://example.com{target}", "-H", "X-Seen: {method} {target}"];
   await using server = await ServerProcess.start([...ANY_PORT, ...flags]);
   assertEquals(
@@ -210,7 +210,7 @@ test("firstline --redirect sends everyone on, with path and query", WATCHED, asy
   );
 });
 
-test("firstline --text says what the request says, as text", WATCHED, async () => {
+test("firstline --text fills in placeholders, escaped for HTML", WATCHED, async () => {
   const flags = ["--text", "{client} {method} {target} {x}", "-H", "Content-Type: text/html"];
   await using server = await ServerProcess.start([...ANY_PORT, ...flags]);
   assertEquals(
@@ -220,7 +220,7 @@ test("firstline --text says what the request says, as text", WATCHED, async () =
   );
 });
 
-test("firstline --file FOLDER answers by path", WATCHED, async () => {
+test("firstline --file FOLDER serves files by path", WATCHED, async () => {
   using folder = new TemporaryFolder({
     "index.html": "<p>root",
     "a/index.html": "<p>a",
@@ -263,7 +263,7 @@ test("firstline --file FOLDER answers by path", WATCHED, async () => {
   );
 });
 
-test("firstline --file FOLDER needs no file once it runs", WATCHED, async () => {
+test("firstline --file FOLDER reads no file after the start", WATCHED, async () => {
   const folder = new TemporaryFolder({ "index.html": "held" });
   const permissions = ["--allow-net", `--allow-read=${folder.path}`];
   const flags = [...ANY_PORT, "--file", folder.path];
@@ -272,7 +272,7 @@ test("firstline --file FOLDER needs no file once it runs", WATCHED, async () => 
   assertStringIncludes(await talk(server, "GET / HTTP/1.1\r\n"), "held");
 });
 
-test("firstline --raw FOLDER sends the response of each path as it is", WATCHED, async () => {
+test("firstline --raw FOLDER sends the file of each path unchanged", WATCHED, async () => {
   const tea = "HTTP/1.1 418 I'm a teapot\n\nshort and stout";
   using folder = new TemporaryFolder({ "tea.http": tea, "404.http": "none\n" });
   const permissions = ["--allow-net", `--allow-read=${folder.path}`];
@@ -285,7 +285,7 @@ test("firstline --raw FOLDER sends the response of each path as it is", WATCHED,
 });
 
 test(
-  "firstline names a folder's permission, also where a link leads to it",
+  "firstline names the permission for a link and for the folder it leads to",
   WATCHED,
   async () => {
     using folder = new TemporaryFolder({ "site/index.html": "a" });
@@ -303,7 +303,7 @@ test(
   },
 );
 
-test("firstline says at the start that a folder has no page for /", WATCHED, async () => {
+test("firstline reports at the start that a folder has no index", WATCHED, async () => {
   const cases: Array<[string, string[], boolean]> = [
     ["--file", ["a.html"], false],
     ["--file", ["a/index.html", "404.html"], false],
@@ -317,14 +317,14 @@ test("firstline says at the start that a folder has no page for /", WATCHED, asy
     const permissions = ["--allow-net", "--allow-read"];
     const args = [...ANY_PORT, flag, folder.path];
     await using server = await ServerProcess.start(args, { permissions });
-    const said = /; no index\.\w+, so \/ is not found$/m.test(server.stderr.text);
-    assertEquals(said, !answersRoot, `${flag} with ${names}`);
+    const isReported = /; no index\.\w+, so \/ is not found$/m.test(server.stderr.text);
+    assertEquals(isReported, !answersRoot, `${flag} with ${names}`);
     const isFound = statusOf(await talk(server, "GET / HTTP/1.1\r\n")) !== 404;
     if (flag === "--file") assertEquals(isFound, answersRoot);
   }));
 });
 
-test("firstline PATH answers that file or folder", WATCHED, async () => {
+test("firstline PATH serves that file or folder", WATCHED, async () => {
   using folder = new TemporaryFolder({ "a/index.html": "a page" });
   const permissions = ["--allow-net", "--allow-read"];
   for (const path of ["a", "a/index.html"].map((name) => folder.pathOf(name))) {
@@ -340,7 +340,7 @@ test("firstline PATH answers that file or folder", WATCHED, async () => {
 });
 
 test(
-  "firstline --health answers in front of everything, and is not logged",
+  "firstline --health answers before everything else, and is not logged",
   WATCHED,
   async () => {
     const flags = ["--text", "no", "-s", "404", "-H", "X-A: 1", "--delay", "100"];
@@ -354,13 +354,13 @@ test(
     }
     assertEquals(statusOf(await talk(server, "CONNECT /healthz HTTP/1.1\r\n")), 501);
     assertEquals(statusOf(await talk(server, "GET /healthz HTTP/2.0\r\n")), 505);
-    assertMatch(await server.stdout.next(), /"CONNECT \/healthz HTTP\/1\.1" 501 \d+$/); // the first
+    assertMatch(await server.stdout.next(), /"CONNECT \/healthz HTTP\/1\.1" 501 \d+$/); // the first line of the log
     assertMatch(await server.stdout.next(), /"GET \/healthz HTTP\/2\.0" 505 \d+$/);
   },
 );
 
 test(
-  "firstline takes a path for what it is where it was started, not where it lies",
+  "firstline resolves paths against the current directory, not against its own",
   WATCHED,
   async () => {
     using folder = new TemporaryFolder({ "README.md": "mine" });

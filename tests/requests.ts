@@ -1,5 +1,5 @@
 /**
- * Requests as responders get them.
+ * Requests as responders receive them.
  *
  * @module
  */
@@ -7,10 +7,10 @@
 import { type Client, parseRequestLine, type RequestLine } from "../server.ts";
 import { bytesOf } from "./wire.ts";
 
-/** Somebody. */
+/** A client. */
 export const CLIENT: Client = { hostname: "2001:db8::1", port: 7 };
 
-/** The request of a line that the server lets through. Throws if it would not. */
+/** Parses a valid request line. */
 export function requestOf(line: string): RequestLine {
   const request = parseRequestLine(bytesOf(line));
   if ("method" in request) return request;

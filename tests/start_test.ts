@@ -1,4 +1,4 @@
-/** How the command starts: what it makes of its arguments, where it listens, why it cannot. */
+/** How the command starts: arguments, ports, and errors. */
 
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { getAvailablePort } from "@std/net/get-available-port";
@@ -8,26 +8,30 @@ import { DEFAULT_LIMITS } from "../server.ts";
 import { talk } from "./clients.ts";
 import { TemporaryFolder } from "./files.ts";
 import { needing } from "./needs.ts";
-import { ANY_PORT, type Circumstances, IMPORT_MAP, run, ServerProcess } from "./process.ts";
+import { ANY_PORT, IMPORT_MAP, type ProcessOptions, run, ServerProcess } from "./process.ts";
 import { WATCHED } from "./time.ts";
 
 const test = needing("net", "run");
 const writing = needing("net", "run", "write");
 
-test("firstline --help prints every flag with its default, and wins", WATCHED, async () => {
-  const { code, stdout, stderr } = await run(["--port", "abc", "--help", "--bogus", "-V"]);
-  assertEquals({ code, stderr }, { code: 0, stderr: "" });
-  assertEquals(stdout, helpText());
-  for (const { name } of Object.values(FLAGS).flat()) assertStringIncludes(stdout, ` --${name}`);
-  for (const code of Object.keys(EXIT_CODES)) assertStringIncludes(stdout, `\n  ${code} `);
-  const { requestTimeoutMs, idleTimeoutMs, maxConnections } = DEFAULT_LIMITS;
-  for (const text of [requestTimeoutMs / 1000, idleTimeoutMs / 1000, maxConnections]) {
-    assertStringIncludes(stdout, `[${text}]`);
-  }
-  assertEquals(stdout.split("\n").filter((line) => line.length > 80), []);
-});
+test(
+  "firstline --help prints every flag with its default, despite invalid arguments",
+  WATCHED,
+  async () => {
+    const { code, stdout, stderr } = await run(["--port", "abc", "--help", "--bogus", "-V"]);
+    assertEquals({ code, stderr }, { code: 0, stderr: "" });
+    assertEquals(stdout, helpText());
+    for (const { name } of Object.values(FLAGS).flat()) assertStringIncludes(stdout, ` --${name}`);
+    for (const code of Object.keys(EXIT_CODES)) assertStringIncludes(stdout, `\n  ${code} `);
+    const { requestTimeoutMs, idleTimeoutMs, maxConnections } = DEFAULT_LIMITS;
+    for (const text of [requestTimeoutMs / 1000, idleTimeoutMs / 1000, maxConnections]) {
+      assertStringIncludes(stdout, `[${text}]`);
+    }
+    assertEquals(stdout.split("\n").filter((line) => line.length > 80), []);
+  },
+);
 
-test("firstline --version prints the version and wins over mistakes", WATCHED, async () => {
+test("firstline --version prints the version, despite invalid arguments", WATCHED, async () => {
   const { code, stdout, stderr } = await run(["--port", "abc", "-V"]);
   assertEquals({ code, stdout, stderr }, {
     code: 0,
@@ -37,7 +41,7 @@ test("firstline --version prints the version and wins over mistakes", WATCHED, a
 });
 
 test(
-  "firstline exits with 2 and one line for a mistake in the arguments",
+  "firstline exits with 2 and prints one line for invalid arguments",
   WATCHED,
   async () => {
     const mistakes: Array<[string[], string]> = [
@@ -67,10 +71,10 @@ test(
   },
 );
 
-test("firstline exits with 1 and one line for a start that fails", WATCHED, async () => {
+test("firstline exits with 1 and prints one line if it cannot listen", WATCHED, async () => {
   using taken = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const { port } = taken.addr;
-  const failures: Array<[string[], Circumstances, RegExp]> = [
+  const failures: Array<[string[], ProcessOptions, RegExp]> = [
     [
       ["--host", "127.0.0.1", "--port", `${port}`],
       {},
@@ -100,7 +104,7 @@ test("firstline exits with 1 and one line for a start that fails", WATCHED, asyn
 
 test({
   ...WATCHED,
-  name: "firstline exits with 1 where the system forbids the port",
+  name: "firstline exits with 1 if the system forbids the port",
   ignore: Deno.build.os !== "linux",
   fn: async () => {
     const drop = "setpriv --bounding-set=-net_bind_service --inh-caps=-all";
@@ -111,8 +115,8 @@ test({
   },
 });
 
-/** Takes the default port on loopback; if somebody has it already, that is as good. */
-function takeDefaultPort(): Disposable {
+/** Occupies the default port of the loopback, unless another process already does. */
+function occupyDefaultPort(): Disposable {
   try {
     const listener = Deno.listen({ hostname: "127.0.0.1", port: DEFAULTS.port });
     return { [Symbol.dispose]: () => listener.close() };
@@ -122,15 +126,15 @@ function takeDefaultPort(): Disposable {
   }
 }
 
-/** Runs a command in a terminal, and shows what that shows on stderr. */
+/** Runs a command in a terminal and copies its output to stderr. */
 const IN_TERMINAL = 'exec script --quiet --return --command "$*" /dev/null >&2';
 
 test({
   ...WATCHED,
-  name: "firstline in a terminal takes a free port, loudly, where the default one is taken",
+  name: "firstline in a terminal uses a free port and says so if the default one is taken",
   ignore: Deno.build.os !== "linux",
   fn: async () => {
-    using _taken = takeDefaultPort();
+    using _taken = occupyDefaultPort();
     const options = { shell: IN_TERMINAL };
     await using server = await ServerProcess.start(["--host", "127.0.0.1"], options);
     assert(server.port !== DEFAULTS.port);
@@ -140,10 +144,10 @@ test({
 });
 
 test(
-  "firstline as a service keeps to the default port, or exits with 1",
+  "firstline without a terminal exits with 1 if the default port is taken",
   WATCHED,
   async () => {
-    using _taken = takeDefaultPort();
+    using _taken = occupyDefaultPort();
     const { code, stderr } = await run(["--host", "127.0.0.1"]);
     assertEquals(code, 1);
     assertMatch(
@@ -155,10 +159,10 @@ test(
 
 test({
   ...WATCHED,
-  name: "firstline in a terminal moves from no port that was asked for, nor without permission",
+  name: "firstline in a terminal changes no port that was given, nor without permission",
   ignore: Deno.build.os !== "linux",
   fn: async () => {
-    using _taken = takeDefaultPort();
+    using _taken = occupyDefaultPort();
     const start = (args: string[], permissions?: string[], env?: Record<string, string>) =>
       run(args, { permissions, env, shell: IN_TERMINAL });
     const asked = await start(["--host", "127.0.0.1", "--port", "8080"]);
@@ -172,7 +176,7 @@ test({
       permitted.stderr,
       "firstline: Cannot listen on 127.0.0.1:8080: the port is taken\r\n",
     );
-    const elsewhere = await start(["--host", "203.0.113.7"]); // no other port would help
+    const elsewhere = await start(["--host", "203.0.113.7"]); // another port would not help
     assertEquals(
       elsewhere.stderr,
       "firstline: Cannot listen on 203.0.113.7:8080: the address is not on this machine\r\n",
@@ -184,13 +188,13 @@ test({
 
 writing({
   ...WATCHED,
-  name: "firstline --reuse-port without --unstable-net exits with 1 and one line",
+  name: "firstline --reuse-port exits with 1 without --unstable-net",
   ignore: Deno.build.os !== "linux",
   fn: async () => {
     using folder = new TemporaryFolder();
     const imports = IMPORT_MAP.length > 0 ? {} : manifest.imports;
     const config = folder.write("deno.json", JSON.stringify({ imports }));
-    const permissions = ["--allow-net", `--config=${config}`]; // which enables nothing
+    const permissions = ["--allow-net", `--config=${config}`]; // a configuration without unstable features
     const { code, stderr } = await run([...ANY_PORT, "--reuse-port"], { permissions });
     assertEquals(code, 1);
     assertEquals(
@@ -201,7 +205,7 @@ writing({
   },
 });
 
-test("firstline listens on the port it is given and says where", WATCHED, async () => {
+test("firstline --port listens on that port and prints the address", WATCHED, async () => {
   const port = getAvailablePort({ preferredPort: 0 });
   await using server = await ServerProcess.start(["-p", `${port}`, "--host", "127.0.0.1"]);
   assertEquals(
@@ -214,7 +218,7 @@ test("firstline listens on the port it is given and says where", WATCHED, async 
 
 test({
   ...WATCHED,
-  name: "firstline --reuse-port shares the port, and the load, among processes",
+  name: "firstline --reuse-port shares connections among processes",
   ignore: Deno.build.os !== "linux",
   fn: async () => {
     await using one = await ServerProcess.start([...ANY_PORT, "--reuse-port", "--text", "one"]);
@@ -231,7 +235,7 @@ test({
 });
 
 test(
-  "firstline takes $PORT where it may read it: flag, then variable, then default",
+  "firstline uses --port, then $PORT if permitted, then the default",
   WATCHED,
   async () => {
     const permissions = ["--allow-net", "--allow-env=PORT"];
@@ -240,20 +244,20 @@ test(
     await using server = await ServerProcess.start(["--host", "127.0.0.1"], withPort(`${port}`));
     assertEquals(server.port, port);
     const taken = await run(["--host", "127.0.0.1"], withPort(`${port}`));
-    assertEquals(taken.code, 1); // it was asked for, so it is not switched
+    assertEquals(taken.code, 1); // a given port is not changed
     await using other = await ServerProcess.start(ANY_PORT, withPort(`${port}`));
     assert(other.port !== port);
     const nonsense = await run(ANY_PORT.slice(0, 2), withPort("80a"));
     assertEquals(nonsense.code, 2);
     assertStringIncludes(nonsense.stderr, 'Cannot use $PORT "80a": expected an integer');
     const unread = await run(["--host", "203.0.113.7"], { env: { PORT: "80a" } });
-    assertStringIncludes(unread.stderr, "203.0.113.7:8080"); // no permission: as if it were not set
+    assertStringIncludes(unread.stderr, "203.0.113.7:8080"); // without permission, as if unset
     const empty = await run(["--host", "203.0.113.7"], withPort(""));
     assertStringIncludes(empty.stderr, "203.0.113.7:8080");
   },
 );
 
-writing("firstline refuses a Deno that could end no silent connection", WATCHED, async () => {
+writing("firstline exits with 1 under Deno older than 2.9", WATCHED, async () => {
   using folder = new TemporaryFolder();
   const old = folder.write(
     "old.js",

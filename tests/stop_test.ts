@@ -9,14 +9,14 @@ import { WATCHED } from "./time.ts";
 const test = needing("net", "run");
 
 test(
-  "firstline finishes what it is answering at SIGINT and SIGTERM, exit 0",
+  "firstline finishes pending replies at SIGINT and SIGTERM, and exits with 0",
   WATCHED,
   async () => {
     for (const signal of ["SIGINT", "SIGTERM"] as const) {
       await using server = await ServerProcess.start(ANY_PORT);
       using half = await connect(server);
       await send(half, "GET /late HT");
-      await talk(server, "GET / HTTP/1.1\r\n"); // the half line has been read by now
+      await talk(server, "GET / HTTP/1.1\r\n"); // by now the half line has been read
       server.kill(signal);
       assertStringIncludes(await server.stderr.next(), `${signal} received, finishing`);
       await send(half, "TP/1.1\r\nHost: x\r\n\r\n");
@@ -27,7 +27,7 @@ test(
   },
 );
 
-test("firstline exits at once at the second signal, with 130 or 143", WATCHED, async () => {
+test("firstline exits with 130 or 143 at the second signal", WATCHED, async () => {
   for (const [signal, code] of [["SIGINT", 130], ["SIGTERM", 143]] as const) {
     await using server = await ServerProcess.start(ANY_PORT);
     using half = await connect(server);
@@ -39,7 +39,7 @@ test("firstline exits at once at the second signal, with 130 or 143", WATCHED, a
   }
 });
 
-test("firstline takes one Ctrl-C that reaches it twice for one", WATCHED, async () => {
+test("firstline counts two signals of one Ctrl-C as one", WATCHED, async () => {
   await using server = await ServerProcess.start(ANY_PORT);
   using half = await connect(server);
   await send(half, "GET /late HT");
@@ -53,15 +53,19 @@ test("firstline takes one Ctrl-C that reaches it twice for one", WATCHED, async 
   assertEquals(await server.exitCode(), 0);
 });
 
-test("firstline exits with 1 where --stop-timeout cut someone off", WATCHED, async () => {
-  await using server = await ServerProcess.start([...ANY_PORT, "--stop-timeout", "0.2"]);
-  using half = await connect(server);
-  await send(half, "GET /never");
-  await talk(server, "GET / HTTP/1.1\r\n");
-  assertEquals(await server.stop(), 1);
-  await server.stderr.next();
-  assertEquals(
-    await server.stderr.next(),
-    "firstline: cut off 1 connection that did not finish in time",
-  );
-});
+test(
+  "firstline exits with 1 if --stop-timeout ends with unfinished connections",
+  WATCHED,
+  async () => {
+    await using server = await ServerProcess.start([...ANY_PORT, "--stop-timeout", "0.2"]);
+    using half = await connect(server);
+    await send(half, "GET /never");
+    await talk(server, "GET / HTTP/1.1\r\n");
+    assertEquals(await server.stop(), 1);
+    await server.stderr.next();
+    assertEquals(
+      await server.stderr.next(),
+      "firstline: cut off 1 connection that did not finish in time",
+    );
+  },
+);

@@ -1,5 +1,5 @@
 /**
- * Time in tests: to wait, not to wait forever, and not to wait at all.
+ * Time in tests: waiting with a limit, and clocks and timers under the control of a test.
  *
  * @module
  */
@@ -8,16 +8,16 @@ import { sleep } from "../command/delay.ts";
 
 export { sleep };
 
-/** For every test that waits for the network or a process: what never comes fails it. */
+/** Options of tests that wait for the network or a process: they fail after this time. */
 export const WATCHED = { timeout: 20_000 };
 
-/** How long something that happens at once may take on a busy machine. */
-const PATIENCE_MS = 15_000;
+/** How long `until()` waits on a busy machine. */
+const UNTIL_TIMEOUT_MS = 15_000;
 
-/** Resolves when this holds, looked at in each turn of the event loop. Throws if it never does. */
+/** Checks a condition in each turn of the event loop until it holds. Throws if it never does. */
 export async function until(holds: () => boolean): Promise<void> {
   let isOver = false;
-  const timer = setTimeout(() => isOver = true, PATIENCE_MS);
+  const timer = setTimeout(() => isOver = true, UNTIL_TIMEOUT_MS);
   try {
     while (!holds()) {
       if (isOver) throw new Error(`Waited in vain until ${holds}`);
@@ -28,18 +28,18 @@ export async function until(holds: () => boolean): Promise<void> {
   }
 }
 
-/** Until disposed of, clocks can be put forward; timers run as ever. */
+/** Until disposed of, clocks can be advanced. Timers run as usual. */
 export class SkippableTime implements Disposable {
   readonly #performanceNow = performance.now;
   readonly #Date = Date;
   #skipped = 0;
 
-  /** Clocks that are stopped go on only when they are put forward. */
+  /** Stopped clocks move only when they are advanced. */
   constructor(isStopped = false) {
-    const begun = this.#performanceNow.call(performance);
+    const start = this.#performanceNow.call(performance);
     const now = () => this.#Date.now() + this.#skipped;
     performance.now = () =>
-      (isStopped ? begun : this.#performanceNow.call(performance)) + this.#skipped;
+      (isStopped ? start : this.#performanceNow.call(performance)) + this.#skipped;
     globalThis.Date = class extends Date {
       constructor(...given: [] | [number]) {
         super(...(given.length > 0 ? given : [now()]) as [number]);
@@ -48,12 +48,12 @@ export class SkippableTime implements Disposable {
     } as DateConstructor;
   }
 
-  /** Puts the clocks forward. */
+  /** Advances the clocks. */
   jump(milliseconds: number): void {
     this.#skipped += milliseconds;
   }
 
-  /** Puts the clocks forward and waits until a server that ticks every 10 ms has seen it. */
+  /** Advances the clocks and waits until a server that ticks every 10 ms has noticed. */
   async skip(milliseconds: number): Promise<void> {
     this.jump(milliseconds);
     for (let tick = 0; tick < 4; tick++) await sleep(11);
@@ -65,23 +65,23 @@ export class SkippableTime implements Disposable {
   }
 }
 
-/** Until disposed of, the timers that servers watch deadlines with end when the test says so. */
+/** Until disposed of, the timers of `AbortSignal.timeout()` fire only when the test calls `tick()`. */
 export class HeldTicks implements Disposable {
-  /** How long each was to take. */
-  readonly asked: number[] = [];
+  /** The delay of each timer. */
+  readonly delays: number[] = [];
   readonly #timeout = AbortSignal.timeout;
   #held: AbortController[] = [];
 
   constructor() {
     AbortSignal.timeout = (milliseconds) => {
-      this.asked.push(milliseconds);
+      this.delays.push(milliseconds);
       const controller = new AbortController();
       this.#held.push(controller);
       return controller.signal;
     };
   }
 
-  /** Ends those that are held; how many were. */
+  /** Fires all timers and returns their number. */
   tick(): number {
     const held = this.#held;
     this.#held = [];

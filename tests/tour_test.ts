@@ -1,4 +1,4 @@
-/** The tour: each version of its program runs, breaks as it says, and is mended as it says. */
+/** Runs each version of the program in docs/tour.md: it fails and is fixed as the tour says. */
 
 import {
   assert,
@@ -17,16 +17,16 @@ import { isWhole, PLAIN_REQUEST } from "./wire.ts";
 
 const test = needing("net", "read", "run", "write");
 
-/** The sessions are from Linux. */
+/** The sessions were recorded on Linux. */
 const ON_LINUX = { ...WATCHED, ignore: Deno.build.os !== "linux" };
 
 const TOUR = !isGranted("read") ? "" : Deno.readTextFileSync(`${ROOT}/docs/tour.md`);
 
-/** The program as it is after each section, and what is only tried, in the order of the text. */
-const { versions: VERSIONS, tries: TRIES } = followed(TOUR);
+/** The program after each section, and the variants to try, in the order of the text. */
+const { versions: VERSIONS, tries: TRIES } = programsOf(TOUR);
 
-/** Does with the blocks of code what the tour asks its readers to do. */
-function followed(tour: string): { versions: string[]; tries: string[] } {
+/** Applies the blocks of code of the tour one after another. */
+function programsOf(tour: string): { versions: string[]; tries: string[] } {
   let program = "";
   const versions: string[] = [];
   const tries: string[] = [];
@@ -41,7 +41,7 @@ function followed(tour: string): { versions: string[]; tries: string[] } {
   return { versions, tries };
 }
 
-/** Each hunk must fit in exactly one place. */
+/** Applies a diff. Each hunk must match in exactly one place. */
 function patched(program: string, block: string): string {
   for (const hunk of block.split(/^@@ .* @@\n/m)) {
     const lines = hunk.match(/^.*\n/gm)!;
@@ -54,15 +54,15 @@ function patched(program: string, block: string): string {
   return program;
 }
 
-/** What the tour shows or says must stand there in these words. */
-function told(words: string): string {
-  assertStringIncludes(TOUR, words);
-  return words;
+/** Checks that the tour contains this text, and returns it. */
+function quoted(text: string): string {
+  assertStringIncludes(TOUR, text);
+  return text;
 }
 
 /**
- * Says the port. And Deno prepares for signals half a second after its start, which ends the
- * process if there is no descriptor left: it must be done by then.
+ * Prints the port. Deno opens descriptors for signals half a second after its start, and ends if
+ * there are none: so they are opened at once.
  */
 const PRELUDE = `
   Deno.addSignalListener("SIGUSR2", () => {});
@@ -79,9 +79,9 @@ class Program implements AsyncDisposable {
     this.stderr = new Lines(child.stderr);
   }
 
-  /** Starts it, with another patience than 10 s, and with what a shell does before. */
-  static async start(program: string, patienceMs = 10_000, shell = ""): Promise<Program> {
-    const source = program.replace("10_000", String(patienceMs)).replace(
+  /** Starts it, with another timeout in place of 10 s, after a shell command. */
+  static async start(program: string, timeoutMs = 10_000, shell = ""): Promise<Program> {
+    const source = program.replace("10_000", String(timeoutMs)).replace(
       "Deno.listen({ port: 8080 });",
       `Deno.listen({ port: 0, hostname: "${HOST}" });${PRELUDE}`,
     );
@@ -112,7 +112,7 @@ class Program implements AsyncDisposable {
 }
 
 test(
-  "tour: every version is well typed, and formatted",
+  "docs/tour.md: every version passes deno check and deno fmt",
   { ...ON_LINUX, timeout: 60_000 },
   async () => {
     using folder = new TemporaryFolder();
@@ -130,7 +130,7 @@ test(
   },
 );
 
-test("tour: the parts of server.ts that it names are there", () => {
+test("docs/tour.md names parts that server.ts has", () => {
   const server = Deno.readTextFileSync(`${ROOT}/server.ts`);
   const parts = TOUR.match(/^\*\*In `server\.ts`:\*\*[^]*?\n\n|^\|.*$/gm)!.map((text) =>
     text.startsWith("|") ? text.split("|")[2] : text
@@ -139,23 +139,23 @@ test("tour: the parts of server.ts that it names are there", () => {
   for (const [, name] of names) assertMatch(server, new RegExp(`\\b${name}\\b`));
 });
 
-test("tour: twenty lines do both exercises", ON_LINUX, async () => {
+test("docs/tour.md: twenty lines do both exercises", ON_LINUX, async () => {
   await using first = await Program.start(VERSIONS[0]);
-  told((await talk(first, "GET /tea HTTP/1.1\r\n\r\n")).replaceAll("\r\n", "\n"));
+  quoted((await talk(first, "GET /tea HTTP/1.1\r\n\r\n")).replaceAll("\r\n", "\n"));
   await using second = await Program.start(TRIES[0]);
   assertStringIncludes(await talk(second, "GET /tea HTTP/1.1\r\n\r\n"), "\r\n\r\nHello world!");
   assertEquals(await second.stdout.next(), "GET /tea HTTP/1.1\r");
 });
 
-test("tour 1: a line comes in two packets", ON_LINUX, async () => {
+test("docs/tour.md 1: a line arrives in two packets", ON_LINUX, async () => {
   await using before = await Program.start(VERSIONS[0]);
-  assertStringIncludes(await talk(before, "GET /te"), told("<p>You said: GET /te</p>\n"));
+  assertStringIncludes(await talk(before, "GET /te"), quoted("<p>You said: GET /te</p>\n"));
   await using after = await Program.start(VERSIONS[1]);
   const wire = await talk(after, "GET /te", "a HTTP/1.1\r\n\r\n");
-  assertStringIncludes(wire, told("You said: GET /tea HTTP/1.1"));
+  assertStringIncludes(wire, quoted("You said: GET /tea HTTP/1.1"));
 });
 
-/** A reset while another client is being served, so that it comes before the accept. */
+/** Resets a connection in the kernel's queue, while another client is served. */
 async function resetInQueue(program: Program): Promise<string> {
   using slow = await connect(program);
   await reset(await resettable(program));
@@ -169,12 +169,12 @@ async function resetInLine(program: Program): Promise<void> {
   await reset(client);
 }
 
-test("tour 2: a client hangs up", ON_LINUX, async () => {
+test("docs/tour.md 2: a client disconnects", ON_LINUX, async () => {
   await using first = await Program.start(VERSIONS[1]);
-  assertStringIncludes(await resetInQueue(first), told("<p>You said: GET / HTTP/1.1</p>\n"));
+  assertStringIncludes(await resetInQueue(first), quoted("<p>You said: GET / HTTP/1.1</p>\n"));
   assertEquals((await first.child.status).code, 1);
   const error = "Uncaught (in promise) NotConnected: Transport endpoint is not connected";
-  assertStringIncludes(await first.stderr.next(), told(error));
+  assertStringIncludes(await first.stderr.next(), quoted(error));
   await using second = await Program.start(VERSIONS[1]);
   await resetInLine(second);
   assertEquals((await second.child.status).code, 1);
@@ -184,7 +184,7 @@ test("tour 2: a client hangs up", ON_LINUX, async () => {
   assertStringIncludes(await talk(after, PLAIN_REQUEST), "HTTP/1.1 200 OK\r\n");
 });
 
-test("tour 3: a client says nothing", ON_LINUX, async () => {
+test("docs/tour.md 3: a client sends nothing", ON_LINUX, async () => {
   await using before = await Program.start(VERSIONS[2]);
   const silent = await connect(before);
   const answer = talk(before, PLAIN_REQUEST);
@@ -197,21 +197,21 @@ test("tour 3: a client says nothing", ON_LINUX, async () => {
   assertEquals(await readAll(stillSilent), "");
 });
 
-test("tour 4: no descriptors are left", ON_LINUX, async () => {
-  const crowd = (program: Program) =>
+test("docs/tour.md 4: descriptors run out", ON_LINUX, async () => {
+  const connectMany = (program: Program) =>
     Promise.all(Array.from({ length: 60 }, () => connect(program)));
   await using before = await Program.start(VERSIONS[3], 10_000, "ulimit -n 64;");
-  const early = await crowd(before);
+  const early = await connectMany(before);
   assertNotEquals((await before.child.status).code, 0);
-  for (const client of early) client.close(); // sooner, a slow machine would never run short
+  for (const client of early) client.close(); // earlier, a slow machine would not run out
   await using after = await Program.start(VERSIONS[4], 800, "ulimit -n 64;");
-  const silent = await crowd(after);
-  assertStringIncludes(await after.stderr.next(), told("Too many open files"));
+  const silent = await connectMany(after);
+  assertStringIncludes(await after.stderr.next(), quoted("Too many open files"));
   assertStringIncludes(await talk(after, PLAIN_REQUEST), "HTTP/1.1 200 OK\r\n");
   for (const client of silent) client.close();
 });
 
-test("tour 5: a line has no end", ON_LINUX, async () => {
+test("docs/tour.md 5: a line does not end", ON_LINUX, async () => {
   await using before = await Program.start(VERSIONS[4]);
   const swallowed = talk(before, "a".repeat(200_000), "\r\n");
   assertEquals((await before.stdout.next()).length, 200_000);
@@ -220,33 +220,36 @@ test("tour 5: a line has no end", ON_LINUX, async () => {
   assertStringIncludes(await talk(after, "a".repeat(8193)), "HTTP/1.1 414 URI Too Long\r\n");
 });
 
-test("tour 6: a stranger's words decide what we say", ON_LINUX, async () => {
+test("docs/tour.md 6: input appears in the reply and the log", ON_LINUX, async () => {
   const ESC = "\x1b";
-  const theft = `GET /${ESC}[2K${ESC}[A${ESC}[2K${ESC}[GGET /flowers HTTP/1.1`;
-  told(theft.replaceAll(ESC, "\\033"));
-  const bold = `GET ${told("/<b>tea</b>")} HTTP/1.1\r\n\r\n`;
+  const forged = `GET /${ESC}[2K${ESC}[A${ESC}[2K${ESC}[GGET /flowers HTTP/1.1`;
+  quoted(forged.replaceAll(ESC, "\\033"));
+  const bold = `GET ${quoted("/<b>tea</b>")} HTTP/1.1\r\n\r\n`;
   const umlaut = "GET /\xc3\xbc HTTP/1.1\r\n\r\n";
   const inGerman = (program: string) => program.replace("What that means", "Erklärung");
 
   await using before = await Program.start(VERSIONS[5]);
-  assertStringIncludes(await talk(before, bold), told("<p>You said: GET /<b>tea</b> HTTP/1.1</p>"));
-  await talk(before, `${theft}\r\n\r\n`);
-  assertEquals([await before.stdout.next(), await before.stdout.next()], [bold.trim(), theft]);
+  assertStringIncludes(
+    await talk(before, bold),
+    quoted("<p>You said: GET /<b>tea</b> HTTP/1.1</p>"),
+  );
+  await talk(before, `${forged}\r\n\r\n`);
+  assertEquals([await before.stdout.next(), await before.stdout.next()], [bold.trim(), forged]);
   assert(!isWhole(await talk(before, umlaut)));
   await using germanBefore = await Program.start(inGerman(VERSIONS[5]));
   assert(!isWhole(await talk(germanBefore, PLAIN_REQUEST)));
 
   await using after = await Program.start(VERSIONS[6]);
   assertStringIncludes(await talk(after, bold), "GET /&#60;b&#62;tea&#60;/b&#62; HTTP/1.1</p>");
-  assertStringIncludes(await talk(after, `${theft}\r\n\r\n`), "HTTP/1.1 400 Bad Request\r\n");
+  assertStringIncludes(await talk(after, `${forged}\r\n\r\n`), "HTTP/1.1 400 Bad Request\r\n");
   await after.stdout.next();
-  assertEquals(await after.stdout.next(), told(theft.replaceAll(ESC, "\\x1b")));
+  assertEquals(await after.stdout.next(), quoted(forged.replaceAll(ESC, "\\x1b")));
   assert(isWhole(await talk(after, umlaut)));
   await using germanAfter = await Program.start(inGerman(VERSIONS[6]));
   assert(isWhole(await talk(germanAfter, PLAIN_REQUEST)));
 });
 
-/** More than the kernel holds for both ends, so that closing early must break it. */
+/** Uploads more than the kernel's buffers hold, so that closing early resets the connection. */
 async function upload(program: Program): Promise<string> {
   using client = await connect(program);
   await send(client, "POST / HTTP/1.1\r\nContent-Length: 32000000\r\n\r\n");
@@ -255,57 +258,57 @@ async function upload(program: Program): Promise<string> {
   return await readAll(client);
 }
 
-test("tour 7: an upload loses its answer", ON_LINUX, async () => {
+test("docs/tour.md 7: an upload loses its reply", ON_LINUX, async () => {
   await using before = await Program.start(VERSIONS[6]);
   assert(isGone(await assertRejects(() => upload(before))));
   await using after = await Program.start(VERSIONS[7]);
   assertMatch(await upload(after), /^HTTP\/1\.1 200 OK\r\n[^]*<\/p>\n$/);
 });
 
-/** What the client got that sends this and then ends its half. */
-async function answersTo(program: Program, message: string): Promise<string[]> {
+/** Sends a message, half-closes, and returns the replies. */
+async function repliesTo(program: Program, message: string): Promise<string[]> {
   using client = await connect(program);
   await send(client, message);
   await client.closeWrite();
   return (await readAll(client)).match(/<p>You said: .*<\/p>/g) ?? [];
 }
 
-test("tour 8: a request hides behind another", ON_LINUX, async () => {
+test("docs/tour.md 8: a request is smuggled behind another", ON_LINUX, async () => {
   const hidden = "GET /secret HTTP/1.1\r\nHost: x\r\n\r\n";
   const comment = `POST /comment HTTP/1.1\r\nHost: x\r\nContent-Length: ${hidden.length}\r\n\r\n`;
-  told(hidden.replaceAll("\r\n", "\\r\\n"));
-  told(comment.replaceAll("\r\n", "\\r\\n"));
-  const posted = told("<p>You said: POST /comment HTTP/1.1</p>");
-  const smuggled = told("<p>You said: GET /secret HTTP/1.1</p>");
+  quoted(hidden.replaceAll("\r\n", "\\r\\n"));
+  quoted(comment.replaceAll("\r\n", "\\r\\n"));
+  const posted = quoted("<p>You said: POST /comment HTTP/1.1</p>");
+  const smuggled = quoted("<p>You said: GET /secret HTTP/1.1</p>");
 
   await using before = await Program.start(VERSIONS[7]);
-  assertEquals((await answersTo(before, PLAIN_REQUEST + PLAIN_REQUEST)).length, 1);
+  assertEquals((await repliesTo(before, PLAIN_REQUEST + PLAIN_REQUEST)).length, 1);
   await using naive = await Program.start(TRIES[1]);
-  assertEquals((await answersTo(naive, PLAIN_REQUEST + PLAIN_REQUEST)).length, 2);
-  assertEquals(await answersTo(naive, comment + hidden), [posted, smuggled]);
+  assertEquals((await repliesTo(naive, PLAIN_REQUEST + PLAIN_REQUEST)).length, 2);
+  assertEquals(await repliesTo(naive, comment + hidden), [posted, smuggled]);
   await using after = await Program.start(VERSIONS[8]);
-  assertEquals((await answersTo(after, PLAIN_REQUEST + PLAIN_REQUEST)).length, 2);
-  assertEquals(await answersTo(after, comment + hidden), [posted]);
-  const doubtful = ["Transfer-Encoding: x", "Expect: x", "Upgrade: x", "Connection: x", "A : x"];
-  const heads = doubtful.map((field) => `GET / HTTP/1.1\r\n${field}\r\n\r\n`);
+  assertEquals((await repliesTo(after, PLAIN_REQUEST + PLAIN_REQUEST)).length, 2);
+  assertEquals(await repliesTo(after, comment + hidden), [posted]);
+  const ambiguous = ["Transfer-Encoding: x", "Expect: x", "Upgrade: x", "Connection: x", "A : x"];
+  const heads = ambiguous.map((field) => `GET / HTTP/1.1\r\n${field}\r\n\r\n`);
   for (const head of [...heads, "GET / HTTP/1.0\r\n\r\n"]) {
-    assertEquals((await answersTo(after, head + PLAIN_REQUEST)).length, 1, head);
+    assertEquals((await repliesTo(after, head + PLAIN_REQUEST)).length, 1, head);
   }
 });
 
-/** Resolves when nobody listens any more. */
-async function refused(program: Program): Promise<void> {
+/** Resolves when connections are refused. */
+async function untilRefused(program: Program): Promise<void> {
   for (;;) {
     try {
       (await connect(program)).close();
     } catch (error) {
       if (error instanceof Deno.errors.ConnectionRefused) return;
-      if (!isGone(error)) throw error; // it closed while we were in its queue
+      if (!isGone(error)) throw error; // closed while in the kernel's queue
     }
   }
 }
 
-/** Runs the lines that the tour shows in a section, in a shell, and gives what they print. */
+/** Runs the shell session of a section and returns its output. */
 async function session(number: number, program: string): Promise<string> {
   const port = freePort();
   const local = (text: string) =>
@@ -335,35 +338,35 @@ const hasShell = isGranted("run") && Deno.build.os === "linux" && new Deno.Comma
 }).outputSync().success;
 
 test(
-  "tour 9: its session ends and mends the server that it speaks of",
+  "docs/tour.md 9: its session shows the failure and the fix",
   { ...WATCHED, ignore: !hasShell },
   async () => {
     const [before, after] = await Promise.all([VERSIONS[8], VERSIONS[9]].map((p) => session(9, p)));
     assertEquals(before.match(/^(exit|<p>You).*$/gm), ["exit 143"]);
     assertStringIncludes(TOUR, "exit 143\n```");
     assertEquals(after.match(/^(exit|<p>You).*$/gm)?.sort(), [
-      told("<p>You said: GET / HTTP/1.1</p>"),
-      told("exit 0"),
+      quoted("<p>You said: GET / HTTP/1.1</p>"),
+      quoted("exit 0"),
     ]);
   },
 );
 
-test("tour 9: SIGTERM comes in mid-sentence", ON_LINUX, async () => {
+test("docs/tour.md 9: SIGTERM arrives during a request", ON_LINUX, async () => {
   const interrupted = async (program: Program): Promise<Deno.TcpConn> => {
     const half = await connect(program);
     await send(half, "GET / HT");
-    await talk(program, "GET / HTTP/1.0\r\n\r\n"); // by now the other has been let in
+    await talk(program, "GET / HTTP/1.0\r\n\r\n"); // by now the other is accepted
     program.child.kill("SIGTERM");
-    await refused(program);
+    await untilRefused(program);
     return half;
   };
   await using before = await Program.start(VERSIONS[8]);
   (await interrupted(before)).close();
-  assertEquals(`exit ${(await before.child.status).code}`, told("exit 143"));
+  assertEquals(`exit ${(await before.child.status).code}`, quoted("exit 143"));
   await using after = await Program.start(VERSIONS[9]);
   using half = await interrupted(after);
   await send(half, "TP/1.1\r\nHost: x\r\n\r\n");
   assertMatch(await readAll(half), /Connection: close\r\n[^]*You said: GET \/ HTTP\/1.1<\/p>/);
   half.close();
-  assertEquals(`exit ${(await after.child.status).code}`, told("exit 0"));
+  assertEquals(`exit ${(await after.child.status).code}`, quoted("exit 0"));
 });
