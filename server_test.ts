@@ -943,13 +943,14 @@ Deno.test(
   async () => {
     using time = new SkippableTime(true);
     const body = new Uint8Array(32 * MEBIBYTE);
-    await using scripted = startScripted({ body });
+    const maxLingerBytes = 32 * MEBIBYTE;
+    await using scripted = startScripted({ body }, { maxLingerBytes });
     const client = connectSlow(scripted, time, 10); // with real sockets, the order is up to the kernel
     const written = () => client.writes.reduce((sum, { length }) => sum + length, 0);
     client.send("POST / HTTP/1.1\r\nContent-Length: 1\r\n\r\n");
     const toWrite = await turnsUntil(() => written() > body.length);
     assert(toWrite >= 7, `written in ${toWrite} turns`);
-    client.send(new Uint8Array(DEFAULT_LIMITS.maxLingerBytes));
+    client.send(new Uint8Array(maxLingerBytes));
     const toDiscard = await turnsUntil(() => client.isClosed);
     assert(toDiscard >= 60, `discarded in ${toDiscard} turns`);
   },
