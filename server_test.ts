@@ -233,11 +233,11 @@ Deno.test(
     const errors: unknown[] = [];
     await using scripted = startScripted(HELLO, { onError: (error) => errors.push(error) });
     const shortage = new Error("Too many open files (os error 24)");
-    const begun = performance.now();
+    const startedAt = performance.now();
     scripted.queue(shortage);
     scripted.queue(shortage);
     await until(() => scripted.accepts === 3);
-    assert(performance.now() - begun > 195, "it tries again too soon");
+    assert(performance.now() - startedAt > 195, "it tries again too soon");
     const client = scripted.request(LAST_REQUEST);
     await client.closed;
     await time.skip(61_000);
@@ -596,10 +596,10 @@ Deno.test("serve() updates the Date of every kind of reply", WATCHED, async () =
     const dates: number[] = [];
     for (const target of ["/frozen", "/fresh"]) {
       for (let round = 0; round < 2; round++) {
-        const begun = client.wire.length;
+        const offset = client.wire.length;
         client.send(PLAIN_REQUEST.replace("/", target));
-        await until(() => client.wire.length > begun);
-        const date = /\r\nDate: (.*)\r\n/.exec(client.wire.slice(begun))?.[1];
+        await until(() => client.wire.length > offset);
+        const date = /\r\nDate: (.*)\r\n/.exec(client.wire.slice(offset))?.[1];
         dates.push(Math.round((Date.parse(date ?? "") - Date.now()) / 100_000));
         await time.skip(1_000_000);
       }
@@ -1210,12 +1210,12 @@ Deno.test(
 Deno.test("serve() waits between pieces of a raw reply as its numbers say", WATCHED, async () => {
   const raw = [bytesOf("a"), 30, bytesOf("b"), 20];
   await using scripted = startScripted(() => ({ raw }));
-  const begun = performance.now();
+  const startedAt = performance.now();
   const client = scripted.request(LAST_REQUEST);
   await until(() => client.wire === "a");
   await until(() => client.calls.includes("closeWrite"));
   assertEquals(client.wire, "ab");
-  assertGreater(performance.now() - begun, 45);
+  assertGreater(performance.now() - startedAt, 45);
 });
 
 Deno.test("serve() ends a raw reply when its client resets", WATCHED, async () => {
@@ -1773,9 +1773,9 @@ Deno.test(
   WATCHED,
   async () => {
     await using scripted = startScripted(HELLO, { requestTimeoutMs: 1_000_000 });
-    const begun = "GET / HTTP/1.1\r\nHost: x\r\nX-A: ";
+    const head = "GET / HTTP/1.1\r\nHost: x\r\nX-A: ";
     for (const length of [1024, 2048, 4096, 8192]) {
-      const client = scripted.request(begun.padEnd(length, "a"));
+      const client = scripted.request(head.padEnd(length, "a"));
       await until(() => client.calls.includes("closeWrite"));
       assertEquals(undated(client.wire), HELLO_WIRE);
       client.send("\r\n\r\n" + PLAIN_REQUEST);
@@ -1892,8 +1892,11 @@ Deno.test(
     await time.skip(4_000);
     taken.resolve();
     await client.closed;
-    const [{ time: begun, milliseconds }] = exchanges;
-    assertEquals([Math.round(milliseconds / 1000), Math.round((begun - before) / 1000)], [6, 0]);
+    const [{ time: startedAt, milliseconds }] = exchanges;
+    assertEquals([Math.round(milliseconds / 1000), Math.round((startedAt - before) / 1000)], [
+      6,
+      0,
+    ]);
   },
 );
 
@@ -2224,9 +2227,9 @@ test(
   WATCHED,
   async () => {
     await using server = start();
-    const begun = "GET / HTTP/1.1\r\nHost: x\r\nX-A: ";
+    const head = "GET / HTTP/1.1\r\nHost: x\r\nX-A: ";
     for (const length of [1024, 2048, 4096, 8192]) {
-      assertEquals(undated(await talk(server.addr, begun.padEnd(length, "a"))), HELLO_WIRE);
+      assertEquals(undated(await talk(server.addr, head.padEnd(length, "a"))), HELLO_WIRE);
     }
   },
 );
@@ -2767,9 +2770,9 @@ Deno.test(
       );
       const client = scripted.queue(new ScriptedSocket());
       for (const at of [...sizes.keys(), ...sizes.keys()]) {
-        const begun = client.writes.length;
+        const offset = client.writes.length;
         client.send(PLAIN_REQUEST.replace("/", `/${at}`));
-        const written = () => client.writes.slice(begun).map(textOf).join("");
+        const written = () => client.writes.slice(offset).map(textOf).join("");
         await until(() => isWhole(written()));
         assertStringIncludes(written(), `\r\nContent-Length: ${sizes[at]}\r\n\r\n${texts[at]}`);
         client.send(PLAIN_REQUEST.replace("/", "/" + "y".repeat(700)));

@@ -1,17 +1,10 @@
--- For wrk: `-- N FILE` asks for the paths in the file one after another, N at a time; the sums are
--- printed as one line of JSON at the end.
+-- For wrk: `-- DEPTH` sends that many requests at a time. The totals are printed as a line of JSON.
 
 function init(args)
-  local depth, batches = tonumber(args[1]), {}
-  for path in io.lines(args[2]) do
-    batches[#batches + 1] = string.rep(wrk.format(nil, path), depth)
-  end
-  if depth == 1 and #batches == 1 then return end -- wrk then sends its one request without asking Lua
-  local at = 0
-  request = function()
-    at = at % #batches + 1
-    return batches[at]
-  end
+  local depth = tonumber(args[1])
+  if depth == 1 then return end -- without a request function, wrk does not call Lua for each request
+  local batch = string.rep(wrk.format(), depth)
+  request = function() return batch end
 end
 
 function done(summary)

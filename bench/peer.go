@@ -1,4 +1,4 @@
-// The peer net/http.
+// Go net/http.
 package main
 
 import (

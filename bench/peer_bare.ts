@@ -1,6 +1,6 @@
 /**
- * The floor of every server on `Deno.listen`: reads, writes, closes, and looks at no more than the
- * load makes it. An empty line ends a request, and a `C` can only be that of `Connection: close`.
+ * The least that a server on `Deno.listen` can do: it reads, writes and closes. It parses only what
+ * this load needs: an empty line ends a request, and a `C` means `Connection: close`.
  */
 const HEAD = "HTTP/1.1 200 OK\r\nDate: Sat, 01 Jan 2000 00:00:00 GMT\r\n" +
   "Content-Type: text/plain; charset=utf-8\r\nContent-Length: 12\r\n";
@@ -9,18 +9,18 @@ const encoder = new TextEncoder();
 const LAST_REPLY = encoder.encode(`${HEAD}Connection: close\r\n\r\nHello world!`);
 const REPLIES = Array.from({ length: 17 }, (_, count) => encoder.encode(REPLY.repeat(count)));
 
-async function answer(connection: Deno.Conn): Promise<void> {
+async function serve(connection: Deno.Conn): Promise<void> {
   using _ = connection;
-  const octets = new Uint8Array(2048);
-  for (let count, closes = false; !closes && (count = await connection.read(octets)) !== null;) {
+  const bytes = new Uint8Array(2048);
+  for (let count, closes = false; !closes && (count = await connection.read(bytes)) !== null;) {
     let requests = 0;
     for (let at = 2; at < count; at++) {
-      if (octets[at] === 10 && octets[at - 2] === 10) requests++;
-      if (octets[at] === 67) closes = true;
+      if (bytes[at] === 10 && bytes[at - 2] === 10) requests++;
+      if (bytes[at] === 67) closes = true;
     }
     await connection.write(closes ? LAST_REPLY : REPLIES[requests]);
   }
 }
 
 const listener = Deno.listen({ hostname: "127.0.0.1", port: Number(Deno.args[0]) });
-for (;;) answer(await listener.accept()).catch(() => {}); // a reset ends its connection
+for (;;) serve(await listener.accept()).catch(() => {}); // a reset ends its connection only

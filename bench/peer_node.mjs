@@ -1,4 +1,4 @@
-/** The peer `node:http`. */
+/** `node:http`. */
 import { createServer } from "node:http";
 import process from "node:process";
 
@@ -9,5 +9,5 @@ const server = createServer((_request, response) => {
   response.setHeader("Content-Type", "text/plain; charset=utf-8");
   response.end(content);
 });
-server.keepAliveTimeout = 0; // off: idle connections stay while their memory is measured
+server.keepAliveTimeout = 0; // off
 server.listen(Number(port), "127.0.0.1");

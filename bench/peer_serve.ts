@@ -1,4 +1,4 @@
-/** The peer `Deno.serve`. Its own Content-Type for text is the one all send, at no cost. */
+/** `Deno.serve`. Its default Content-Type is the one that all peers send. */
 const [port, bytes] = Deno.args;
 const content = bytes ? new Uint8Array(Number(bytes)) : "Hello world!";
 

@@ -1,5 +1,5 @@
 /**
- * Asks HTTP clients for each entry of the lab, and prints what they make of it as a table.
+ * Lets HTTP clients request each entry of the lab, and prints a table of the results.
  *
  * @module
  */
@@ -9,36 +9,36 @@ import { HOST } from "../tests/clients.ts";
 import { TemporaryFolder } from "../tests/files.ts";
 import { ANY_PORT, ServerProcess } from "../tests/process.ts";
 
-/** How long each client is told to wait. */
+/** The timeout of each client. */
 const TIMEOUT_MS = 2_000;
-/** When it is ended by us: its own timeout did not do. */
+/** Clients that ignore their timeout are ended after this time. */
 const HARD_LIMIT_MS = 6_000;
-/** What is sent to those that answer before they have read it. */
+/** Content for entries that reply before they have read it. */
 const SENT_BYTES = 8 * 1024 * 1024;
-/** More would widen the table. */
-const MAX_OUTCOME = 40;
+/** Longer results are shortened in the table. */
+const MAX_RESULT = 40;
 
-/** One request. */
-interface Ask {
+/** A request. */
+interface Task {
   readonly path: string;
   readonly method: "GET" | "HEAD" | "PUT";
   readonly sentBytes: number;
 }
 
-/** What a client made of one entry. */
-interface Outcome {
+/** The result of a request. */
+interface Result {
   readonly path: string;
-  /** The status and the bytes of content, or the error in the words of the client. */
-  readonly outcome: string;
+  /** The status and the bytes of content, or the error message of the client. */
+  readonly result: string;
 }
 
-/** A client that may be here. */
+/** An HTTP client. */
 interface Client {
   readonly name: string;
-  /** Prints its version; one that fails is skipped. */
+  /** Prints its version. If that fails, the client is skipped. */
   readonly version: readonly string[];
-  /** Asks for everything. */
-  readonly run: (origin: string, asks: readonly Ask[], folder: string) => Promise<Outcome[]>;
+  /** Sends all requests. */
+  readonly run: (origin: string, tasks: readonly Task[], folder: string) => Promise<Result[]>;
 }
 
 const SOURCES = `${import.meta.dirname}/lab`;
@@ -64,43 +64,45 @@ function python(library: string): Client {
   return script(library, version, ["python3", `${SOURCES}/client.py`, library]);
 }
 
-/** A client that gets all requests at once, and prints a line of JSON for each. */
+/** A program that receives all requests at once, and prints a line of JSON for each. */
 function script(
   name: string,
   version: readonly string[],
   command: readonly string[],
-  input = (origin: string, asks: readonly Ask[]) =>
-    JSON.stringify({ origin, asks, timeoutMs: TIMEOUT_MS, hardLimitMs: HARD_LIMIT_MS }),
+  input = (origin: string, tasks: readonly Task[]) =>
+    JSON.stringify({ origin, tasks, timeoutMs: TIMEOUT_MS, hardLimitMs: HARD_LIMIT_MS }),
 ): Client {
   return {
     name,
     version,
-    async run(origin, asks) {
-      const { code, text, messages } = await outputOf(command, input(origin, asks));
+    async run(origin, tasks) {
+      const { code, text, messages } = await outputOf(command, input(origin, tasks));
       if (code !== 0) throw new Error(`${name} failed: ${messages}`);
-      return text.trim().split("\n").map((line) => JSON.parse(line) as Outcome);
+      return text.trim().split("\n").map((line) => JSON.parse(line) as Result);
     },
   };
 }
 
-/** For a client that reads no JSON. */
-function linesOf(origin: string, asks: readonly Ask[]): string {
-  const lines = asks.map(({ method, sentBytes, path }) => `${method} ${sentBytes} ${path}\n`);
+/** The input of a program that cannot parse JSON. */
+function linesOf(origin: string, tasks: readonly Task[]): string {
+  const lines = tasks.map(({ method, sentBytes, path }) => `${method} ${sentBytes} ${path}\n`);
   return `${origin} ${TIMEOUT_MS}\n${lines.join("")}`;
 }
 
-/** A client that is a process for each request. */
-function each(ask: (url: string, ask: Ask, folder: string) => Promise<string>): Client["run"] {
-  return async (origin, asks, folder) => {
-    const outcomes: Outcome[] = [];
-    for (const one of asks) {
-      outcomes.push({ path: one.path, outcome: await ask(origin + one.path, one, folder) });
+/** Runs a process for each request. */
+function each(
+  request: (url: string, task: Task, folder: string) => Promise<string>,
+): Client["run"] {
+  return async (origin, tasks, folder) => {
+    const results: Result[] = [];
+    for (const task of tasks) {
+      results.push({ path: task.path, result: await request(origin + task.path, task, folder) });
     }
-    return outcomes;
+    return results;
   };
 }
 
-async function curl(url: string, { method, sentBytes }: Ask, folder: string): Promise<string> {
+async function curl(url: string, { method, sentBytes }: Task, folder: string): Promise<string> {
   const how = method === "HEAD" ? ["--head"] : sentBytes ? ["-T", `${folder}/upload`] : [];
   const shown = ["--write-out", "%{http_code}", "--output", `${folder}/curl`];
   const { code, text } = await outputOf([
@@ -111,7 +113,7 @@ async function curl(url: string, { method, sentBytes }: Ask, folder: string): Pr
   return `${text} ${method === "HEAD" ? 0 : sizeOf(`${folder}/curl`)}`;
 }
 
-async function wget(url: string, { method, sentBytes }: Ask, folder: string): Promise<string> {
+async function wget(url: string, { method, sentBytes }: Task, folder: string): Promise<string> {
   const body = sentBytes ? [`--body-file=${folder}/upload`] : [];
   const { code, messages } = await outputOf([
     ...["wget", "--server-response", "--content-on-error", "--tries=1", "--compression=auto"],
@@ -119,12 +121,12 @@ async function wget(url: string, { method, sentBytes }: Ask, folder: string): Pr
     ...[`--output-document=${folder}/wget`, url],
   ]);
   if (code === 124) return "reads on";
-  if (code !== 0 && code !== 8) return `exit ${code}`; // 8: a status of an error
+  if (code !== 0 && code !== 8) return `exit ${code}`; // 8: an error status
   const status = [...messages.matchAll(/^ +HTTP\/\S+ (\d+)/gm)].at(-1)?.[1] ?? "no status,";
   return `${status} ${sizeOf(`${folder}/wget`)}`;
 }
 
-/** How much content was written, if any. */
+/** The size of a file, which is then removed; 0 if there is none. */
 function sizeOf(path: string): number {
   try {
     const { size } = Deno.statSync(path);
@@ -136,7 +138,7 @@ function sizeOf(path: string): number {
   }
 }
 
-/** Runs a command to its end, or to the hard limit where it is asked for one thing only. */
+/** Runs a command until it exits; without input, at most until the hard limit. */
 async function outputOf(
   command: readonly string[],
   input?: string,
@@ -157,7 +159,7 @@ async function outputOf(
   return { code, text, messages };
 }
 
-/** The first line of what it says of its version, or nothing if it is not here. */
+/** The first line of its version, or undefined if it is not installed. */
 async function versionOf({ version: [program, ...args] }: Client): Promise<string | undefined> {
   try {
     const { success, stdout } = await new Deno.Command(program, { args, stderr: "null" }).output();
@@ -168,8 +170,8 @@ async function versionOf({ version: [program, ...args] }: Client): Promise<strin
   }
 }
 
-/** The requests: what fails by chance always fails, and large content is left out of the errors. */
-function asksOf(entries: readonly Listed[]): Ask[] {
+/** A request for each entry: `/flaky` always fails, and some entries need content. */
+function tasksOf(entries: readonly Listed[]): Task[] {
   return entries.map(({ path }) => {
     const takesContent = path === "/unread" || path.startsWith("/early/");
     return {
@@ -180,19 +182,19 @@ function asksOf(entries: readonly Listed[]): Ask[] {
   });
 }
 
-/** The clients that are here; says which version of each, and which are not. */
-async function present(): Promise<Client[]> {
+/** Finds the clients that are installed, and prints their versions. */
+async function installedClients(): Promise<Client[]> {
   const found: Client[] = [];
   for (const client of CLIENTS) {
     const version = await versionOf(client);
-    console.error(`${client.name}: ${version ?? "not here, skipped"}`);
+    console.error(`${client.name}: ${version ?? "not installed, skipped"}`);
     if (version !== undefined) found.push(client);
   }
   return found;
 }
 
 function cell(text: string): string {
-  const short = text.length > MAX_OUTCOME ? `${text.slice(0, MAX_OUTCOME - 1)}…` : text;
+  const short = text.length > MAX_RESULT ? `${text.slice(0, MAX_RESULT - 1)}…` : text;
   return short.replaceAll("|", "\\|").replace(/[<>]/g, (bracket) => `\\${bracket}`);
 }
 
@@ -201,15 +203,15 @@ async function main(): Promise<void> {
   using folder = new TemporaryFolder();
   folder.write("upload", "\0".repeat(SENT_BYTES));
   const origin = `http://${HOST}:${server.port}`;
-  const asks = asksOf(await (await fetch(`${origin}/lab.json`)).json());
-  const columns = await Promise.all((await present()).map(async ({ name, run }) => {
-    const outcomes = await run(origin, asks, folder.path);
-    return { name, outcomes: new Map(outcomes.map((one) => [one.path, one.outcome])) };
+  const tasks = tasksOf(await (await fetch(`${origin}/lab.json`)).json());
+  const columns = await Promise.all((await installedClients()).map(async ({ name, run }) => {
+    const results = await run(origin, tasks, folder.path);
+    return { name, results: new Map(results.map((one) => [one.path, one.result])) };
   }));
   console.log(`| path | ${columns.map(({ name }) => name).join(" | ")} |`);
   console.log(`| --- |${" --- |".repeat(columns.length)}`);
-  for (const { path } of asks) {
-    const cells = columns.map(({ outcomes }) => cell(outcomes.get(path) ?? "?"));
+  for (const { path } of tasks) {
+    const cells = columns.map(({ results }) => cell(results.get(path) ?? "?"));
     console.log(`| \`${path}\` | ${cells.join(" | ")} |`);
   }
 }

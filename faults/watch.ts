@@ -1,6 +1,6 @@
 /**
- * Changes a folder under `--watch` in the ways that editors, git, rsync and Kubernetes do, while
- * clients ask for its files. Each reply must be whole, of one version, and soon of the new one.
+ * Changes a folder under `--watch` as editors, git, rsync and Kubernetes do, while clients request its
+ * files. Each reply must be complete and of one version, and soon of the new one.
  *
  * @module
  */
@@ -16,10 +16,10 @@ import { numberOf, printTable } from "./harness.ts";
 const FILES = 20;
 const FILE_BYTES = 50_000;
 const CLIENTS = 4;
-/** What is promised, and the pauses of a busy machine. */
-const SOON_MS = 1500;
+/** The promised time, with a margin for a busy machine. */
+const MAX_RELOAD_MS = 1500;
 
-/** Files of a version, which consist of its letter alone. */
+/** The files of a version, filled with one letter. */
 function filesOf(version: number): Record<string, string> {
   const letter = String.fromCharCode(97 + version % 26);
   const names = Array.from({ length: FILES }, (_, at) => `${at}.txt`);
@@ -36,7 +36,7 @@ async function sh(folder: TemporaryFolder, script: string, ...args: string[]): P
   if (!success) throw new Error(`Cannot run: ${script}`);
 }
 
-/** Ways to bring another version into `site`. */
+/** Ways to replace the files in `site` by another version. */
 const CHANGES: Record<string, (folder: TemporaryFolder, version: number) => Promise<void>> = {
   "save in place": async (folder, version) => {
     for (const [name, text] of Object.entries(filesOf(version))) folder.write(`site/${name}`, text);
@@ -69,7 +69,7 @@ const CHANGES: Record<string, (folder: TemporaryFolder, version: number) => Prom
   },
 };
 
-/** Kubernetes replaces one link, then removes what it led to. */
+/** As Kubernetes does: replaces a link, then removes the folder it led to. */
 async function swapData(folder: TemporaryFolder, version: number): Promise<void> {
   const name = `..${version}`;
   for (const [file, text] of Object.entries(filesOf(version))) {
@@ -85,8 +85,11 @@ async function swapData(folder: TemporaryFolder, version: number): Promise<void>
 }
 CHANGES["Kubernetes"] = swapData;
 
-/** Asks for one file after another until it is told to stop. */
-async function ask(server: ServerProcess, task: { isOver: boolean; letters: Set<string> }) {
+/** Requests one file after another until the task is over. */
+async function requestFiles(
+  server: ServerProcess,
+  task: { isOver: boolean; letters: Set<string> },
+) {
   let requests = 0;
   for (; !task.isOver; requests++) {
     using socket = await connect(server);
@@ -94,16 +97,16 @@ async function ask(server: ServerProcess, task: { isOver: boolean; letters: Set<
     const wire = await readAll(socket);
     const content = wire.slice(wire.indexOf("\r\n\r\n") + 4);
     if (statusOf(wire) !== 200 || !isWhole(wire) || content.length !== FILE_BYTES) {
-      throw new Error(`Expected a whole file: ${wire.slice(0, 200)}, ${content.length} bytes`);
+      throw new Error(`Expected a complete file: ${wire.slice(0, 200)}, ${content.length} bytes`);
     }
-    if (content !== content[0].repeat(FILE_BYTES)) throw new Error("A mixture");
+    if (content !== content[0].repeat(FILE_BYTES)) throw new Error("A mixture of versions");
     task.letters.add(content[0]);
   }
   return requests;
 }
 
-/** Waits until every file is of this version, and says how long that took. */
-async function seen(server: ServerProcess, version: number): Promise<number> {
+/** Waits until every file is of this version. Returns the milliseconds. */
+async function reloadTime(server: ServerProcess, version: number): Promise<number> {
   const start = performance.now();
   const [letter] = filesOf(version)["0.txt"];
   for (let at = 0; at < FILES;) {
@@ -111,13 +114,13 @@ async function seen(server: ServerProcess, version: number): Promise<number> {
     await send(socket, `GET /${at}.txt HTTP/1.1\r\n\r\n`);
     if ((await readAll(socket)).endsWith(letter)) at++;
     else await sleep(5);
-    if (performance.now() - start > 10_000) throw new Error(`Version ${version} was not seen`);
+    if (performance.now() - start > 10_000) throw new Error(`Version ${version} was not served`);
   }
   return performance.now() - start;
 }
 
-/** Resident memory, open descriptors, and what the kernel watches for the process. */
-function holdings({ child }: ServerProcess) {
+/** Resident memory, open descriptors and inotify watches. */
+function usageOf({ child }: ServerProcess) {
   const [pages] = Deno.readTextFileSync(`/proc/${child.pid}/statm`).split(" ").slice(1).map(Number);
   const descriptors = [...Deno.readDirSync(`/proc/${child.pid}/fdinfo`)].map(({ name }) => {
     try {
@@ -135,7 +138,7 @@ function foldersIn(path: string): number {
   return inside.reduce((sum, { name }) => sum + foldersIn(`${path}/${name}`), 1);
 }
 
-async function tryOut(name: string, changes: number): Promise<string[]> {
+async function runChanges(name: string, changes: number): Promise<string[]> {
   using folder = new TemporaryFolder();
   await (name === "Kubernetes" ? swapData : CHANGES["save in place"])(folder, 0);
   await using server = await ServerProcess.start(
@@ -143,22 +146,22 @@ async function tryOut(name: string, changes: number): Promise<string[]> {
     { permissions: ["--allow-net", "--allow-read"], stdout: "null" },
   );
   const task = { isOver: false, letters: new Set<string>() };
-  const asking = Array.from({ length: CLIENTS }, () => ask(server, task));
+  const clients = Array.from({ length: CLIENTS }, () => requestFiles(server, task));
   const times: number[] = [];
-  let before = holdings(server);
+  let before = usageOf(server);
   for (let version = 1; version <= changes; version++) {
     await CHANGES[name](folder, version);
-    times.push(await seen(server, version));
-    if (version === 10) before = holdings(server);
+    times.push(await reloadTime(server, version));
+    if (version === 10) before = usageOf(server);
   }
   task.isOver = true;
-  const requests = (await Promise.all(asking)).reduce((sum, count) => sum + count);
-  const after = holdings(server);
+  const requests = (await Promise.all(clients)).reduce((sum, count) => sum + count);
+  const after = usageOf(server);
   times.sort((a, b) => a - b);
   const worst = times.at(-1)!;
   const folders = foldersIn(folder.pathOf("site"));
   const leaks = after.watches > folders + 5 || after.descriptors > before.descriptors + 10;
-  if (worst > SOON_MS || leaks) failures++;
+  if (worst > MAX_RELOAD_MS || leaks) failures++;
   return [
     name,
     changes,
@@ -172,14 +175,14 @@ async function tryOut(name: string, changes: number): Promise<string[]> {
 }
 
 const COLUMNS = ["change", "changes", "requests", "median ms", "worst ms"];
-/** After ten changes, and at the end. */
+/** After ten changes and at the end. */
 COLUMNS.push("MB", "watches", "descriptors");
 
 let failures = 0;
 const { _: names, changes } = parseArgs(Deno.args, { string: ["changes"] });
 const rows = [COLUMNS];
 for (const name of names.length > 0 ? names.map(String) : Object.keys(CHANGES)) {
-  rows.push(await tryOut(name, numberOf(changes, 50)));
+  rows.push(await runChanges(name, numberOf(changes, 50)));
 }
 printTable(rows);
 Deno.exit(failures > 0 ? 1 : 0);

@@ -1,4 +1,4 @@
-// Asks for each path with java.net.http: a line for each path in, a line of JSON out for each.
+// Requests each path with java.net.http, and prints a line of JSON for each.
 import java.io.BufferedReader;
 import java.io.InputStreamReader;
 import java.net.URI;
@@ -20,26 +20,26 @@ class Client {
         .followRedirects(HttpClient.Redirect.NORMAL)
         .build();
     for (String line; (line = in.readLine()) != null;) {
-      String[] ask = line.split(" ");
-      var content = ask[1].equals("0")
+      String[] task = line.split(" ");
+      var content = task[1].equals("0")
           ? BodyPublishers.noBody()
-          : BodyPublishers.ofByteArray(new byte[Integer.parseInt(ask[1])]);
-      String outcome = outcomeOf(client, HttpRequest.newBuilder(URI.create(first[0] + ask[2]))
-          .method(ask[0], content)
+          : BodyPublishers.ofByteArray(new byte[Integer.parseInt(task[1])]);
+      String result = resultOf(client, HttpRequest.newBuilder(URI.create(first[0] + task[2]))
+          .method(task[0], content)
           .build(), Long.parseLong(first[1]));
-      System.out.printf("{\"path\":\"%s\",\"outcome\":\"%s\"}%n",
-          ask[2], outcome.replaceAll("[^ -~]|[\"\\\\]", " "));
+      System.out.printf("{\"path\":\"%s\",\"result\":\"%s\"}%n",
+          task[2], result.replaceAll("[^ -~]|[\"\\\\]", " "));
     }
     System.exit(0);
   }
 
-  static String outcomeOf(HttpClient client, HttpRequest request, long timeoutMs) throws Exception {
-    var answer = client.sendAsync(request, BodyHandlers.ofByteArray());
+  static String resultOf(HttpClient client, HttpRequest request, long timeoutMs) throws Exception {
+    var pending = client.sendAsync(request, BodyHandlers.ofByteArray());
     try {
-      var response = answer.get(timeoutMs, TimeUnit.MILLISECONDS);
+      var response = pending.get(timeoutMs, TimeUnit.MILLISECONDS);
       return response.statusCode() + " " + response.body().length;
     } catch (TimeoutException error) {
-      answer.cancel(true);
+      pending.cancel(true);
       return "timeout";
     } catch (ExecutionException error) {
       return String.valueOf(error.getCause().getMessage());

@@ -1,4 +1,4 @@
-// Asks for each path with net/http: paths in, a line of JSON out for each.
+// Requests each path with net/http, and prints a line of JSON for each.
 package main
 
 import (
@@ -12,31 +12,31 @@ import (
 	"time"
 )
 
-type task struct {
+type input struct {
 	Origin    string
 	TimeoutMs int
-	Asks      []struct {
+	Tasks     []struct {
 		Path, Method string
 		SentBytes    int
 	}
 }
 
 func main() {
-	var given task
+	var given input
 	if err := json.NewDecoder(os.Stdin).Decode(&given); err != nil {
 		panic(err)
 	}
 	client := http.Client{Timeout: time.Duration(given.TimeoutMs) * time.Millisecond}
-	for _, one := range given.Asks {
-		outcome, err := ask(&client, one.Method, given.Origin+one.Path, one.SentBytes)
+	for _, task := range given.Tasks {
+		result, err := send(&client, task.Method, given.Origin+task.Path, task.SentBytes)
 		if err != nil {
-			outcome = innermost(err).Error()
+			result = innermost(err).Error()
 		}
-		json.NewEncoder(os.Stdout).Encode(map[string]string{"path": one.Path, "outcome": outcome})
+		json.NewEncoder(os.Stdout).Encode(map[string]string{"path": task.Path, "result": result})
 	}
 }
 
-func ask(client *http.Client, method, url string, sentBytes int) (string, error) {
+func send(client *http.Client, method, url string, sentBytes int) (string, error) {
 	var content io.Reader
 	if sentBytes > 0 {
 		content = bytes.NewReader(make([]byte, sentBytes))
@@ -54,7 +54,7 @@ func ask(client *http.Client, method, url string, sentBytes int) (string, error)
 	return fmt.Sprint(response.StatusCode, " ", count), err
 }
 
-// innermost gives the error that caused it all; a timeout is one at any depth.
+// innermost returns the innermost error, or a timeout at any depth.
 func innermost(err error) error {
 	if timeout, ok := err.(interface{ Timeout() bool }); ok && timeout.Timeout() {
 		return errors.New("timeout")

@@ -1,17 +1,17 @@
-// Asks for each path with `fetch`, in Deno or Node: paths in, a line of JSON out for each.
+// Requests each path with `fetch`, in Deno or Node, and prints a line of JSON for each.
 import { readFileSync } from "node:fs";
 
-const { origin, asks, timeoutMs } = JSON.parse(readFileSync(0, "utf8"));
+const { origin, tasks, timeoutMs } = JSON.parse(readFileSync(0, "utf8"));
 
-/** The code of an error, or the end of what the innermost one says. */
+/** The code of an error, or the end of the innermost message. */
 function reasonOf(error) {
   const { cause, code, message } = error;
   if (cause instanceof Error) return reasonOf(cause);
   return code && message ? String(code) : message.split(": ").at(-1);
 }
 
-for (const { path, method, sentBytes } of asks) {
-  let outcome;
+for (const { path, method, sentBytes } of tasks) {
+  let result;
   try {
     const response = await fetch(origin + path, {
       method,
@@ -19,10 +19,10 @@ for (const { path, method, sentBytes } of asks) {
       signal: AbortSignal.timeout(timeoutMs),
     });
     const content = await response.arrayBuffer();
-    outcome = `${response.status} ${content.byteLength}`;
+    result = `${response.status} ${content.byteLength}`;
   } catch (error) {
-    outcome = error.name === "TimeoutError" ? "timeout" : reasonOf(error);
+    result = error.name === "TimeoutError" ? "timeout" : reasonOf(error);
   }
-  console.log(JSON.stringify({ path, outcome }));
+  console.log(JSON.stringify({ path, result }));
 }
-if (globalThis.process) process.exit(0); // connections that are kept would keep it alive
+if (globalThis.process) process.exit(0); // or open connections would keep it running
