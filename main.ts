@@ -78,7 +78,7 @@ async function run(settings: Settings, open: Open): Promise<number> {
   const signal = await stopSignal;
   const ending = server.shutdown();
   await sleep(SAME_SIGNAL_MS);
-  say(`${signal} received, finishing the answers in flight; a second signal exits at once`);
+  say(`${signal} received, finishing the replies in flight; a second signal exits at once`);
   const { aborted } = await ending;
   await log.finish();
   if (aborted > 0) say(`cut off ${plural(aborted, "connection")} that did not finish in time`);

@@ -67,8 +67,8 @@ export const FLAGS: Readonly<Record<string, readonly Flag[]>> = {
       value: "TEXT",
       isContent: true,
       excludes: ["file", "redirect", "link"],
-      help: "answer this text instead of the page; {client}, {port}, {method} and {target} in it " +
-        "stand for what they name, as in --redirect and --header",
+      help: "answer this text instead of the page; {client}, {port}, {method} and {target} are " +
+        "filled in, also in --redirect and --header",
     },
     {
       name: "file",
@@ -83,14 +83,14 @@ export const FLAGS: Readonly<Record<string, readonly Flag[]>> = {
       value: "PATH",
       isContent: true,
       excludes: ["text", "file", "redirect", "link", "status", "header"],
-      help: "send this file, or by path one of this folder, as the whole response as it is",
+      help: "send this file, or by path one of this folder, byte for byte as the whole response",
     },
     {
       name: "redirect",
       value: "URL",
       isContent: true,
       excludes: ["link"],
-      help: "send everyone to this URL, such as https://example.com{target}",
+      help: "redirect every request to this URL, such as https://example.com{target}",
     },
     {
       name: "link",
@@ -164,7 +164,7 @@ export const FLAGS: Readonly<Record<string, readonly Flag[]>> = {
     {
       name: "stop-timeout",
       value: "SECONDS",
-      help: "how long the answers in flight may take at the stop",
+      help: "how long replies in flight may take at the stop",
       default: inSeconds(DEFAULT_LIMITS.shutdownGraceMs),
     },
     {
@@ -203,8 +203,8 @@ export const ALL_FLAGS: readonly Flag[] = Object.values(FLAGS).flat();
 
 /** The exit codes, as the help and the README list them. */
 export const EXIT_CODES: Readonly<Record<string, string>> = {
-  "0": "stopped by a signal after finishing every answer; or the probe was answered",
-  "1": "could not start, had to cut someone off when stopping, or the probe failed",
+  "0": "stopped by a signal after finishing every reply, or the probe found it healthy",
+  "1": "could not start, cut off a connection when stopping, or the probe failed",
   "2": "a mistake in the arguments",
   "130, 143": "stopped at once by a second SIGINT or SIGTERM",
 };
