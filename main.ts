@@ -1,51 +1,50 @@
 /**
- * The `firstline` command: flags in, a server up, messages and logs out, an
- * exit code at the end. It reads in that order: parse, validate, serve, wait, stop.
+ * The `firstline` command: parse the arguments, validate them, serve, wait for a signal, stop.
  *
  * @module
  */
 
 import manifest from "./deno.json" with { type: "json" };
-import { helpText } from "./command/flags.ts";
-import { hostAndPort, urlOf } from "./command/address.ts";
 import { parseFlags } from "./command/arguments.ts";
 import { sleep } from "./command/delay.ts";
+import { helpText } from "./command/flags.ts";
 import { probe } from "./command/health.ts";
+import { commonLogLine, jsonLogLine, openLog, wiretap } from "./command/log.ts";
 import {
-  commonLogLine,
   flushMessages,
-  jsonLogLine,
+  hostAndPort,
   messageOf,
-  openLog,
   plural,
   say,
-} from "./command/log.ts";
+  StartError,
+  urlOf,
+  UsageError,
+} from "./command/messages.ts";
 import type { Output } from "./command/output.ts";
 import { openerFrom } from "./command/replies.ts";
 import { type Settings, settingsFrom } from "./command/settings.ts";
-import { type Open, runtimeMessage, start, StartError } from "./command/start.ts";
+import { type Open, runtimeMessage, start } from "./command/start.ts";
 import { pathOf } from "./command/target.ts";
-import { UsageError } from "./command/values.ts";
-import { watched } from "./command/wire.ts";
-import type { Exchange, ServeOptions } from "./server.ts";
+import type { Exchange, ServeOptions, Server } from "./server.ts";
 
-/** One Ctrl-C reaches us twice under `deno task`: from the terminal and from the task. */
+/** Under `deno task`, one Ctrl-C arrives twice: from the terminal and from the task runner. */
 const SAME_SIGNAL_MS = 50;
 
-/** Runs the command with these arguments and resolves to its exit code. */
+/**
+ * Runs the command, writes its messages to stderr, and resolves to its exit code.
+ *
+ * @param args The arguments without the name of the program.
+ */
 export async function main(args: string[]): Promise<number> {
   const end = new AbortController();
   try {
     const values = parseFlags(args);
-    if (values.help === true) print(helpText());
-    else if (values.version === true) print(`firstline ${manifest.version}\n`);
-    else {
-      const settings = settingsFrom(values);
-      if (values.probe === true) return await probe(settings);
-      const embeddedRoot = Deno.build.standalone ? import.meta.dirname : undefined;
-      return await run(settings, openerFrom(settings, embeddedRoot, end.signal));
-    }
-    return 0;
+    if (values.help === true) return print(helpText());
+    if (values.version === true) return print(`firstline ${manifest.version}`);
+    const settings = settingsFrom(values);
+    if (settings.probe) return await probe(settings);
+    const embeddedRoot = Deno.build.standalone ? import.meta.dirname : undefined;
+    return await run(settings, openerFrom(settings, embeddedRoot, end.signal));
   } catch (error) {
     if (!(error instanceof UsageError || error instanceof StartError)) throw error;
     say(error.message);
@@ -56,45 +55,50 @@ export async function main(args: string[]): Promise<number> {
   }
 }
 
-/** What was asked for is not a message: whoever asked waits for it, and is told where it is lost. */
-function print(text: string): void {
+/** Writes the answer to `--help` or `--version`, which is a result and not a message: exit code 0. */
+function print(text: string): number {
   try {
     console.log(text.trimEnd());
+    return 0;
   } catch (error) {
     throw new StartError(`Cannot write to stdout: ${messageOf(error)}`);
   }
 }
 
-/** Serves until a signal says to stop. */
+/** Serves until a signal arrives, then stops. Resolves to the exit code. */
 async function run(settings: Settings, open: Open): Promise<number> {
   const stopSignal = firstSignal();
   const log = openLog();
-  const options = { ...settings.options, ...listeners(settings, log) };
+  const options = { ...settings.options, ...hooksFrom(settings, log) };
 
   const server = await start(options, settings.portGiven, open);
   const { hostname, port } = server.addr;
   say(`listening on ${hostAndPort(hostname, port)}, ${urlOf(hostname, port)}`);
 
-  const signal = await stopSignal;
-  const ending = server.shutdown();
-  await sleep(SAME_SIGNAL_MS);
-  say(`${signal} received, finishing the replies in flight; a second signal exits at once`);
-  const { aborted } = await ending;
+  const aborted = await stop(server, await stopSignal);
   await log.finish();
   if (aborted > 0) say(`cut off ${plural(aborted, "connection")} that did not finish in time`);
   return aborted > 0 ? 1 : 0;
 }
 
-/** Connects what the server tells with the log that the flags ask for. */
-function listeners({ log, wire, health }: Settings, writer: Output): ServeOptions {
-  const inColour = Deno.stdout.isTerminal() && !Deno.noColor;
-  const show = (text: string) => writer.write(text);
+/** Shuts the server down, and resolves to the number of connections that did not finish. */
+async function stop(server: Server, signal: StopSignal): Promise<number> {
+  const shutdown = server.shutdown();
+  await sleep(SAME_SIGNAL_MS); // until then, a second signal is ignored
+  say(`${signal} received, finishing the replies in flight; a second signal exits at once`);
+  return (await shutdown).aborted;
+}
+
+/** What the server calls: the access log, the view of the wire, and error messages. */
+function hooksFrom({ log, wire, health }: Settings, output: Output): ServeOptions {
+  const show = (text: string) => output.write(text);
+  const inColor = Deno.stdout.isTerminal() && !Deno.noColor;
   const lineOf = { common: commonLogLine, json: jsonLogLine, none: undefined }[log];
   const isHealthCheck = ({ status, requestLine }: Exchange) =>
     status === 200 && pathOf(requestLine.split(" ")[1]) === health;
   return {
     onExchange: lineOf && ((exchange) => isHealthCheck(exchange) || show(lineOf(exchange))),
-    wrap: wire ? (socket) => watched(socket, show, inColour) : undefined,
+    wrap: wire ? (socket) => wiretap(socket, show, inColor) : undefined,
     onError: (error) => say(runtimeMessage(error)),
   };
 }

@@ -5,7 +5,8 @@
  */
 
 import { parseArgs } from "@std/cli/parse-args";
-import { integerOf, stringOf, UsageError, type Values } from "../command/values.ts";
+import { UsageError } from "../command/messages.ts";
+import { integerOf, stringOf, type Values } from "../command/values.ts";
 import { sleep } from "../tests/time.ts";
 import { type Load, run } from "./load.ts";
 import { interruption, PinnedServer, type Server, takeLoadCore, versionFrom } from "./process.ts";

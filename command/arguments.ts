@@ -1,29 +1,30 @@
 /**
- * The arguments, read strictly: each is a flag as `--help` writes it, its value, or one path.
- * What versions of `parseArgs()` take in different ways never reaches it.
+ * Reads the arguments strictly: each must be a flag that `--help` lists, the value of one, or a path.
+ * `parseArgs()` then gets only the form `--name=value`, which all its versions read alike.
  *
  * @module
  */
 
 import { parseArgs } from "@std/cli/parse-args";
 import { ALL_FLAGS, type Flag } from "./flags.ts";
-import { quote, UsageError, type Values } from "./values.ts";
+import { quote, UsageError } from "./messages.ts";
+import type { Values } from "./values.ts";
 
-/** One flag as it was given. */
+/** A flag among the arguments. */
 interface Given {
   readonly flag: Flag;
-  /** Its value; of a flag that is on or off, `true` or `false`. */
+  /** Its value; `true` or `false` for a flag that is on or off. */
   readonly value: string;
-  /** How messages call it. */
+  /** What messages call it: `--name`, or a path in quotes. */
   readonly label: string;
 }
 
 /**
- * Reads the arguments. `--help` and `--version` win over everything, mistakes included.
+ * Reads the arguments. `--help` and `--version` win over all others, even over mistakes.
  *
- * @param lastWins True where flags may be compiled in and come first: then a later flag takes the
- * place of an earlier one that it contradicts. Otherwise that is a mistake.
- * @throws {UsageError} If an argument is not what `--help` lists.
+ * @param lastWins True if a later flag replaces an earlier one that it contradicts, as in executables,
+ * where the compiled-in flags come first. Otherwise contradicting flags are a mistake.
+ * @throws {UsageError} If an argument is not in the list of `--help`, or contradicts another.
  */
 export function parseFlags(args: readonly string[], lastWins = Deno.build.standalone): Values {
   const { given, mistake } = readAll(args);
@@ -41,7 +42,7 @@ export function parseFlags(args: readonly string[], lastWins = Deno.build.standa
   });
 }
 
-/** Everything that was given, and the first mistake. */
+/** Reads all arguments, and keeps the first mistake for later: `--help` may still follow. */
 function readAll(args: readonly string[]): { given: Given[]; mistake?: UsageError } {
   const given: Given[] = [];
   let mistake: UsageError | undefined;
@@ -57,7 +58,7 @@ function readAll(args: readonly string[]): { given: Given[]; mistake?: UsageErro
   return { given, mistake };
 }
 
-/** Takes the next argument from the list, and the one after it if that is its value. */
+/** Removes the next argument from the list, and the one after it if that is its value. */
 function* readNext(rest: string[]): Generator<Given> {
   const argument = rest.shift()!;
   if (argument === "--") yield* rest.splice(0).map(path);
@@ -68,20 +69,20 @@ function* readNext(rest: string[]): Generator<Given> {
 
 const FILE = ALL_FLAGS.find(({ name }) => name === "file")!;
 
-/** A path alone is what people type first. */
+/** A path alone means `--file PATH`. */
 function path(value: string): Given {
   if (value === "") throw new UsageError('Cannot use "": expected a path, as in --file PATH');
   return { flag: FILE, value, label: quote(value) };
 }
 
-/** `--name`, `--name=value`, or `--name` and its value in the next argument. */
+/** Reads `--name`, `--name=value`, or `--name` with its value in the next argument. */
 function readLong(argument: string, rest: string[]): Given {
   const [, name, value] = /^--([^=]*)(?:=([^]*))?$/.exec(argument)!;
   const flag = ALL_FLAGS.find((flag) => flag.name === name) ?? unknown(argument);
   return withValue(flag, value, rest);
 }
 
-/** Letters of flags that are on or off, and last one of any kind: `-q`, `-qp 80`, `-p80`, `-p=80`. */
+/** Reads letters, of which only the last may take a value: `-q`, `-qp 80`, `-p80`, `-p=80`. */
 function* readLetters(argument: string, rest: string[]): Generator<Given> {
   for (let at = 1;; at++) {
     const letter = argument.charAt(at);
@@ -106,7 +107,7 @@ function unknown(argument: string): never {
   throw new UsageError(`Cannot use ${quote(argument)}: expected only the flags that --help lists`);
 }
 
-/** A flag with the value that is joined to it, or else the next argument if that can be its value. */
+/** Completes a flag with the value joined to it, or with the next argument if that can be one. */
 function withValue(flag: Flag, joined: string | undefined, rest: string[]): Given {
   const canTakeNext = flag.value ? /^[^-]/ : /^(true|false)$/;
   const takesNext = joined === undefined && rest.length > 0 && canTakeNext.test(rest[0]);
@@ -123,7 +124,7 @@ function withValue(flag: Flag, joined: string | undefined, rest: string[]): Give
   return { flag, value, label };
 }
 
-/** True if a later flag contradicts this one and says better what is wanted. */
+/** True if a later flag contradicts this one and can replace it. */
 function isReplaced(earlier: Given, later: readonly Given[]): boolean {
   return later.some((other) =>
     other.flag === earlier.flag
@@ -136,14 +137,14 @@ function isContentType({ value }: Given): boolean {
   return /^content-type:/i.test(value);
 }
 
-/** True if the two cannot go together; a flag that is off goes with everything. */
+/** True if the two flags exclude each other. A flag that is off excludes nothing. */
 function excludeEachOther(one: Given, other: Given): boolean {
   if ([one, other].some(({ flag, value }) => !flag.value && value === "false")) return false;
   const excludes = (a: Flag, b: Flag) => a.excludes?.includes(b.name) === true;
   return excludes(one.flag, other.flag) || excludes(other.flag, one.flag);
 }
 
-/** Refuses flags that contradict each other. */
+/** Throws if two flags contradict each other. */
 function checkTogether(given: readonly Given[]): void {
   for (const [at, one] of given.entries()) {
     for (const other of given.slice(0, at)) {
@@ -156,7 +157,7 @@ function checkTogether(given: readonly Given[]): void {
   }
 }
 
-/** A flag may be repeated if it says so, or if that changes nothing. */
+/** A flag may be repeated if it allows that, or if it is on or off and says the same again. */
 function contradict(one: Given, other: Given): boolean {
   if (one.flag !== other.flag) return excludeEachOther(one, other);
   return !one.flag.repeats && (one.flag.value !== undefined || one.value !== other.value);

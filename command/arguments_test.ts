@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { parseFlags } from "./arguments.ts";
 import { ALL_FLAGS } from "./flags.ts";
-import { UsageError } from "./values.ts";
+import { UsageError } from "./messages.ts";
 
 /** What these arguments mean, without flags that are not given. */
 function meaning(args: string[], lastWins = false): Record<string, unknown> {

@@ -1,16 +1,16 @@
 /**
- * Waiting before a reply.
+ * Waits: of a fixed time, and of a random one before replies.
  *
  * @module
  */
 
 import type { Reply, Responder } from "../server.ts";
 
-/** The shortest and the longest of some times. */
+/** A range of times. */
 export interface Span {
-  /** Milliseconds at least. */
+  /** The shortest, in milliseconds. */
   readonly minMs: number;
-  /** Milliseconds at most. */
+  /** The longest, in milliseconds. */
   readonly maxMs: number;
 }
 
@@ -19,12 +19,12 @@ export function sleep(milliseconds: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, milliseconds));
 }
 
-/** A time within this span, each as likely as another, in milliseconds. */
+/** A random time in this range, in milliseconds; all are equally likely. */
 export function randomDelay({ minMs, maxMs }: Span): number {
   return minMs + Math.random() * (maxMs - minMs);
 }
 
-/** Waits before each reply, for a new random time. */
+/** Waits before each reply, for another random time each; `undefined` changes nothing. */
 export function delayed(answer: Responder | Reply, delay: Span | undefined): Responder | Reply {
   if (delay === undefined) return answer;
   return async (request, client) => {

@@ -1,46 +1,45 @@
 /**
- * Files and folders, read whole: no request reaches the file system.
+ * Reads files and folders into memory, so that no request reaches the file system.
  *
  * @module
  */
 
-import { messageOf } from "./log.ts";
-import { mayRead, permissionHint, StartError } from "./start.ts";
-import { quote, UsageError } from "./values.ts";
+import { messageOf, quote, StartError, UsageError } from "./messages.ts";
+import { mayRead, permissionHint } from "./start.ts";
 
 /** The content of a file. */
 export type Bytes = Uint8Array<ArrayBuffer>;
 
 /** A file as it was when it was read. */
 export interface HeldFile {
-  /** Its content. */
+  /** The content. */
   readonly content: Bytes;
-  /** When it was last changed, if the file system says so. */
+  /** When it was last modified; `null` if the file system does not know. */
   readonly modified: Date | null;
-  /** What another version of the file would differ in; empty if that may be missed. */
+  /** Another string for each version of the file; empty if a change could be missed. */
   readonly version: string;
 }
 
 /** A folder as it was when it was read. */
 export interface Folder {
-  /** Each file by its path in the folder, such as `/a/b.css`. */
+  /** The files by their paths in the folder, such as `/a/b.css`. */
   readonly files: ReadonlyMap<string, HeldFile>;
   /** The paths of all folders, such as `/` and `/a/`. */
   readonly folders: readonly string[];
-  /** Bytes in all files. */
+  /** The size of all files together. */
   readonly bytes: number;
-  /** How many entries were left out, by the reason. */
+  /** How many entries were left out for each reason. */
   readonly leftOut: ReadonlyMap<Reason, number>;
-  /** The folders on the disk that its files and folders lie in. */
+  /** The folders on the disk that contain its files and folders. */
   readonly places: readonly string[];
-  /** Where each link in it leads, by its place; empty if nowhere. */
+  /** The real path behind each link, by the path of the link; empty if there is none. */
   readonly links: ReadonlyMap<string, string>;
 }
 
-/** What `--file` or `--raw` names, in memory. */
+/** A file or folder in memory. */
 export type Held = HeldFile | Folder;
 
-/** Why entries of a folder are left out, as messages say it. */
+/** The reasons for leaving out entries of a folder, in the words of messages. */
 const REASONS = [
   "hidden",
   "linked outside",
@@ -52,34 +51,37 @@ const REASONS = [
 /** Why an entry of a folder is left out. */
 export type Reason = typeof REASONS[number];
 
-/** All of it is held in memory; to serve more takes a server that reads from disk. */
+/** All content is in memory. A larger folder needs a server that reads from disk. */
 const MAX_BYTES = 1024 ** 3;
-/** Each costs about 3.5 KiB beside its content; links can make few files look like many. */
+/** An entry costs about 3.5 KiB besides its content, and links can multiply entries. */
 const MAX_ENTRIES = 100_000;
-/** So much is read at once where others want to get on in between. */
+/** The most that is read in one step. */
 const PIECE_BYTES = 4 * 1024 * 1024;
 /**
- * File systems stamp changes with clocks that tick every few milliseconds, and Deno gives the time
- * of a change of status in seconds. A file that changed just now can change again and look the same.
+ * A file that changed just now can change again and keep its times: the clocks of file systems tick
+ * every few milliseconds, and Deno rounds the time of a status change to seconds.
  */
 const SETTLED_MS = 3000;
 
 const SEPARATOR = Deno.build.os === "windows" ? "\\" : "/";
 
-/** Why something cannot be used, as messages say it after `Cannot use --file "PATH": `. */
+/** A file or folder that cannot be used. Its message follows `Cannot use --file "PATH": `. */
 export class UnusableFile extends Error {}
 
-/** What a flag names: a file or a folder, on the disk or in an executable. */
+/** A file or folder that a flag names, on the disk or embedded in an executable. */
 export class Source {
-  /** How messages name it, such as `--file "site"`. */
+  /** What messages call it, such as `--file "site"`. */
   readonly name: string;
-  /** True if it is part of the executable, and cannot change. */
+  /** True if it is embedded in the executable, and cannot change. */
   readonly isEmbedded: boolean;
-  /** Where it is. */
+  /** Its path on the disk or in the executable. */
   readonly place: string;
 
   /**
+   * @param path The value of the flag.
+   * @param embeddedRoot Where an executable has its embedded files.
    * @throws {StartError} If Deno does not permit to read it.
+   * @throws {UsageError} If it does not exist.
    */
   constructor(readonly flag: "file" | "raw", readonly path: string, embeddedRoot?: string) {
     this.name = `--${flag} ${quote(path)}`;
@@ -91,18 +93,22 @@ export class Source {
           "read, set TMPDIR to a folder outside of /dev, /proc and /sys",
       );
     }
-    this.#demand(mayRead(this.place), path);
+    this.#demandPermission(mayRead(this.place), path);
     const real = this.use(() => realPathOf(this.place));
-    this.#demand(mayRead(real), `${path},${real}`); // a link needs both
+    this.#demandPermission(mayRead(real), `${path},${real}`); // a link needs both permissions
   }
 
-  #demand(isGranted: boolean, paths: string): void {
+  #demandPermission(isGranted: boolean, paths: string): void {
     if (isGranted) return;
     const hint = permissionHint(`--allow-read=${paths}`);
     throw new StartError(`Cannot use ${this.name}: permission missing, ${hint}`);
   }
 
-  /** Reads all of it now. */
+  /**
+   * Reads all of it now.
+   *
+   * @throws {UsageError} If it cannot be used.
+   */
   read(): Held {
     return this.use(() => {
       for (const steps = this.readInSteps();;) {
@@ -113,9 +119,9 @@ export class Source {
   }
 
   /**
-   * Reads all of it in steps, so that a server can answer in between.
+   * Reads all of it in steps, so that a server can answer between them.
    *
-   * @param previous What it held before; files that have not changed since are not read again.
+   * @param previous The result of the last reading; unchanged files are taken from it.
    */
   *readInSteps(previous?: Held): Generator<void, Held> {
     const reading = new Reading(this.place, realPathOf(this.place), this.isEmbedded);
@@ -123,32 +129,34 @@ export class Source {
   }
 
   /**
-   * Does what may fail for the sake of this file or folder.
+   * Runs an action that uses this file or folder.
    *
-   * @throws {UsageError} If it does, in one sentence.
+   * @throws {UsageError} If the action throws: the reason, with the name of the flag and the path.
    */
   use<T>(action: () => T): T {
     try {
       return action();
     } catch (error) {
-      if (error instanceof TypeError || error instanceof RangeError) throw error; // a fault of ours
+      if (error instanceof TypeError || error instanceof RangeError) throw error; // a bug, not a problem of the file
       throw new UsageError(`Cannot use ${this.name}: ${reasonFor(error)}`);
     }
   }
 }
 
-/** Why a file or folder could not be used. */
+/** The reason why a file or folder could not be used, for messages. */
 export function reasonFor(error: unknown): string {
   if (error instanceof UnusableFile) return error.message;
   return `expected a readable file or folder (${messageOf(error)})`;
 }
 
-/** The program itself is embedded under these names; nobody means to serve it. */
+/** Executables embed the program under these names. It is not meant to be served. */
 export const OWN_FILES: readonly string[] = ["main.ts", "server.ts", "command", "deno.json"];
 
 /**
- * In an executable, a relative path means what was embedded on purpose under that name, if
- * anything was. Where that cannot be told, `Source` says why.
+ * Finds a path. In an executable, a relative path means the embedded file or folder of that name if
+ * there is one. If Deno does not permit to look, the embedded path is returned.
+ *
+ * @param embeddedRoot Where an executable has its embedded files.
  */
 export function locate(path: string, embeddedRoot: string | undefined): string {
   const isBelow = !/^([/\\]|[A-Za-z]:)|(^|[/\\])\.\.([/\\]|$)/.test(path);
@@ -164,7 +172,7 @@ export function locate(path: string, embeddedRoot: string | undefined): string {
   }
 }
 
-/** A file that was found, and is still to be read. */
+/** A file that was found, but not read yet. */
 interface Found {
   readonly place: string;
   readonly path: string;
@@ -172,7 +180,7 @@ interface Found {
   readonly info: Deno.FileInfo;
 }
 
-/** The state of one reading. It looks at everything first, and reads only what is not too much. */
+/** One reading. It lists all entries first, so that it reads nothing if they are too many or too large. */
 class Reading {
   readonly #root: string;
   readonly #realRoot: string;
@@ -193,8 +201,8 @@ class Reading {
 
   *steps(previous?: Held): Generator<void, Held> {
     const info = Deno.statSync(this.#root);
-    if (!info.isDirectory) return yield* this.#only(info, previous);
-    yield* this.#look(this.#root, "/", [this.#realRoot]);
+    if (!info.isDirectory) return yield* this.#readSingle(info, previous);
+    yield* this.#list(this.#root, "/", [this.#realRoot]);
     if (this.#found.length === 0) {
       throw new UnusableFile(`expected a folder with files in it${leftOutText(this.#leftOut)}`);
     }
@@ -213,15 +221,15 @@ class Reading {
     };
   }
 
-  *#only(info: Deno.FileInfo, previous?: Held): Generator<void, HeldFile> {
+  *#readSingle(info: Deno.FileInfo, previous?: Held): Generator<void, HeldFile> {
     if (!info.isFile) throw new UnusableFile("expected a regular file or a folder");
     this.#add({ place: this.#root, path: "", real: this.#realRoot, info });
     const known = previous !== undefined && "content" in previous ? previous : undefined;
     return yield* this.#read(this.#found[0], known);
   }
 
-  /** Looks through a folder; `above` are the real paths of those that it lies in. */
-  *#look(place: string, path: string, above: string[]): Generator<void> {
+  /** Lists a folder; `above` has its real path, and before it those of the folders around it. */
+  *#list(place: string, path: string, above: string[]): Generator<void> {
     this.#folders.push(path);
     this.#places.add(above.at(-1)!);
     for (const { name, isSymlink } of [...Deno.readDirSync(place)].sort(byName)) {
@@ -231,23 +239,23 @@ class Reading {
       yield;
       const isHidden = name.startsWith(".") && name !== ".well-known";
       const inside = `${place}${SEPARATOR}${name}`;
-      if (isSymlink && !isHidden) this.#links.set(inside, leadsTo(inside));
-      const reason = isHidden ? "hidden" : yield* this.#lookAt(inside, path + name, above);
+      if (isSymlink && !isHidden) this.#links.set(inside, linkTarget(inside));
+      const reason = isHidden ? "hidden" : yield* this.#visit(inside, path + name, above);
       if (reason !== undefined) this.#leftOut.set(reason, (this.#leftOut.get(reason) ?? 0) + 1);
     }
   }
 
-  /** Takes a file or folder, or says why not. */
-  *#lookAt(place: string, path: string, above: string[]): Generator<void, Reason | undefined> {
+  /** Adds a file or folder, or returns the reason to leave it out. */
+  *#visit(place: string, path: string, above: string[]): Generator<void, Reason | undefined> {
     try {
-      const real = this.#leadsTo(place);
+      const real = this.#realPathOf(place);
       if (real === undefined) return "linked nowhere";
       if (!isWithin(this.#realRoot, real)) return "linked outside";
       if (above.includes(real)) return "linked in a circle";
       const info = Deno.statSync(place);
       if (info.isDirectory) {
-        yield* this.#look(place, `${path}/`, [...above, real]);
-        if (this.#leadsTo(place) !== real) throw changed(path);
+        yield* this.#list(place, `${path}/`, [...above, real]);
+        if (this.#realPathOf(place) !== real) throw changed(path);
       } else if (info.isFile) {
         this.#places.add(real.slice(0, real.lastIndexOf(SEPARATOR)) || SEPARATOR);
         this.#add({ place, path, real, info });
@@ -258,10 +266,10 @@ class Reading {
   }
 
   /**
-   * Where an entry leads in the end. A link may lead nowhere, round in a circle, or where we may
-   * not look. Embedded links fail in more ways, and cannot be mended any more.
+   * The real path of an entry, or `undefined` for a link without one: its target is missing, a circle,
+   * or not permitted. Embedded links fail in more ways, and the user can no longer repair them.
    */
-  #leadsTo(place: string): string | undefined {
+  #realPathOf(place: string): string | undefined {
     try {
       return Deno.realPathSync(place);
     } catch (error) {
@@ -276,7 +284,7 @@ class Reading {
     this.#found.push(found);
   }
 
-  /** Reads a file, unless it is as it was. */
+  /** Reads a file, unless it is unchanged. */
   *#read({ place, path, real, info }: Found, known?: HeldFile): Generator<void, HeldFile> {
     yield;
     const version = versionOf(info);
@@ -285,7 +293,7 @@ class Reading {
       const content = this.#isEmbedded
         ? Deno.readFileSync(place)
         : yield* readUnchanged(place, info);
-      if (content === undefined || this.#leadsTo(place) !== real) throw changed(path);
+      if (content === undefined || this.#realPathOf(place) !== real) throw changed(path);
       const isSame = known !== undefined && isEqual(known.content, content);
       return { content: isSame ? known.content : content, modified: info.mtime, version };
     } catch (error) {
@@ -294,8 +302,8 @@ class Reading {
   }
 }
 
-/** Where a link leads in the end; empty if nowhere. */
-export function leadsTo(place: string): string {
+/** The real path behind a link; empty if there is none. */
+export function linkTarget(place: string): string {
   try {
     return Deno.realPathSync(place);
   } catch {
@@ -303,7 +311,7 @@ export function leadsTo(place: string): string {
   }
 }
 
-/** What was left out of a folder, as the end of a sentence. */
+/** The end of a sentence about a folder: what was left out of it. */
 export function leftOutText(leftOut: Folder["leftOut"]): string {
   if (leftOut.size === 0) return "";
   const reasons = REASONS.filter((reason) => leftOut.has(reason));
@@ -316,7 +324,7 @@ function changed(path: string): UnusableFile {
   );
 }
 
-/** Names the file that cannot be read. Deno gives names that are not UTF-8 with U+FFFD in them. */
+/** Adds the name of the file to an error. Deno replaces what is not UTF-8 in names by U+FFFD. */
 function unreadable(path: string, error: unknown): UnusableFile {
   if (error instanceof UnusableFile) return error;
   if (error instanceof Deno.errors.NotFound && path.includes("\ufffd")) {
@@ -329,7 +337,7 @@ function byName(a: Deno.DirEntry, b: Deno.DirEntry): number {
   return a.name < b.name ? -1 : 1;
 }
 
-/** Where a path leads in the end. A pipe, as from `<(command)`, has no such place, or a secret one. */
+/** The real path. A pipe, as from `<(command)`, has none, or one that Deno keeps secret. */
 function realPathOf(place: string): string {
   try {
     return Deno.realPathSync(place);
@@ -351,7 +359,12 @@ function isWithin(root: string, real: string): boolean {
   return real === root || real.startsWith(root.endsWith(SEPARATOR) ? root : root + SEPARATOR);
 }
 
-/** The content of a file, unless that is another by now, or grows, or shrinks. */
+/**
+ * Reads a file in steps.
+ *
+ * @param expected What was known of the file before.
+ * @returns The content, or `undefined` if the file was replaced or modified meanwhile.
+ */
 export function* readUnchanged(
   place: string,
   expected: Deno.FileInfo,
@@ -372,7 +385,7 @@ export function* readUnchanged(
   return isSame && !hasMore && length === content.length ? content : undefined;
 }
 
-/** What another version of a file would differ in, once it can; empty until then. */
+/** A string that differs for each version of a file; empty while a change could be missed. */
 export function versionOf({ dev, ino, size, mtime, ctime }: Deno.FileInfo): string {
   const times = [mtime?.getTime() ?? NaN, ctime?.getTime() ?? NaN];
   const isSettled = times.every((time) => !(time > Date.now() - SETTLED_MS)) && mtime !== null;

@@ -12,8 +12,7 @@ import {
   readUnchanged,
   Source,
 } from "./files.ts";
-import { StartError } from "./start.ts";
-import { UsageError } from "./values.ts";
+import { StartError, UsageError } from "./messages.ts";
 
 const test = needing("read", "write");
 

@@ -1,5 +1,5 @@
 /**
- * The facts about the command line, stated once: `--help` and the parser read them here, and a
+ * The flags, their defaults and the exit codes, stated once: the parser and `--help` use them, and a
  * test compares the README with them.
  *
  * @module
@@ -8,7 +8,7 @@
 import { DEFAULT_LIMITS } from "../server.ts";
 import { DEFAULT_LINK } from "./page.ts";
 
-/** What holds where a flag is not given. */
+/** The values of flags that are not given. */
 export const DEFAULTS = {
   port: 8080,
   host: "0.0.0.0",
@@ -18,31 +18,31 @@ export const DEFAULTS = {
   log: "common",
 } as const;
 
-/** One flag: what the help and the README say of it, and what the parser makes of it. */
+/** A flag, as the parser, `--help` and the README know it. */
 export interface Flag {
   /** The long name, without its dashes. */
   readonly name: string;
-  /** The letter that does the same. */
+  /** Its letter, such as `p` for `-p`. */
   readonly short?: string;
-  /** What stands for the value; a flag without one is on or off. */
+  /** What `--help` writes for its value; a flag without a value is on or off. */
   readonly value?: string;
-  /** True if it may be given several times. */
+  /** True if it may be repeated. */
   readonly repeats?: boolean;
-  /** True if it wins over all others, mistakes included. */
+  /** True if it wins over all other flags, even over mistakes. */
   readonly wins?: boolean;
-  /** True if it says what the replies are made of: one such flag takes the place of another. */
+  /** True if it says what the replies are made of: a later such flag replaces an earlier one. */
   readonly isContent?: boolean;
-  /** Flags that cannot be given together with it. */
+  /** The names of flags that it excludes. */
   readonly excludes?: readonly string[];
-  /** One sentence without its full stop. */
+  /** What it does, in one sentence without its full stop. */
   readonly help: string;
-  /** The default, read from the constant that is used. */
+  /** Its default. */
   readonly default?: string | number;
 }
 
 const inSeconds = (milliseconds: number) => milliseconds / 1000;
 
-/** Every flag, in its group, in the order of `--help`. */
+/** All flags by group, in the order of `--help`. */
 export const FLAGS: Readonly<Record<string, readonly Flag[]>> = {
   LISTEN: [
     {
@@ -198,10 +198,10 @@ export const FLAGS: Readonly<Record<string, readonly Flag[]>> = {
   ],
 };
 
-/** The same flags without their groups. */
+/** All flags in one list. */
 export const ALL_FLAGS: readonly Flag[] = Object.values(FLAGS).flat();
 
-/** The exit codes, as the help and the README list them. */
+/** The exit codes and their meanings, for `--help` and the README. */
 export const EXIT_CODES: Readonly<Record<string, string>> = {
   "0": "stopped by a signal after finishing every reply, or the probe found it healthy",
   "1": "could not start, cut off a connection when stopping, or the probe failed",
@@ -225,7 +225,7 @@ ${flags.join("")}EXIT CODES
 ${codes.join("")}`;
 }
 
-/** How a flag is written, such as `-p, --port N`. */
+/** How a flag is written, such as `  -p, --port N`. */
 export function usageOf({ name, short, value }: Flag): string {
   return `  ${short ? `-${short},` : "   "} --${name}${value ? ` ${value}` : ""}`;
 }
@@ -234,14 +234,19 @@ function describe(flag: Flag): string {
   return flag.default === undefined ? flag.help : `${flag.help} [${flag.default}]`;
 }
 
-/** Two columns; the second is wrapped between words. */
+const COLUMNS = 80;
+/** Where the second column begins. */
+const INDENT = 30;
+
+/** Lays out two columns, the second wrapped between words. */
 function entry(left: string, right: string): string {
   const lines = [""];
   for (const word of right.split(" ")) {
     const line = `${lines[lines.length - 1]} ${word}`.trimStart();
-    if (line.length <= 80 - 30) lines[lines.length - 1] = line;
+    if (line.length <= COLUMNS - INDENT) lines[lines.length - 1] = line;
     else lines.push(word);
   }
-  const gap = left.length < 30 ? left.padEnd(30) : `${left}\n${" ".repeat(30)}`;
-  return gap + lines.filter((line) => line !== "").join(`\n${" ".repeat(30)}`) + "\n";
+  const newLine = `\n${" ".repeat(INDENT)}`;
+  const gap = left.length < INDENT ? left.padEnd(INDENT) : left + newLine;
+  return `${gap}${lines.join(newLine)}\n`;
 }

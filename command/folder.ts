@@ -1,17 +1,16 @@
 /**
- * A folder's files as a table from path to reply. The path of a request is a key, and
- * never a file name, so there is nothing that it could escape to.
+ * Answers requests with the files of a folder. The path of a request is a key of a table and never a
+ * file name, so no path can reach a file outside of the folder.
  *
  * @module
  */
 
 import type { Reply } from "../server.ts";
-import { NOT_FOUND, otherMethods } from "./allow.ts";
 import { randomDelay, sleep, type Span } from "./delay.ts";
 import { type Bytes, type Folder, UnusableFile } from "./files.ts";
-import { type HttpFile, parseHttpFile } from "./http_file.ts";
+import { type HttpFile, parseHttpFile } from "./http_files.ts";
 import { addListings } from "./listing.ts";
-import { METHODS, type Route, routeOf } from "./methods.ts";
+import { quote } from "./messages.ts";
 import {
   type Fields,
   mergeFields,
@@ -19,17 +18,28 @@ import {
   type ReplyTo,
   withDefaults,
 } from "./reply_defaults.ts";
-import { addAliases, addComposedNames, aliasesOf, keyOf, Routes } from "./routes.ts";
+import {
+  addAliases,
+  addComposedNames,
+  aliasesOf,
+  keyOf,
+  METHODS,
+  NOT_FOUND,
+  otherMethods,
+  type Route,
+  routeOf,
+  Routes,
+} from "./routes.ts";
 import { decodedPath, encodePathAndQuery, queryOf } from "./target.ts";
 import { contentTypeOf } from "./types.ts";
-import { quote } from "./values.ts";
 
 /**
- * Answers each path with the file of that name, as a small site or an API wants it.
+ * Answers each path with the file of that name, and what a small site or API needs besides: folder
+ * pages, redirects to folders, 404 and 405, and waits.
  *
- * @param defaults What the flags set: the status of pages, and the fields of every reply.
- * @param isListed True if folders without a page of their own answer one that lists them.
- * @throws {UnusableFile} If names contradict each other or cannot mean anything.
+ * @param defaults What the flags set: the status of HTML pages, and header fields of all replies.
+ * @param isListed True if a folder without an index.html is answered with a list of its entries.
+ * @throws {UnusableFile} If the names of files contradict each other or have no meaning.
  */
 export function folderResponder(
   folder: Folder,
@@ -53,11 +63,11 @@ export function folderResponder(
   };
 }
 
-/** The replies that the files of a folder make, and how long to wait before some of them. */
+/** The replies that are made of the files of a folder, and the waits before some of them. */
 class Site {
   readonly routes = new Routes<Reply>();
   readonly delays = new Map<Reply, Span>();
-  /** The file that a reply was made of, for messages. */
+  /** The file that each reply was made of. */
   readonly #files = new Map<Reply, string>();
 
   constructor({ files, folders }: Folder, defaults: ReplyDefaults) {
@@ -80,7 +90,7 @@ class Site {
     addRedirects(this.routes, folders);
   }
 
-  /** A page is found under shorter names, which may be what another file names with its method. */
+  /** Throws if a shorter path of a page is also the path of a file with a method in its name. */
   #checkAliases(file: string): void {
     if (routeOf(file) !== undefined) return;
     const isOld = file.endsWith("/index.htm");
@@ -98,7 +108,7 @@ class Site {
     );
   }
 
-  /** `index.GET.json` answers the folder without its slash, too: its content has no links. */
+  /** Lets `/a/index.GET.json` answer `/a` too: data has no relative links that would break. */
   #addFolderNames(): void {
     for (const [reply, file] of this.#files) {
       const { method, path } = routeOf(file) ?? { method: "", path: "" };
@@ -107,7 +117,7 @@ class Site {
   }
 }
 
-/** The reply that a file makes; its name may say a status, and what its extension is. */
+/** Makes the reply of a file. A name with a method also says the status and the extension. */
 function replyOf(
   file: string,
   content: Bytes,
@@ -125,7 +135,7 @@ function replyOf(
   };
 }
 
-/** The reply that is written out in a file. */
+/** Makes the reply that a `NAME.METHOD.http` file describes. */
 function httpReplyOf(file: string, content: Bytes, status: unknown, headers: Fields): HttpFile {
   const { reply, delay } = inFile(file, () => {
     const parsed = parseHttpFile(content);
@@ -135,7 +145,7 @@ function httpReplyOf(file: string, content: Bytes, status: unknown, headers: Fie
   return { reply: withDefaults(reply, { headers: mergeFields(reply.headers, headers) }), delay };
 }
 
-/** Names the file in what is wrong with it. */
+/** Adds the name of the file to errors. */
 function inFile<T>(file: string, action: () => T): T {
   try {
     return action();
@@ -145,7 +155,7 @@ function inFile<T>(file: string, action: () => T): T {
   }
 }
 
-/** What stands for a path that is not there. */
+/** The reply to a path where there is nothing: 404.html, 200.html, or plain text. */
 function notFoundReply(
   { files }: Folder,
   pages: ReadonlyMap<string, Reply>,
@@ -158,32 +168,32 @@ function notFoundReply(
   return withDefaults({ status: 404, headers: type, body }, { headers });
 }
 
-/** Answers what no file answers: other methods, and paths that are not there. */
+/** The replies where no file answers: to other methods, and to paths where there is nothing. */
 function otherReplies(
   routes: Routes<Reply>,
   missing: Reply,
   headers: Fields,
 ): (method: string, path: string, target: string) => Reply {
   const answer = otherMethods(headers, missing);
-  const isThere = missing.status !== 404; // an application answers every path
+  const answersAll = missing.status !== 404; // 200.html is there at every path
   return (method, path, target) => {
     const allowed = target === "*" ? routes.methods() : routes.methodsOf(path);
-    if (allowed.length > 0 || !isThere) return answer(method, allowed);
+    if (allowed.length > 0 || !answersAll) return answer(method, allowed);
     return method === "GET" || method === "HEAD" ? missing : answer(method, ["GET", "HEAD"]);
   };
 }
 
-/** Stands for a redirect to the path that was asked for, with a slash at its end. */
+/** Marks a path that is redirected to the same path with a slash at its end. */
 const TO_FOLDER: Reply = Object.freeze({ status: 308 });
 
-/** Sends `/a` to `/a/` if that has a page, whose relative links then mean what they say. */
+/** Redirects `/a` to `/a/` if there is a page, whose relative links work only there. */
 function addRedirects(routes: Routes<Reply>, folders: readonly string[]): void {
   for (const path of folders.filter((path) => path !== "/")) {
     if (routes.tableOf("GET").has(keyOf(path))) routes.add("GET", path.slice(0, -1), TO_FOLDER);
   }
 }
 
-/** A path begins with one slash, so no name in it can become a host. */
+/** A decoded path begins with exactly one slash, so the location keeps its host. */
 function trailingSlashRedirect(path: string, query: string, headers: Fields): Reply {
   const location = `${path.split("/").map(encodeURIComponent).join("/")}/`;
   const own: Fields = [["Location", location + encodePathAndQuery(query)]];

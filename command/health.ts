@@ -1,23 +1,24 @@
 /**
- * Whether a server is healthy: answering that question with `--health`, and asking it
- * with `--probe`.
+ * The health of a server: `--health` answers for it, and `--probe` asks.
  *
  * @module
  */
 
 import { escapeControls, type Reply, type Responder } from "../server.ts";
-import { connectableHost, hostAndPort } from "./address.ts";
 import { sleep } from "./delay.ts";
-import { messageOf, say } from "./log.ts";
+import { connectableHost, hostAndPort, messageOf, say, StartError } from "./messages.ts";
 import type { Settings } from "./settings.ts";
-import { mayUse, missingPermission, StartError } from "./start.ts";
+import { mayUse, missingPermission } from "./start.ts";
 import { pathOf } from "./target.ts";
-import { UsageError } from "./values.ts";
 
-/** The reply on the health path. */
+/** The reply to a health check. */
 export const HEALTHY: Reply = Object.freeze({ status: 200, body: "ok" });
 
-/** Answers this path at once and in front of everything else: a probe waits for no `--delay`. */
+/**
+ * Answers health checks at once, and leaves all other requests to `answer`.
+ *
+ * @param path The path of the health check; `undefined` for none.
+ */
 export function withHealth(
   path: string | undefined,
   answer: Responder | Reply,
@@ -29,10 +30,10 @@ export function withHealth(
 
 /** Below the shortest time that container runtimes grant a health check by default. */
 const PROBE_TIMEOUT_MS = 3_000;
-/** No head is that long; a server that sends more speaks no HTTP. */
+/** A server that sends more before its final status line and the content `ok` is another one. */
 const MAX_ANSWER_CHARACTERS = 65_536;
 
-/** Whether a server is healthy, and what shows it. */
+/** Whether a server is healthy, and the status line or error that shows it. */
 interface Verdict {
   readonly isHealthy: boolean;
   readonly evidence: string;
@@ -40,10 +41,14 @@ interface Verdict {
 
 const unhealthy = (evidence: string): Verdict => ({ isHealthy: false, evidence });
 
-/** Asks the server that these settings would start, once, and returns the exit code. */
+/**
+ * Asks the server that these settings would start, once.
+ *
+ * @returns The exit code: 0 if the server is healthy, otherwise 1.
+ * @throws {StartError} If Deno does not permit to connect.
+ */
 export async function probe({ options, delay, health }: Settings): Promise<number> {
   const { hostname, port } = options;
-  if (port === 0) throw new UsageError("Cannot use --probe with --port 0: expected a port to ask");
   const host = connectableHost(hostname, hostname === "::" ? "::1" : "127.0.0.1");
   if (!mayUse(host, port)) throw new StartError(`Cannot ask ${missingPermission(host, port)}`);
   const patienceMs = PROBE_TIMEOUT_MS + (health === undefined && delay ? delay.maxMs : 0);
@@ -55,7 +60,7 @@ export async function probe({ options, delay, health }: Settings): Promise<numbe
   return isHealthy ? 0 : 1;
 }
 
-/** Reads until there is a verdict; interim responses (1xx) are passed over. */
+/** Reads until there is a verdict. Informational responses (1xx) are skipped. */
 async function ask(hostname: string, port: number, health: string | undefined): Promise<Verdict> {
   using socket = await Deno.connect({ hostname, port });
   const host = hostAndPort(hostname, port);
@@ -67,21 +72,25 @@ async function ask(hostname: string, port: number, health: string | undefined): 
     const count = await socket.read(buffer);
     text += decoder.decode(buffer.subarray(0, count ?? 0));
     text = text.replace(/^(HTTP\/1\.\d 1\d\d [^]*?\r\n\r\n)+/, "");
-    const isAll = count === null || text.length > MAX_ANSWER_CHARACTERS;
-    const verdict = verdictOn(text, isAll, health);
+    const isComplete = count === null || text.length > MAX_ANSWER_CHARACTERS;
+    const verdict = verdictOn(text, isComplete, health);
     if (verdict) return verdict;
   }
 }
 
 /**
- * The status decides; where there is a health path, so does the content, which tells this server
- * from another on the same port. There is no verdict before enough of the answer has come.
+ * Judges a response by its status and, with a health path, by its content: another server on the
+ * same port might answer 200 as well. Returns `undefined` until enough has arrived.
  */
-function verdictOn(text: string, isAll: boolean, health: string | undefined): Verdict | undefined {
+function verdictOn(
+  text: string,
+  isComplete: boolean,
+  health: string | undefined,
+): Verdict | undefined {
   const evidence = /^HTTP\/1\.\d [2-9]\d\d[^\r\n]*(?=\r?\n)/.exec(text)?.[0];
-  if (evidence === undefined) return isAll ? unhealthy("no HTTP response") : undefined;
+  if (evidence === undefined) return isComplete ? unhealthy("no HTTP response") : undefined;
   if (health === undefined) return { isHealthy: /^\S+ [23]/.test(evidence), evidence };
   if (!/^\S+ 200 /.test(evidence)) return unhealthy(evidence);
   if (text.endsWith(`\r\n\r\n${HEALTHY.body}`)) return { isHealthy: true, evidence };
-  return isAll ? unhealthy(`${evidence}, but not the answer of --health`) : undefined;
+  return isComplete ? unhealthy(`${evidence}, but not the answer of --health`) : undefined;
 }

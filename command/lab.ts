@@ -1,8 +1,8 @@
 /**
- * The lab: responses by path, right ones and wrong ones, for testing HTTP clients. Each path names
- * one thing that a server may do, and always does the same.
+ * The lab: correct and incorrect responses by path, for testing HTTP clients. Each path stands for
+ * one behavior of a server, and always behaves the same.
  *
- * @example A client that is tried against a response that breaks off
+ * @example Test a client with a response that breaks off
  * ```ts
  * import { assertRejects } from "@std/assert";
  * import { lab } from "./lab.ts";
@@ -48,35 +48,35 @@ export { listenWithReset } from "./reset.ts";
 
 // ---------------------------------------------------------------- the catalogue
 
-/** What may stand behind the name of an entry: `/status/418`. */
+/** The parameter behind the name of an entry, such as 418 in `/status/418`. */
 interface Parameter {
   readonly name: string;
   readonly min: number;
   readonly max: number;
   /** True if it may have a fraction. */
   readonly isDecimal?: boolean;
-  /** What holds where it is left out; otherwise it may not be. */
+  /** The value if it is left out; without a fallback it is required. */
   readonly fallback?: number;
-  /** What the list shows in its place. */
+  /** The value in the list. */
   readonly example?: number;
 }
 
 /** One path of the lab. */
 interface Entry {
-  /** The name, which is the path up to a parameter. */
+  /** The first segment of the path. */
   readonly name: string;
   readonly takes?: Parameter;
-  /** Where RFC 9110, 9112 or another says how it ought to be. */
+  /** The RFC and section that define the right behavior, such as `9112 §7.1`. */
   readonly section: string;
   /** What the server does, in one sentence without its full stop. */
   readonly about: string;
-  /** What a sound client does. */
+  /** What a robust client does, in the same form. */
   readonly client: string;
-  /** A right response. */
+  /** Makes a correct response. */
   readonly right?: (value: number, request: RequestLine, client: Client) => Reply | RawReply;
-  /** The pieces of a wrong one, the same for each method. */
+  /** The pieces of an incorrect response, the same for each method. */
   readonly wrong?: Iterable<Piece> | ((seconds: number) => Iterable<Piece>);
-  /** How the connection ends after a wrong one; `linger` by default. */
+  /** How the connection ends after an incorrect response; `linger` by default. */
   readonly ending?: RawReply["ending"];
   /** Arguments for `curl`; `-i` by default. */
   readonly curl?: string;
@@ -86,9 +86,9 @@ const STATUS: Parameter = { name: "CODE", min: 200, max: 599, example: 503 };
 const COUNT: Parameter = { name: "N", min: 1, max: 1000, example: 3 };
 const BYTES: Parameter = { name: "N", min: 0, max: 100_000_000, example: 1000 };
 const DELAY: Parameter = { name: "SECONDS", min: 0, max: MAX_SECONDS, isDecimal: true, example: 1 };
-/** How long it lasts, after which the connection is closed. */
+/** How long a response stalls or goes on before the connection is closed. */
 const LASTS: Parameter = { ...DELAY, fallback: MAX_SECONDS, example: undefined };
-/** How long it takes in all. */
+/** How long a slow response takes in all. */
 const TAKES: Parameter = { ...LASTS, fallback: 2 };
 
 const PLAIN = "Content-Length: 3\r\nConnection: close\r\n\r\nok\n";
@@ -98,21 +98,21 @@ const LOCATION = "HTTP/1.1 302 Found\r\nContent-Length: 0\r\nConnection: close\r
 /** A response that leaves the connection open. */
 const OPEN = `${OK}${TEXT}\r\nContent-Length: 3\r\n\r\nok\n`;
 const EARLY_HINTS = "HTTP/1.1 103 Early Hints\r\nLink: </style.css>; rel=preload\r\n\r\n";
-/** `This text was compressed.` and its line end, by gzip. */
+/** The line `This text was compressed.` in gzip format. */
 const GZIP = hex(
   "1f8b08000000000002030bc9c82c562849ad2851284f2c5648cecf2d284a2d2e4e4dd1e302002da8f0041a000000",
 );
-/** 32512 times the same 13 bytes of gzip, each of which stands for 2064 zeros. */
+/** In gzip format, 13 bytes stand for 2064 zeros; they are repeated 32512 times. */
 const BOMB_START = hex("1f8b08000000000000ff63");
 const BOMB_REPEATS = hex("1805a360148c8251300a46c128").repeat(508);
 const BOMB_END = hex("00008e3c3ff201f0ff03");
 
 /**
- * Everything that the lab answers, by group. To add an entry, write its name, what the server does,
- * the section of the RFC, what a sound client does, and the bytes: `wrong` takes pieces of text, one
- * character a byte, and numbers, which wait so many seconds.
+ * All entries of the lab by group. To add one, write its name, what the server does, the section of
+ * the RFC, what a robust client does, and the bytes: `wrong` takes pieces of text, one character per
+ * byte, and numbers, which are waits in seconds.
  */
-// deno-fmt-ignore: a table, an entry two or three lines
+// deno-fmt-ignore: a table with two or three lines per entry
 const CATALOGUE: Readonly<Record<string, readonly Entry[]>> = {
   "Right: status and time": [
     { name: "status", takes: STATUS, section: "9110 §15", about: "answers with the status CODE",
@@ -236,7 +236,7 @@ const CATALOGUE: Readonly<Record<string, readonly Entry[]>> = {
       client: "reports a reset; may try again", wrong: [], ending: "reset" },
     { name: "reset-body", section: "9112 §9.5", about: "resets the connection in the middle of the content",
       client: "reports a reset, not an end",
-      // the client reads what came before the reset only if it has time to
+      // without the wait, the reset would discard content that the client has not read yet
       wrong: [ok("Content-Length: 10", "01234"), 0.1], ending: "reset" },
   ],
   "Lengths": [
@@ -422,7 +422,7 @@ const CATALOGUE: Readonly<Record<string, readonly Entry[]>> = {
 
 // ---------------------------------------------------------------- right replies
 
-/** Fields that a status demands or that make it useful (RFC 9110 §15). */
+/** Fields that a status requires, or is of no use without (RFC 9110 §15). */
 const STATUS_FIELDS: Readonly<Record<number, readonly [string, string]>> = {
   206: ["Content-Range", "bytes 0-3/4"],
   301: ["Location", "/"],
@@ -442,13 +442,13 @@ function statusReply(status: number): Reply {
   return { status, headers: field && [field], body: `${status}\n` };
 }
 
-/** Linux gives the ports of connections that a client opens in steps of two. */
+/** The lowest bit of the port does not count, because Linux assigns ports in steps of two. */
 function flaky(n: number, _request: RequestLine, { port }: Client): Reply {
   const fails = (port >> 1) % n === 0;
   return fails ? { status: 503, body: "Not on this connection.\n", close: true } : { body: "ok\n" };
 }
 
-/** What is short leaves the connection open. */
+/** The server encodes short content itself, and keeps the connection open. */
 function bytesReply(count: number, request: RequestLine): Reply | RawReply {
   const type = "application/octet-stream";
   if (count <= CONTENT.length) {
@@ -472,18 +472,18 @@ function hex(digits: string): string {
 
 // ---------------------------------------------------------------- by path
 
-/** How the lab answers. */
+/** Options of {@linkcode lab}. */
 export interface LabOptions {
-  /** What the commands in the list ask; `http://localhost:8080` by default. */
+  /** The origin in the commands of the list; `http://localhost:8080` by default. */
   readonly origin?: string;
-  /** True if connections can be reset, as those of {@linkcode listenWithReset}; false by default. */
+  /** True if the listener is one of {@linkcode listenWithReset}; false by default. */
   readonly canReset?: boolean;
 }
 
 /**
- * A responder that answers each path of the lab: `/` is the list as a page, `/list` as text,
- * `/lab.json` for programs. What stalls or never ends is closed after 60 seconds or 64 MiB. The entries
- * that reset need a listener that can, since an end is no reset; without one they are left out.
+ * Makes a responder for all paths of the lab. The list of them is at `/` as a page, at `/list` as
+ * text, and at `/lab.json` for programs. Responses that stall or do not end are closed after 60
+ * seconds or 64 MiB. Entries that reset the connection are left out unless the listener can reset.
  *
  * @example
  * ```ts
@@ -520,7 +520,7 @@ export function lab(
   };
 }
 
-/** The value behind the name, checked; 0 where the entry takes none. */
+/** Parses the parameter; `undefined` if it is invalid or missing, 0 if the entry has none. */
 function valueOf({ takes }: Entry, text: string | undefined): number | undefined {
   if (takes === undefined) return 0;
   if (text === undefined) return takes.fallback;
@@ -551,7 +551,7 @@ function complaint(status: number, path: string, expected: string): Reply {
   return { status, headers: NO_SNIFF, body };
 }
 
-/** How an entry is asked for, such as `/status/CODE, CODE is an integer from 200 to 599`. */
+/** The path of an entry and its parameter: `/status/CODE, CODE is an integer from 200 to 599`. */
 function usageOf(entry: Entry): string {
   const { takes } = entry;
   if (takes === undefined) return patternOf(entry);

@@ -1,5 +1,5 @@
 /**
- * The list of the lab: as a page, as text, and for programs.
+ * The list of the lab as a page, as text, and as JSON.
  *
  * @module
  */
@@ -7,27 +7,27 @@
 import type { Reply } from "../server.ts";
 import { escapeHtml, PAGE_HEADERS, PAGE_STYLE } from "./page.ts";
 
-/** One entry, as the lists show it. */
+/** An entry as the lists show it. */
 export interface Listed {
-  /** A path that can be asked for as it is. */
+  /** A path to request. */
   readonly path: string;
-  /** What may be asked for: the path with its parameter and its range. */
+  /** The path with the name of its parameter, and the range of that. */
   readonly usage: string;
-  /** Which entries it stands with. */
+  /** The name of its group. */
   readonly group: string;
   /** What the server does, in one sentence without its full stop. */
   readonly about: string;
-  /** The section of the RFC that says how it ought to be. */
+  /** The section of the RFC that defines the right behavior, such as `RFC 9112 §7.1`. */
   readonly section: string;
-  /** True if the response is wrong or hostile. */
+  /** True if the response is incorrect or hostile. */
   readonly broken: boolean;
-  /** What a sound client does. */
+  /** What a robust client does. */
   readonly client: string;
-  /** Arguments for `curl`. */
+  /** The arguments for `curl`; `-i` by default. */
   readonly curl?: string;
 }
 
-/** The paths that list the others, and their replies. */
+/** The replies with the list, by path. */
 export function indexOf(entries: readonly Listed[], origin: string): ReadonlyMap<string, Reply> {
   const text = entries.map(({ path, about }) => `${path}\t${about}\n`).join("");
   const json = JSON.stringify(entries.map(({ curl: _, ...entry }) => entry), null, 2) + "\n";

@@ -1,34 +1,37 @@
 /**
- * What the entries of the lab are made of: pieces of a response, and whole responses that
- * the server cannot encode.
+ * The building blocks of the lab: pieces of responses, and whole responses that the server itself
+ * cannot encode.
  *
  * @module
  */
 
 import type { RawReply, RequestLine } from "../server.ts";
 
-/** Bytes, one character each, or as they are; a number waits so many seconds. */
+/** Bytes, or text with one character per byte, or a wait in seconds. */
 export type Piece = string | Uint8Array | number;
 
-/** Waits until the time is up. */
+/** Waits until the response has reached its limit of time. */
 export const STALL = Infinity;
 
-/** An entry that stalls or never ends is closed after so many seconds. */
+/** The limit of time for responses that stall or do not end. */
 export const MAX_SECONDS = 60;
-/** An entry that never ends is closed after so many bytes. */
+/** The limit of size for responses that do not end. */
 const MAX_BYTES = 64 * 1024 * 1024;
-/** The first line of most wrong responses, and a type for their content. */
+/** The status line of most incorrect responses. */
 export const OK = "HTTP/1.1 200 OK\r\n";
 const TEXT = "Content-Type: text/plain\r\n";
 
-/** A response with status 200: its field lines, separated by `|`, and its content. */
+/** A response with status 200; as {@linkcode response} otherwise. */
 export function ok(fields: string, content: string): string {
   return response("200 OK", fields, content);
 }
 
 /**
- * A response with any status: its field lines, separated by `|`, and its content. It says that the
- * connection closes, so that this is not a second fault.
+ * A response as text, one character per byte. It announces that the connection closes, because an
+ * unannounced close would be another fault.
+ *
+ * @param status The status and reason phrase.
+ * @param fields The field lines, separated by `|`; a `Content-Type` is added if there is none.
  */
 export function response(status: string, fields: string, content = ""): string {
   const type = /content-type/i.test(fields) ? "" : TEXT;
@@ -41,12 +44,17 @@ export function chunk(content: string, extension = ""): string {
   return `${content.length.toString(16)}${extension}\r\n${content}\r\n`;
 }
 
-/** A response in chunks up to here: further chunks, right or wrong, follow. */
+/** The start of a response in chunks, without the last chunk. */
 export function chunked(...chunks: string[]): string {
   return ok("Transfer-Encoding: chunked", chunks.join(""));
 }
 
-/** The same bytes again and again, so many times, with a pause of so many seconds after each. */
+/**
+ * Repeats bytes.
+ *
+ * @param times How often; without end by default.
+ * @param pause The wait after each time, in seconds; none by default.
+ */
 export function* repeat(bytes: string, times = Infinity, pause = 0): Generator<Piece> {
   const encoded = latin1(bytes);
   for (let count = 0; count < times; count++) {
@@ -55,7 +63,7 @@ export function* repeat(bytes: string, times = Infinity, pause = 0): Generator<P
   }
 }
 
-/** One byte at a time, so that all of it takes so many seconds. */
+/** Sends one byte at a time, spread evenly over these seconds. */
 export function* trickle(bytes: string, seconds: number): Generator<Piece> {
   for (const byte of bytes) {
     yield byte;
@@ -63,7 +71,7 @@ export function* trickle(bytes: string, seconds: number): Generator<Piece> {
   }
 }
 
-/** One piece after another, of several sources. */
+/** Joins pieces and sequences of pieces. */
 export function* joined(...sources: Array<Iterable<Piece> | Piece>): Generator<Piece> {
   for (const source of sources) {
     if (typeof source === "object" && !(source instanceof Uint8Array)) yield* source;
@@ -71,51 +79,51 @@ export function* joined(...sources: Array<Iterable<Piece> | Piece>): Generator<P
   }
 }
 
-/** Content that never changes; each byte follows from its place. Longer content repeats it. */
+/** Fixed content that looks random: each byte is computed from its index. */
 export const CONTENT: Uint8Array<ArrayBuffer> = Uint8Array.from(
   { length: 64 * 1024 },
   (_, at) => Math.imul(at + 1, 0x9e3779b1) >>> 24,
 );
 
-/** So many bytes of content, piece by piece, so that it takes no more memory. */
+/** The first bytes of {@linkcode CONTENT}, which repeats itself, in pieces that need no memory. */
 export function* contentOf(bytes: number): Generator<Uint8Array> {
   for (let left = bytes; left > 0; left -= CONTENT.length) yield CONTENT.subarray(0, left);
 }
 
-/** A right response that the server cannot encode by itself. */
+/** A correct response that the server cannot encode by itself. */
 export interface Message {
-  /** Seconds before the response begins. */
+  /** The wait before the response, in seconds. */
   readonly after?: number;
-  /** Seconds that the head takes, byte by byte. */
+  /** How long the head takes, byte by byte, in seconds. */
   readonly headSeconds?: number;
-  /** Informational responses before the final one; a client of HTTP/1.0 gets none. */
+  /** Informational responses before the final one; HTTP/1.0 clients get none. */
   readonly interim?: string;
-  /** The status line up to its end. */
+  /** The status line without its end; `HTTP/1.1 200 OK` by default. */
   readonly statusLine?: string;
   /** Field lines, separated by `|`; `Date` and `Connection` are added. */
   readonly fields: string;
-  /** Content. */
+  /** Content that is sent as it is. */
   readonly content?: Iterable<Piece>;
-  /** Content that leaves in chunks; a client of HTTP/1.0 gets it without them. */
+  /** Content that is sent in chunks, one per string; HTTP/1.0 clients get it as it is. */
   readonly chunks?: Iterable<string>;
-  /** A chunk extension behind each size. */
+  /** The extension of each chunk. */
   readonly extension?: string;
-  /** Field lines of the trailer section, each with its line end. */
+  /** The field lines of the trailer section, each with its line end. */
   readonly trailers?: string;
 }
 
-/** Makes a right reply of a message, which may depend on a value in the path. */
+/** Makes a function that sends a message, which may depend on the parameter of the path. */
 export function sends(
   message: Message | ((value: number) => Message),
 ): (value: number, request: RequestLine) => RawReply {
   return (value, request) => {
-    const pieces = written(typeof message === "function" ? message(value) : message, request);
+    const pieces = encoded(typeof message === "function" ? message(value) : message, request);
     return { raw: bounded(pieces, Infinity, Infinity) };
   };
 }
 
-/** Frames a message as this request may have it. */
-function* written(message: Message, { method, minorVersion }: RequestLine): Generator<Piece> {
+/** Encodes a message for a request: without content for HEAD, without chunks for HTTP/1.0. */
+function* encoded(message: Message, { method, minorVersion }: RequestLine): Generator<Piece> {
   const { after, headSeconds, interim, content = [], chunks } = message;
   const isOld = minorVersion === 0;
   if (after) yield after;
@@ -143,9 +151,11 @@ function* chunksOf({ chunks = [], extension, trailers = "" }: Message): Generato
 }
 
 /**
- * Sends the pieces, and stops after waits of so many seconds in all, after so many bytes, or after
- * 60 seconds by the clock: nothing in the lab lasts for ever. The waits are counted, so that the
- * same bytes leave on a slow machine.
+ * Limits a response. It stops after a total wait, after a number of bytes, or after 60 seconds by the
+ * clock. Waits are added up, and not measured, so that a slow machine sends the same bytes.
+ *
+ * @param seconds The total wait, in seconds; 60 by default.
+ * @param maxBytes The number of bytes; 64 MiB by default.
  */
 export function* bounded(
   pieces: Iterable<Piece>,
@@ -170,7 +180,7 @@ export function* bounded(
   }
 }
 
-/** One byte for each character. */
+/** Encodes one byte per character. */
 function latin1(text: string): Uint8Array {
   const bytes = new Uint8Array(text.length);
   for (let at = 0; at < text.length; at++) bytes[at] = text.charCodeAt(at);

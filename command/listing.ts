@@ -6,18 +6,17 @@
 
 import type { Reply } from "../server.ts";
 import type { Folder } from "./files.ts";
-import { routeOf } from "./methods.ts";
 import { escapeHtml, PAGE_HEADERS, PAGE_STYLE } from "./page.ts";
 import { type ReplyDefaults, withDefaults } from "./reply_defaults.ts";
-import type { Routes } from "./routes.ts";
+import { routeOf, type Routes } from "./routes.ts";
 
-/** What a listing says of a file or folder. */
+/** A row of a listing. */
 interface Entry {
-  /** Its name; that of a folder ends in a slash. */
+  /** The name; with a slash at the end for a folder. */
   readonly name: string;
-  /** The size of a file. */
+  /** The size of a file; `undefined` for a folder. */
   readonly bytes?: number;
-  /** When a file was last changed, if that is known. */
+  /** When a file was last modified, if that is known. */
   readonly modified?: Date | null;
 }
 
@@ -33,7 +32,7 @@ const LISTING_STYLE = `${PAGE_STYLE}
   @media (max-width: 32rem) { td:nth-child(3) { display: none } }
 `;
 
-/** Adds a page for each folder that has none of its own. */
+/** Adds a page for each folder that has no page of its own. */
 export function addListings(routes: Routes<Reply>, folder: Folder, defaults: ReplyDefaults): void {
   const entries = entriesOf(folder);
   const order = byKindAndName();
@@ -43,7 +42,7 @@ export function addListings(routes: Routes<Reply>, folder: Folder, defaults: Rep
   }
 }
 
-/** The entries of each folder, by its path: what GET finds in it. */
+/** The entries of each folder by its path. Only what GET can fetch is an entry. */
 function entriesOf({ files, folders }: Folder): Map<string, Entry[]> {
   const entries = new Map<string, Entry[]>();
   const add = (path: string, entry: Omit<Entry, "name">) => {
@@ -61,7 +60,7 @@ function entriesOf({ files, folders }: Folder): Map<string, Entry[]> {
   return entries;
 }
 
-/** Folders first; numbers in names by their value. The order is the same in every language. */
+/** Sorts folders first, and numbers in names by their values. The order depends on no locale. */
 function byKindAndName(): (a: Entry, b: Entry) => number {
   const { compare } = new Intl.Collator("en", { numeric: true });
   return (a, b) => {
@@ -96,7 +95,7 @@ ${parent}${rows.join("")}</table>
 `;
 }
 
-/** A link to the name itself, whatever it would be in a URL or in HTML. */
+/** The name is encoded for the URL and escaped for HTML, so that any name is only a name. */
 function rowOf({ name, bytes, modified }: Entry): string {
   const isFolder = bytes === undefined;
   const href = encodeURIComponent(isFolder ? name.slice(0, -1) : name) + (isFolder ? "/" : "");
@@ -106,11 +105,11 @@ function rowOf({ name, bytes, modified }: Entry): string {
 }
 
 /**
- * Control characters, such as line ends, as the pictures that Unicode has for them; and those that
- * change the direction of text, with which a name can look like another, as unknown characters.
+ * Replaces control characters by their Unicode pictures, and characters that change the direction of
+ * text by U+FFFD: with those, a name could look like another one.
  */
 function visible(name: string): string {
-  // deno-lint-ignore no-control-regex -- they are what is looked for
+  // deno-lint-ignore no-control-regex -- they are to be replaced
   return name.replace(/[\0-\x1f]/g, (control) => {
     return String.fromCharCode(0x2400 + control.charCodeAt(0));
   }).replace(/[\u200e\u200f\u202a-\u202e\u2066-\u2069]/g, "\ufffd");
@@ -118,7 +117,7 @@ function visible(name: string): string {
 
 const UNITS = ["kB", "MB", "GB"];
 
-/** A size to two digits or more, in units of 1000. */
+/** Formats a size with two digits or more, in units of 1000. */
 function sizeOf(bytes: number): string {
   if (bytes < 1000) return `${bytes} B`;
   let [size, unit] = [bytes / 1000, 0];
@@ -126,7 +125,7 @@ function sizeOf(bytes: number): string {
   return `${size < 9.95 ? size.toFixed(1) : Math.round(size)} ${UNITS[unit]}`;
 }
 
-/** The minute, in UTC, as everything that the server says of time. */
+/** Formats a time to the minute, in UTC like all times that the server shows. */
 function timeOf(modified: Date | null | undefined): string {
   if (!modified) return "";
   const time = modified.toISOString().slice(0, 16);

@@ -1,42 +1,18 @@
 /**
- * What the command writes: messages to the operator on stderr, the access log on stdout.
+ * What stdout shows while the server runs: the access log, or with `--wire` the conversations as
+ * they cross the wire.
  *
  * @module
  */
 
-import { escapeControls, type Exchange } from "../server.ts";
+import { type Client, clientOf, escapeControls, type Exchange, type Socket } from "../server.ts";
+import { hostAndPort, messageOf, plural, say } from "./messages.ts";
 import { Output } from "./output.ts";
 
-const messages = new Output(Deno.stderr, {
-  onLoss: (lines, reason) =>
-    say(`dropped ${plural(lines, "message")} so far: ${messageOf(reason)}`),
-});
-
-/** Writes a message to the operator; messages arrive in their order. */
-export function say(message: string): void {
-  messages.write(`firstline: ${message}\n`);
-}
-
-/** Resolves when all messages have arrived, or nobody reads them: then the process may exit. */
-export function flushMessages(): Promise<void> {
-  return messages.finish();
-}
-
-/** A message and, after a colon, what caused it. */
-export function messageOf(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  return error.cause === undefined ? error.message : `${error.message}: ${messageOf(error.cause)}`;
-}
-
-/** A count and its noun: `1 line`, `2 lines`. */
-export function plural(count: number, noun: string): string {
-  return `${count} ${noun}${count === 1 ? "" : "s"}`;
-}
-
-/** Lines are written together this often, so that a busy log costs little. */
+/** Lines are collected this long and written together, so that a busy log costs little. */
 const LOG_GATHER_MS = 10;
 
-/** What the log, and the wire, are written to. */
+/** Opens stdout for the log; a message reports lines that could not be written. */
 export function openLog(): Output {
   return new Output(Deno.stdout, {
     gatherMs: LOG_GATHER_MS,
@@ -45,22 +21,24 @@ export function openLog(): Output {
   });
 }
 
-/** One line of the Common Log Format, in UTC. */
+// ---------------------------------------------------------------- access log
+
+/** One line of the Common Log Format, in UTC; a raw reply has `-` for its status. */
 export function commonLogLine({ client, time, requestLine, status, bytes }: Exchange): string {
   const line = escapeControls(requestLine);
-  return `${client.hostname} - - [${stampOf(time)}] "${line}" ${status || "-"} ${bytes}\n`;
+  return `${client.hostname} - - [${formatTime(time)}] "${line}" ${status || "-"} ${bytes}\n`;
 }
 
-let lastStamp = { second: NaN, text: "" };
+let lastFormatted = { second: NaN, text: "" };
 
 /** A busy log writes the same second many times: formatting it once saves half the work. */
-function stampOf(time: number): string {
+function formatTime(time: number): string {
   const second = Math.floor(time / 1000);
-  if (second !== lastStamp.second) {
+  if (second !== lastFormatted.second) {
     const [, day, month, year, clock] = new Date(time).toUTCString().split(" ");
-    lastStamp = { second, text: `${day}/${month}/${year}:${clock} +0000` };
+    lastFormatted = { second, text: `${day}/${month}/${year}:${clock} +0000` };
   }
-  return lastStamp.text;
+  return lastFormatted.text;
 }
 
 /** One JSON object on a line; the request line is escaped as in the common format. */
@@ -74,4 +52,97 @@ export function jsonLogLine(exchange: Exchange): string {
     bytes: exchange.bytes,
     milliseconds: Math.round(exchange.milliseconds * 1000) / 1000,
   }) + "\n";
+}
+
+// ---------------------------------------------------------------- --wire
+
+/** At most this much of one read or write is shown. */
+const MAX_WIRE_BYTES = 16 * 1024;
+
+/** An event of one connection. */
+export interface WireEvent {
+  /** The client of the connection. */
+  readonly client: Client;
+  /** What happened; `drained` means that bytes came after the reply and were discarded. */
+  readonly kind: "opened" | "received" | "sent" | "drained" | "reset" | "closed";
+  /** The bytes received or sent. They change after the call. */
+  readonly bytes?: Uint8Array;
+  /** How many bytes were received, sent or drained. */
+  readonly count: number;
+}
+
+/**
+ * Wraps a socket so that all its events are shown.
+ *
+ * @param show Receives whole lines of text.
+ */
+export function wiretap(socket: Socket, show: (text: string) => void, inColor: boolean): Socket {
+  const client = clientOf(socket.remoteAddr as Deno.NetAddr);
+  const report = (kind: WireEvent["kind"], count = 0, bytes?: Uint8Array) =>
+    show(wireLines({ client, kind, count, bytes: bytes?.subarray(0, count) }, inColor));
+  let drained: number | undefined;
+  report("opened");
+  return {
+    remoteAddr: socket.remoteAddr,
+    setNoDelay: (noDelay) => socket.setNoDelay(noDelay),
+    async read(bytes) {
+      const count = await socket.read(bytes);
+      if (drained !== undefined) drained += count ?? 0;
+      else if (count !== null) report("received", count, bytes);
+      return count;
+    },
+    async write(bytes) {
+      const count = await socket.write(bytes);
+      report("sent", count, bytes);
+      return count;
+    },
+    closeWrite() {
+      drained = 0; // from here on the server only discards
+      return socket.closeWrite();
+    },
+    reset: socket.reset && (() => {
+      report("reset");
+      socket.reset!();
+    }),
+    [Symbol.dispose]() {
+      if (drained) report("drained", drained);
+      report("closed");
+      socket[Symbol.dispose]();
+    },
+  };
+}
+
+/** The lines that show an event, its direction marked, CR and LF visible. */
+export function wireLines({ client, kind, bytes, count }: WireEvent, inColor: boolean): string {
+  const { dim, green, cyan } = paints(inColor);
+  const who = dim(hostAndPort(client.hostname, client.port));
+  if (kind === "drained") {
+    return `${who} ${cyan(">>")} ${dim(`${plural(count, "more byte")}, discarded`)}\n`;
+  }
+  if (kind !== "received" && kind !== "sent") return `${who} ${dim(`-- ${kind}`)}\n`;
+  const arrow = kind === "received" ? cyan(">>") : green("<<");
+  const shown = bytes?.subarray(0, MAX_WIRE_BYTES) ?? new Uint8Array();
+  const lines = new TextDecoder("latin1").decode(shown).match(/[^\n]*\n|[^\n]+/g) ?? [];
+  const text = lines.map((line) => {
+    const [, content, end] = /^([^]*?)(\r?\n?)$/.exec(line) ?? [];
+    return `${who} ${arrow} ${visible(content)}${dim(visible(end))}\n`;
+  });
+  const hidden = count - shown.length;
+  if (hidden > 0) text.push(`${who} ${arrow} ${dim(plural(hidden, "more byte"))}\n`);
+  return text.join("");
+}
+
+/** Colors text by the escape sequences of terminals, or leaves it alone. */
+function paints(inColor: boolean) {
+  const paint = (code: number) => (text: string) => inColor ? `\x1b[${code}m${text}\x1b[0m` : text;
+  return { dim: paint(2), green: paint(32), cyan: paint(36) };
+}
+
+/** Shows control characters by their names in C or as `\xHH`; printable ASCII stays. */
+function visible(text: string): string {
+  const named: Record<string, string> = { "\r": "\\r", "\n": "\\n", "\t": "\\t", '"': '"' };
+  return text.replace(
+    /[^\x20-\x7e]|\\/g,
+    (character) => named[character] ?? escapeControls(character),
+  );
 }

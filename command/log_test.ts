@@ -1,5 +1,6 @@
 import { assertEquals } from "@std/assert";
-import { commonLogLine, jsonLogLine } from "./log.ts";
+import { bytesOf } from "../tests/wire.ts";
+import { commonLogLine, jsonLogLine, wireLines } from "./log.ts";
 
 Deno.test("jsonLogLine() is one line of printable ASCII", () => {
   const line = jsonLogLine({
@@ -48,4 +49,24 @@ Deno.test("commonLogLine() tells the time of each exchange, and a dash for a raw
     `192.0.2.1 - - [31/Dec/2026:23:59:${second} +0000] "GET / HTTP/1.1" - 7\n`
   );
   assertEquals(lines, expected);
+});
+
+Deno.test("wireLines() colours for a terminal and hides what is too much", () => {
+  const client = { hostname: "::1", port: 9 };
+  const event = { client, kind: "received", bytes: bytesOf("a\r\n"), count: 3 } as const;
+  const esc = "\x1b[";
+  assertEquals(
+    wireLines(event, true),
+    `${esc}2m[::1]:9${esc}0m ${esc}36m>>${esc}0m ${esc}36ma${esc}0m${esc}2m\\r\\n${esc}0m\n`
+      .replace(`${esc}36ma${esc}0m`, "a"),
+  );
+  const long = {
+    ...event,
+    kind: "sent",
+    bytes: new Uint8Array(20_000).fill(97),
+    count: 20_000,
+  } as const;
+  const [shown, hidden] = wireLines(long, false).split("\n");
+  assertEquals(shown, `[::1]:9 << ${"a".repeat(16 * 1024)}`);
+  assertEquals(hidden, `[::1]:9 << ${20_000 - 16 * 1024} more bytes`);
 });

@@ -1,48 +1,51 @@
 /**
- * Lines on their way to stdout or stderr, which may be slow, stuck, full or gone.
+ * Writes lines to stdout or stderr, which may be slow, blocked, full or closed.
  *
  * @module
  */
 
 import { sleep } from "./delay.ts";
 
-/** Text that may wait for a slow reader before lines are dropped. */
+/** At most this much text waits for a slow reader; further lines are dropped. */
 const MAX_WAITING_CHARACTERS = 1024 * 1024;
-/** What a pipe has room for, so that many lines leave together; by 4 KiB, a request cost a tenth more. */
+/** The capacity of a pipe. With pieces of 4 KiB, the log made a request a tenth slower. */
 const MAX_PIECE_BYTES = 64 * 1024;
-/** A non-blocking pipe takes so much whole or not at all (POSIX), and more in part without a word. */
+/**
+ * A non-blocking pipe writes up to this much completely or not at all (PIPE_BUF in POSIX). Of a larger
+ * piece it may write a part, and Deno does not say how much.
+ */
 const ATOMIC_PIECE_BYTES = 4096;
-/** Nor does it tell when it has room again. */
+/** How often a full pipe is tried again: Deno cannot wait until it has room. */
 const RETRY_MS = 10;
-/** How long the last lines may take when nobody reads them. */
+/** How long the end of the process waits for the last lines. */
 const LAST_LINES_MS = 500;
-/** Losses come in floods; one report a minute tells enough. */
+/** Lines are usually lost in large numbers, so losses are reported once a minute. */
 const REPORT_MS = 60_000;
 
-/** Why lines are dropped that wait for a pipe which has no room. */
+/** The reason for dropped lines when the reader is too slow. */
 const UNREAD = "nobody reads it";
 
 const LF = 10;
 const NOTHING = new Uint8Array();
 const encoder = new TextEncoder();
 
-/** What lines are written to: `Deno.stdout`, `Deno.stderr`. */
+/** What lines are written to, such as `Deno.stdout`. */
 export interface Sink {
-  /** Takes some of the bytes, and says how many. */
+  /** Writes some of the bytes, and resolves to how many. */
   write(bytes: Uint8Array): Promise<number>;
 }
 
-/** What an {@linkcode Output} is told. */
+/** Options of {@linkcode Output}. */
 export interface OutputOptions {
-  /** Milliseconds that lines gather before they are written together; 0 by default. */
+  /** How long lines are collected before they are written together, in milliseconds; 0 by default. */
   gatherMs?: number;
-  /** Called, seldom, with how many lines were dropped since the start, and why the last one was. */
+  /** Called at most once a minute, and at the end, with all lines dropped so far and the last reason. */
   onLoss: (lines: number, reason: unknown) => void;
 }
 
 /**
- * Writes lines and never makes anyone wait: they gather while a write is under way, and
- * those that cannot be written, or that too many wait before, are dropped and counted.
+ * Writes lines without ever making the caller wait. Lines are collected while a write is under way.
+ * Those that cannot be written, or that find the queue full, are dropped and counted.
  */
 export class Output {
   readonly #sink: Sink;
@@ -51,7 +54,7 @@ export class Output {
   #leaving: Uint8Array = NOTHING;
   #writing: Promise<void> | undefined;
   #maxPiece = MAX_PIECE_BYTES;
-  /** True if the last line that the sink took has no end. */
+  /** True if only a part of the last line was written. */
   #isTorn = false;
   #lost = 0;
   #reason: unknown;
@@ -62,7 +65,7 @@ export class Output {
     this.#options = options;
   }
 
-  /** Puts whole lines in the queue, or drops them where it is full. */
+  /** Queues whole lines, or drops them if the queue is full. */
   write(lines: string): void {
     if (this.#waiting.length + lines.length > MAX_WAITING_CHARACTERS) {
       this.#lose(countLines(encoder.encode(lines)), UNREAD);
@@ -72,7 +75,7 @@ export class Output {
     this.#writing ??= this.#writeAll();
   }
 
-  /** Gives the last lines a moment to leave, and reports those that did not. */
+  /** Waits for the last lines, at most half a second, and reports those that are lost. */
   async finish(): Promise<void> {
     const { promise: enough, resolve } = Promise.withResolvers<void>();
     const timer = setTimeout(resolve, LAST_LINES_MS);
@@ -81,7 +84,7 @@ export class Output {
     this.#leaving = NOTHING;
     this.#waiting = "";
     this.#report();
-    await Promise.race([this.#writing, enough]); // the report may have gone the same way
+    await Promise.race([this.#writing, enough]); // the report may be a line of this output
     clearTimeout(timer);
   }
 
@@ -97,8 +100,8 @@ export class Output {
         this.#lose(countLines(this.#leaving), error);
         this.#leaving = NOTHING;
       }
-      const isSilent = performance.now() - this.#reported.time >= REPORT_MS;
-      if (isSilent) this.#report();
+      const isReportDue = performance.now() - this.#reported.time >= REPORT_MS;
+      if (isReportDue) this.#report();
     }
     this.#writing = undefined;
   }
@@ -129,14 +132,14 @@ export class Output {
   }
 }
 
-/** As many whole lines as a piece may hold, or a single one that is longer. */
-function endOfPiece(bytes: Uint8Array, most: number): number {
-  if (bytes.length <= most) return bytes.length;
-  const end = bytes.lastIndexOf(LF, most - 1) + 1;
-  return end > 0 ? end : bytes.indexOf(LF, most) + 1 || bytes.length;
+/** The end of the whole lines that fit into a piece, or of a single line that is longer. */
+function endOfPiece(bytes: Uint8Array, maxPiece: number): number {
+  if (bytes.length <= maxPiece) return bytes.length;
+  const end = bytes.lastIndexOf(LF, maxPiece - 1) + 1;
+  return end > 0 ? end : bytes.indexOf(LF, maxPiece) + 1 || bytes.length;
 }
 
-/** Counts the ends of lines; an empty one stands for no line, but mends a torn one. */
+/** Counts lines by their ends. An empty line only ends a torn one, and is not counted. */
 function countLines(bytes: Uint8Array): number {
   let lines = 0;
   for (let at = 0; (at = bytes.indexOf(LF, at)) >= 0; at++) {

@@ -1,29 +1,29 @@
 /**
- * The page that greets each client, for `serve()`.
+ * The page that greets each client by its address: a responder for `serve()`.
  *
  * @module
  */
 
 import type { Client, Reply, RequestLine } from "../server.ts";
 
-/** Where the page's link leads by default: the specification of what the page shows. */
+/** The default link of the page: the specification of what the page shows. */
 export const DEFAULT_LINK = "https://www.rfc-editor.org/rfc/rfc9112";
 
-/** Where the program itself can be found. */
+/** The home of the program. */
 export const PROJECT_URL = "https://jsr.io/@firstline/firstline";
 
-/** Fields of a page that runs nothing, loads nothing and is not kept. */
+/** Header fields of a page that runs no scripts, loads nothing and is not cached. */
 export const PAGE_HEADERS: Reply["headers"] = Object.freeze<Array<readonly [string, string]>>([
   ["Content-Type", "text/html; charset=utf-8"],
   [
     "Content-Security-Policy",
     "default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
   ],
-  ["Cache-Control", "no-store"], // it greets one client
+  ["Cache-Control", "no-store"], // the page is for one client
   ["X-Content-Type-Options", "nosniff"],
 ]);
 
-/** How pages look, on a phone and in the dark as well. */
+/** The style of all pages, for small screens and dark mode too. */
 export const PAGE_STYLE = `
   :root { color-scheme: light dark; --ink: #1c2127; --soft: #59636e; --paper: #fbfaf7;
     --card: #fff; --line: #dfdcd3; --accent: #0b63ce; --on-accent: #fff; --wire: #0a7a4b }
@@ -59,10 +59,10 @@ export const PAGE_STYLE = `
 `;
 
 /**
- * A responder that greets each client by its address with an HTML page: a link
- * to follow, what has just happened on the wire, and the wording of the request line.
+ * Makes a responder that greets each client by its address with an HTML page. The page has a link,
+ * shows the request line, and explains what has just happened on the wire.
  *
- * @param link Where the link leads; RFC 9112 by default.
+ * @param link The URL of the link; RFC 9112 by default.
  */
 export function page(
   link: string = DEFAULT_LINK,
@@ -106,7 +106,7 @@ answers it.</footer>
   });
 }
 
-/** Says in HTML where a link leads; what it says of that breaks last. */
+/** The label of a link, in HTML. Lines break inside of its target only if nowhere else. */
 function labelOf(link: string): string {
   const [, mailbox] = /^mailto:([^?]*)/i.exec(link) ?? [];
   if (mailbox !== undefined) return `Write to <b>${escapeHtml(mailbox)}</b>`;
@@ -115,7 +115,7 @@ function labelOf(link: string): string {
 }
 
 /**
- * Makes text safe between tags and in quoted attributes of HTML.
+ * Escapes text for HTML, between tags and in quoted attributes.
  *
  * @example
  * ```ts

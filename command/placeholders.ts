@@ -1,6 +1,6 @@
 /**
- * Placeholders for what a request says: `{client}`, `{port}`, `{method}` and `{target}`.
- * Other braces stay as they are.
+ * The placeholders `{client}`, `{port}`, `{method}` and `{target}`, which each reply fills in from
+ * its request. Other braces stay as they are.
  *
  * @module
  */
@@ -13,30 +13,35 @@ import { encodePathAndQuery, encodeUri, pathAndQueryOf } from "./target.ts";
 /** A text that depends on the request. */
 export type Template = (request: RequestLine, client: Client) => string;
 
-const MEANINGS: Readonly<Record<string, Template>> = {
+const VALUES: Readonly<Record<string, Template>> = {
   client: (_, { hostname }) => hostname,
   port: (_, { port }) => String(port),
   method: ({ method }) => method,
   target: ({ target }) => pathAndQueryOf(target),
 };
 
-const PLACEHOLDER = new RegExp(`\\{(${Object.keys(MEANINGS).join("|")})\\}`);
+const PLACEHOLDER = new RegExp(`\\{(${Object.keys(VALUES).join("|")})\\}`);
 
 /** True if this text has a placeholder in it. */
 export function hasPlaceholders(text: string): boolean {
   return PLACEHOLDER.test(text);
 }
 
-/** Fills in the placeholders; their values are encoded, and never filled in again. */
+/**
+ * Fills in the placeholders. A value that looks like a placeholder is not filled in again.
+ *
+ * @param encodeValue Encodes what is filled in; nothing by default.
+ * @param encodeRest Encodes the text around the placeholders; nothing by default.
+ */
 export function templateOf(
   text: string,
   encodeValue: (value: string) => string = String,
   encodeRest: (rest: string) => string = String,
 ): Template {
   const parts = text.split(PLACEHOLDER).map((part, at) => {
-    const isPlaceholder = at % 2 === 1; // split() puts one between each two of the other parts
+    const isPlaceholder = at % 2 === 1; // split() with a group alternates text and placeholder names
     if (isPlaceholder) {
-      return (...asked: Parameters<Template>) => encodeValue(MEANINGS[part](...asked));
+      return (...asked: Parameters<Template>) => encodeValue(VALUES[part](...asked));
     }
     const rest = encodeRest(part);
     return () => rest;
@@ -45,15 +50,39 @@ export function templateOf(
 }
 
 /**
- * Fills in the placeholders of a `Location`, so that it stays a URI and keeps its host. What begins
- * with two slashes would name another host (RFC 3986 §4.2); with a dot between them it is the same
- * path. Slashes before `{target}`, which begins with one, are left out.
+ * Fills in the placeholders of a `Location` so that it stays a URI and keeps its host. Two slashes
+ * at the start would name another host (RFC 3986 §4.2); a dot between them keeps it a path. Slashes
+ * before `{target}` are left out, because the target begins with one.
  */
 export function locationOf(text: string): Template {
   const single = text.replace(/(?:^\/|(?<=[^:/])\/+)(?=\{target\})/g, "");
   const fill = templateOf(single, encodePathAndQuery, encodeUri);
   if (!single.startsWith("{target}")) return fill;
   return (request, client) => fill(request, client).replace(/^\/(?=\/)/, "/./");
+}
+
+/** A harmless request, and one whose values would change the host wherever they could. */
+const REQUESTS: ReadonlyArray<Parameters<Template>> = [
+  [
+    { method: "GET", target: "/", minorVersion: 1, text: "" },
+    { hostname: "192.0.2.1", port: 1 },
+  ],
+  [
+    { method: "a#b", target: "//evil.invalid:1/?@#", minorVersion: 1, text: "" },
+    { hostname: "2001:db8::1", port: 65535 },
+  ],
+];
+
+/** Resolves paths, which keep the host of this server. */
+const THIS_HOST = "http://here.invalid";
+
+/**
+ * The origin that a `Location` leads to for a harmless request, and for one that tries to change
+ * it; `undefined` if the location is not a URI. Only where both are equal is the host fixed.
+ */
+export function originsOf(location: string): Array<string | undefined> {
+  const fill = locationOf(location);
+  return REQUESTS.map((asked) => URL.parse(fill(...asked), THIS_HOST)?.origin);
 }
 
 /** Fills in the placeholders of header fields. */
@@ -65,29 +94,29 @@ export function fieldsTemplateOf(fields: Fields): (...asked: Parameters<Template
   return (...asked) => templates.map(([name, fill]) => [name, fill(...asked)]);
 }
 
-/** How values are encoded in content of this type, so that they stay text. */
+/** Returns the encoding that keeps a value text in content of this type. */
 export function encoderFor(type: string): (value: string) => string {
-  // A type with a placeholder in it may become any: what is escaped for code is safe in HTML, too.
+  // A type with a placeholder may become any type; text escaped for code is safe in HTML as well.
   if (/javascript|ecmascript|jscript|json|\{/i.test(type)) return escapeCode;
   if (/html|xml/i.test(type)) return escapeHtml;
   if (/css/i.test(type)) return escapeCss;
   return String;
 }
 
-/** What means nothing in JavaScript, JSON or CSS, whichever quotes it stands in. */
+/** Characters that may have a meaning in JavaScript, JSON or CSS, inside quotes of any kind. */
 const NOT_PLAIN = /[^\w .:/?#@!()+,;=%~-]/gu;
 
-/** Escapes for a string of JavaScript or JSON, and so that it cannot end a comment or a script. */
+/** Escapes a value for strings of JavaScript and JSON; it cannot end a comment or script either. */
 function escapeCode(value: string): string {
   return value.replace(NOT_PLAIN, (character) => `\\u${hexOf(character).padStart(4, "0")}`);
 }
 
-/** Escapes for a string of CSS (CSS Syntax §4.3.7). */
+/** Escapes a value for strings of CSS (CSS Syntax §4.3.7). */
 function escapeCss(value: string): string {
   return value.replace(NOT_PLAIN, (character) => `\\${hexOf(character).padStart(6, "0")}`);
 }
 
-/** All that a request line can hold is ASCII. */
+/** One UTF-16 unit is enough: values come from a request line, which is ASCII. */
 function hexOf(character: string): string {
   return character.charCodeAt(0).toString(16);
 }

@@ -1,21 +1,19 @@
 /**
- * What the server answers, by the settings.
+ * Makes the replies that the settings ask for, and says which files they hold.
  *
  * @module
  */
 
 import { type Reply, type Responder, serve, type Server } from "../server.ts";
-import { urlOf } from "./address.ts";
-import { announce } from "./announce.ts";
 import { delayed } from "./delay.ts";
-import { type Held, Source, UnusableFile } from "./files.ts";
+import { type Held, type HeldFile, leftOutText, Source, UnusableFile } from "./files.ts";
 import { DEFAULTS } from "./flags.ts";
 import { folderResponder } from "./folder.ts";
 import { withHealth } from "./health.ts";
-import { say } from "./log.ts";
+import { hasBareLf, rawResponder } from "./http_files.ts";
+import { plural, quote, say, urlOf, UsageError } from "./messages.ts";
 import { page } from "./page.ts";
 import { encoderFor, fieldsTemplateOf, hasPlaceholders, templateOf } from "./placeholders.ts";
-import { rawResponder } from "./raw.ts";
 import {
   type Fields,
   hasContent,
@@ -27,10 +25,16 @@ import {
 import type { Settings } from "./settings.ts";
 import type { ListenOptions, Open } from "./start.ts";
 import { contentTypeOf } from "./types.ts";
-import { UsageError } from "./values.ts";
 import { Watch } from "./watch.ts";
 
-/** How to serve what these settings ask for; files are read here, and watched until the signal. */
+/**
+ * Makes the function that serves what these settings ask for. Files are read here.
+ *
+ * @param embeddedRoot Where an executable has its embedded files.
+ * @param signal Ends the watching of files.
+ * @throws {UsageError} If a file or folder cannot be used.
+ * @throws {StartError} If Deno does not permit to read it.
+ */
 export function openerFrom(
   settings: Settings,
   embeddedRoot?: string,
@@ -42,7 +46,7 @@ export function openerFrom(
   return (options) => serve(options, responder);
 }
 
-/** The lab is loaded when it is asked for: the start of everything else pays nothing for it. */
+/** The lab is imported only when it is asked for, so that no other start gets slower by it. */
 async function openLab(options: ListenOptions, health: string | undefined): Promise<Server> {
   const { lab, listenWithReset } = await import("./lab.ts");
   const listener = await listenWithReset(options);
@@ -54,14 +58,7 @@ async function openLab(options: ListenOptions, health: string | undefined): Prom
   return serve({ ...options, listener }, withHealth(health, responder));
 }
 
-/**
- * Makes the responder that these settings ask for; files are read here.
- *
- * @param embeddedRoot Where an executable keeps what was embedded in it.
- * @param signal Ends what `--watch` watches.
- * @throws {UsageError} If a file or folder cannot be used.
- * @throws {StartError} If Deno does not permit to read it.
- */
+/** Makes the responder of these settings, other than the lab; as {@linkcode openerFrom} otherwise. */
 export function responderFrom(
   settings: Settings,
   embeddedRoot?: string,
@@ -70,11 +67,54 @@ export function responderFrom(
   const { content, delay, health } = settings;
   const answer = content.kind === "file" || content.kind === "raw"
     ? heldResponder(settings, new Source(content.kind, content.path, embeddedRoot), signal)
-    : delayed(withTemplates(settings, contentFrom(settings)), delay);
+    : delayed(withTemplates(settings, unheldReplyTo(settings)), delay);
   return withHealth(health, answer);
 }
 
-/** Answers what a file or folder holds; with `--watch`, what it holds at the time. */
+/** The text, page or redirect. A status that forbids content leaves the page out. */
+function unheldReplyTo({ content, status, headers }: Settings): ReplyTo | Reply {
+  const defaults = { status, headers };
+  if (content.kind === "text") return textReplyTo(content.text, defaults);
+  if (content.kind === "page" && hasContent(status)) return pageReplyTo(content.link, defaults);
+  return withDefaults({}, defaults);
+}
+
+function textReplyTo(text: string, defaults: ReplyDefaults): ReplyTo | Reply {
+  const reply = withDefaults({ body: text }, defaults);
+  if (!hasPlaceholders(text)) return reply;
+  const type = defaults.headers.find(([name]) => /^content-type$/i.test(name))?.[1] ?? "";
+  const fill = templateOf(text, encoderFor(type));
+  return (request, client) => ({ ...reply, body: fill(request, client) });
+}
+
+/** The page has the same header fields for everyone, so they are merged once. */
+function pageReplyTo(link: string | undefined, { status, headers }: ReplyDefaults): ReplyTo {
+  const replyTo = page(link);
+  let merged: Fields | undefined;
+  return (request, client) => {
+    const reply = replyTo(request, client);
+    merged ??= mergeFields(reply.headers, headers);
+    return { ...reply, status, headers: merged };
+  };
+}
+
+/** Fills in the placeholders of header fields, whatever the content. */
+function withTemplates({ headers }: Settings, answer: ReplyTo | Reply): ReplyTo | Reply {
+  if (!headers.some(([, value]) => hasPlaceholders(value))) return answer;
+  const fill = fieldsTemplateOf(headers);
+  return (request, client) => {
+    const fillIn = (reply: Reply) => ({
+      ...reply,
+      headers: mergeFields(reply.headers, fill(request, client)),
+    });
+    const reply = typeof answer === "function" ? answer(request, client) : answer;
+    return reply instanceof Promise ? reply.then(fillIn) : fillIn(reply);
+  };
+}
+
+// ---------------------------------------------------------------- files in memory
+
+/** Answers with a file or folder as it was read; with `--watch`, as it was last read. */
 function heldResponder(
   settings: Settings,
   source: Source,
@@ -102,32 +142,10 @@ function heldResponder(
 function responderTo(held: Held, source: Source, settings: Settings): Responder | Reply {
   return source.flag === "raw"
     ? rawResponder(held, settings.delay)
-    : delayed(withTemplates(settings, fileResponder(held, source, settings)), settings.delay);
+    : delayed(withTemplates(settings, fileReplyTo(held, source, settings)), settings.delay);
 }
 
-/** Header fields with placeholders are filled in last, whatever the content. */
-function withTemplates({ headers }: Settings, answer: ReplyTo | Reply): ReplyTo | Reply {
-  if (!headers.some(([, value]) => hasPlaceholders(value))) return answer;
-  const fill = fieldsTemplateOf(headers);
-  return (request, client) => {
-    const fillIn = (reply: Reply) => ({
-      ...reply,
-      headers: mergeFields(reply.headers, fill(request, client)),
-    });
-    const reply = typeof answer === "function" ? answer(request, client) : answer;
-    return reply instanceof Promise ? reply.then(fillIn) : fillIn(reply);
-  };
-}
-
-/** The text or page; a redirect, and a status that forbids it, have no content. */
-function contentFrom({ content, status, headers }: Settings): ReplyTo | Reply {
-  const defaults = { status, headers };
-  if (content.kind === "text") return textFrom(content.text, defaults);
-  if (content.kind === "page" && hasContent(status)) return pageFrom(content.link, defaults);
-  return withDefaults({}, defaults);
-}
-
-function fileResponder(
+function fileReplyTo(
   held: Held,
   { path }: Source,
   { status, headers, list }: Settings,
@@ -139,21 +157,39 @@ function fileResponder(
   return withDefaults({ headers: [["Content-Type", type]], body: held.content }, defaults);
 }
 
-function textFrom(text: string, defaults: ReplyDefaults): ReplyTo | Reply {
-  const reply = withDefaults({ body: text }, defaults);
-  if (!hasPlaceholders(text)) return reply;
-  const type = defaults.headers.find(([name]) => /^content-type$/i.test(name))?.[1] ?? "";
-  const fill = templateOf(text, encoderFor(type));
-  return (request, client) => ({ ...reply, body: fill(request, client) });
+/** Says how much is held, whether `/` has an answer, and which raw responses are risky. */
+function announce(held: Held, source: Source, isListed: boolean, prefix = ""): void {
+  const { flag, path } = source;
+  if ("files" in held) {
+    const { files, bytes, leftOut } = held;
+    const root = isListed ? "" : rootText([...files.keys()], flag);
+    const counts = `${plural(files.size, "file")}, ${plural(bytes, "byte")}`;
+    say(`${prefix}holding ${counts}${leftOutText(leftOut)}${root}`);
+  } else if (prefix !== "") say(`${prefix}holding ${plural(held.content.length, "byte")}`);
+  if (flag === "raw") announceBareLf(held, path);
 }
 
-/** The page's own fields never change, so they are merged once. */
-function pageFrom(link: string | undefined, { status, headers }: ReplyDefaults): ReplyTo {
-  const greet = page(link);
-  let merged: Fields | undefined;
-  return (request, client) => {
-    const reply = greet(request, client);
-    merged ??= mergeFields(reply.headers, headers);
-    return { ...reply, status, headers: merged };
-  };
+/** The file that people expect at `/`, and all those that answer it. */
+const ROOTS = {
+  file: { name: "index.html", pattern: /^\/(index\.html?|200\.html|index\.GET(\..*)?)$/ },
+  raw: { name: "index.http", pattern: /^\/index\.(.*\.)?http$/ },
+};
+
+function rootText(paths: readonly string[], flag: Source["flag"]): string {
+  const { name, pattern } = ROOTS[flag];
+  return paths.some((path) => pattern.test(path)) ? "" : `; no ${name}, so / is not found`;
+}
+
+/** A message names at most this many files. */
+const MAX_NAMES = 5;
+
+function announceBareLf(held: Held, path: string): void {
+  const files: Array<[string, HeldFile]> = "files" in held ? [...held.files] : [[path, held]];
+  const names = files.filter(([, file]) => hasBareLf(file.content)).map(([name]) => quote(name));
+  if (names.length === 0) return;
+  const rest = names.length > MAX_NAMES ? ` and ${names.length - MAX_NAMES} more` : "";
+  say(
+    "lines of the head end in LF alone, which some clients refuse, in " +
+      names.slice(0, MAX_NAMES).join(", ") + rest,
+  );
 }

@@ -3,10 +3,10 @@ import { escapeControls, type Reply, type Responder } from "../server.ts";
 import { TemporaryFolder } from "../tests/files.ts";
 import { needing } from "../tests/needs.ts";
 import { CLIENT, requestOf } from "../tests/requests.ts";
-import { flushMessages } from "./log.ts";
+import { flushMessages, UsageError } from "./messages.ts";
 import { responderFrom } from "./replies.ts";
 import { settingsFrom } from "./settings.ts";
-import { UsageError, type Values } from "./values.ts";
+import type { Values } from "./values.ts";
 
 const test = needing("read", "write");
 

@@ -1,5 +1,5 @@
 /**
- * What `--status` and `--header` set in each reply.
+ * What the flags `--status` and `--header` set in each reply.
  *
  * @module
  */
@@ -9,18 +9,18 @@ import type { Client, Reply, RequestLine } from "../server.ts";
 /** Header fields in order. */
 export type Fields = NonNullable<Reply["headers"]>;
 
-/** A responder with replies that the server encodes. */
+/** A responder without raw replies. */
 export type ReplyTo = (request: RequestLine, client: Client) => Reply | Promise<Reply>;
 
-/** What the flags set in a reply, whatever its content. */
+/** What is set in a reply, whatever its content. */
 export interface ReplyDefaults {
-  /** The status code; the reply's own if it is left out. */
+  /** The status code; by default that of the reply. */
   readonly status?: number;
-  /** Header fields that are added, and replace those of the same name. */
+  /** Header fields to add; they replace those of the same name. */
   readonly headers: Fields;
 }
 
-/** A reply with this status and these fields, frozen, so that the server may cache it encoded. */
+/** Sets status and fields in a reply. The server caches the encoding of what is frozen. */
 export function withDefaults(
   reply: Reply,
   { status = reply.status, headers }: ReplyDefaults,
@@ -29,12 +29,12 @@ export function withDefaults(
   return Object.freeze({ ...reply, status, headers: mergeFields(own, headers) });
 }
 
-/** False for a status that forbids content (RFC 9110 §15.3.5, §15.3.6, §15.4.5). */
+/** True unless the status forbids content (RFC 9110 §15.3.5, §15.3.6, §15.4.5). */
 export function hasContent(status: number | undefined): boolean {
   return status !== 204 && status !== 205 && status !== 304;
 }
 
-/** Fields, each replaced by the given ones of the same name; frozen, so that they are checked once. */
+/** Adds the given fields, which replace those of the same name. The server checks what is frozen once. */
 export function mergeFields(fields: Fields = [], given: Fields): Fields {
   const names = new Set(given.map(([name]) => name.toLowerCase()));
   return Object.freeze([...fields.filter(([name]) => !names.has(name.toLowerCase())), ...given]);

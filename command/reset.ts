@@ -1,6 +1,6 @@
 /**
- * A listener whose connections can be reset. Those of `Deno.listen` cannot: closing them always
- * sends a FIN, which a client takes for an end.
+ * A listener whose connections can be reset. A connection of `Deno.listen` cannot: closing it sends
+ * a FIN, which a client takes for a normal end.
  *
  * @module
  */
@@ -9,15 +9,15 @@ import type { AddressInfo, Server, Socket as NodeSocket } from "node:net";
 import type { Listener, Socket } from "../server.ts";
 
 /**
- * More connections at once are dropped. Once descriptors have run out, `node:net` in Deno 2.9 accepts
- * nothing any more: these, and those that wait, fit under the usual limit of 1024.
+ * More connections at once are dropped. `node:net` in Deno 2.9 stops accepting for good once file
+ * descriptors run out. These, and those that wait in the kernel, stay below the usual limit of 1024.
  */
 const MAX_CONNECTIONS = 700;
-/** So many wait in the kernel, and may come in all at once. */
+/** Connections that may wait in the kernel; all of them can arrive in one go. */
 const MAX_WAITING = 256;
 
 /**
- * Listens on a TCP socket by `node:net`, which is loaded only when this is called.
+ * Listens on a TCP socket of `node:net`, which is loaded when this is first called.
  *
  * @param options The address, and the port; 0 takes any free one.
  * @throws {Deno.errors.AddrInUse} If the port is taken; other errors of `Deno.listen` too.
@@ -28,108 +28,71 @@ export async function listenWithReset(
   const { createServer } = await import("node:net");
   const server = createServer({ allowHalfOpen: true, pauseOnConnect: true });
   server.maxConnections = MAX_CONNECTIONS;
-  const { promise, resolve, reject } = Promise.withResolvers<void>();
-  server.once("error", reject);
-  server.once("listening", resolve);
-  server.listen({ host: options.hostname, port: options.port, backlog: MAX_WAITING });
-  await promise.catch((error) => {
-    throw START_ERRORS[error.code]?.(error.message) ?? error;
+  const { promise: listening, resolve, reject } = Promise.withResolvers<void>();
+  server.on("error", reject); // stays: a later error without a listener would end the process
+  server.listen({ host: options.hostname, port: options.port, backlog: MAX_WAITING }, resolve);
+  await listening.catch((error) => {
+    Deno.listen(options).close(); // throws the same error in the form that callers expect
+    throw error;
   });
-  return new ResetListener(server);
+  return listenerOf(server);
 }
 
-/** The errors of a start as `Deno.listen` has them. */
-const START_ERRORS: Readonly<Record<string, (message: string) => Error>> = {
-  EADDRINUSE: (message) => new Deno.errors.AddrInUse(message),
-  EADDRNOTAVAIL: (message) => new Deno.errors.AddrNotAvailable(message),
-  EINVAL: (message) => new Deno.errors.AddrNotAvailable(message), // as Deno 2.9 calls it
-  EACCES: (message) => new Deno.errors.PermissionDenied(message),
-  ENOTFOUND: (message) => new Error(`failed to lookup: ${message}`),
-};
-
-class ResetListener implements Listener {
-  readonly addr: Deno.NetAddr;
-  readonly #server: Server;
-  readonly #waiting: NodeSocket[] = [];
-  #arrival = Promise.withResolvers<void>();
-
-  constructor(server: Server) {
-    const { address, port } = server.address() as AddressInfo;
-    this.addr = { transport: "tcp", hostname: address, port };
-    this.#server = server;
-    server.on("connection", (socket) => {
-      socket.on("error", () => {}); // an error without a listener would end the process
-      this.#waiting.push(socket);
-      this.#arrival.resolve();
-    });
-  }
-
-  async accept(): Promise<Socket> {
-    for (;;) {
-      const socket = this.#waiting.shift();
-      if (socket !== undefined) return new ResetSocket(socket);
-      this.#arrival = Promise.withResolvers();
-      await this.#arrival.promise;
-    }
-  }
-
-  close(): void {
-    this.#server.close();
-    for (const socket of this.#waiting.splice(0)) socket.destroy();
-    this.#arrival.reject(new Deno.errors.BadResource("The listener has closed"));
-  }
-}
-
-/** A socket of `node:net` with the methods of `Deno.TcpConn`. */
-class ResetSocket implements Socket {
-  readonly remoteAddr: Deno.NetAddr;
-  readonly #socket: NodeSocket;
-  #wake = () => {};
-
-  constructor(socket: NodeSocket) {
-    const { remoteAddress = "", remotePort = 0 } = socket;
-    this.remoteAddr = { transport: "tcp", hostname: remoteAddress, port: remotePort };
-    this.#socket = socket;
-    for (const event of ["readable", "end", "error", "close"]) socket.on(event, () => this.#wake());
-  }
-
-  async read(buffer: Uint8Array): Promise<number | null> {
-    for (;;) {
-      if (this.#socket.destroyed) throw new Deno.errors.ConnectionReset();
-      const available = Math.min(buffer.length, this.#socket.readableLength);
-      const bytes: Uint8Array | null = this.#socket.read(available);
-      if (bytes !== null && bytes.length > 0) {
-        buffer.set(bytes);
-        return bytes.length;
+function listenerOf(server: Server): Listener {
+  const { address, port } = server.address() as AddressInfo;
+  const waiting: NodeSocket[] = [];
+  let isClosed = false;
+  let wake = () => {};
+  server.on("connection", (socket) => {
+    socket.on("error", () => {}); // as with the server
+    waiting.push(socket);
+    wake();
+  });
+  return {
+    addr: { transport: "tcp", hostname: address, port },
+    async accept() {
+      while (!isClosed && waiting.length === 0) {
+        await new Promise<void>((resolve) => wake = resolve);
       }
-      if (this.#socket.readableEnded) return null;
-      await new Promise<void>((resolve) => this.#wake = resolve);
-    }
-  }
+      if (isClosed) throw new Deno.errors.BadResource("The listener has closed");
+      return socketOf(waiting.shift()!);
+    },
+    close() {
+      isClosed = true;
+      server.close();
+      for (const socket of waiting.splice(0)) socket.destroy();
+      wake();
+    },
+  };
+}
 
-  write(bytes: Uint8Array): Promise<number> {
-    return this.#call((done) => this.#socket.write(bytes, done)).then(() => bytes.length);
-  }
-
-  closeWrite(): Promise<void> {
-    return this.#call((done) => this.#socket.end(done));
-  }
-
-  #call(method: (done: (error?: Error | null) => void) => void): Promise<void> {
-    return new Promise((resolve, reject) =>
+/** Gives a socket of `node:net` the methods of `Deno.TcpConn`, and `reset()`. */
+function socketOf(socket: NodeSocket): Socket {
+  const { remoteAddress = "", remotePort = 0 } = socket;
+  let wake = () => {};
+  for (const event of ["readable", "end", "error", "close"]) socket.on(event, () => wake());
+  const call = (method: (done: (error?: Error | null) => void) => void) =>
+    new Promise<void>((resolve, reject) =>
       method((error) => error ? reject(new Deno.errors.ConnectionReset()) : resolve())
     );
-  }
-
-  setNoDelay(isOn = true): void {
-    this.#socket.setNoDelay(isOn);
-  }
-
-  reset(): void {
-    this.#socket.resetAndDestroy();
-  }
-
-  [Symbol.dispose](): void {
-    this.#socket.destroy();
-  }
+  return {
+    remoteAddr: { transport: "tcp", hostname: remoteAddress, port: remotePort },
+    async read(buffer) {
+      for (;;) {
+        if (socket.destroyed) throw new Deno.errors.ConnectionReset();
+        const bytes = socket.read(Math.min(buffer.length, socket.readableLength));
+        if (bytes?.length > 0) {
+          buffer.set(bytes);
+          return bytes.length;
+        }
+        if (socket.readableEnded) return null;
+        await new Promise<void>((resolve) => wake = resolve);
+      }
+    },
+    write: (bytes) => call((done) => socket.write(bytes, done)).then(() => bytes.length),
+    closeWrite: () => call((done) => socket.end(done)),
+    setNoDelay: (noDelay = true) => void socket.setNoDelay(noDelay),
+    reset: () => void socket.resetAndDestroy(),
+    [Symbol.dispose]: () => void socket.destroy(),
+  };
 }

@@ -1,5 +1,5 @@
 /**
- * What the flags ask for, checked: afterwards nothing reads a flag.
+ * The settings of the command: this is the one place that checks flags, and the last that reads them.
  *
  * @module
  */
@@ -7,50 +7,50 @@
 import { checkField } from "../server.ts";
 import type { Span } from "./delay.ts";
 import { DEFAULTS } from "./flags.ts";
-import { messageOf } from "./log.ts";
-import { hasPlaceholders } from "./placeholders.ts";
-import { checkRedirect, demandOneHost } from "./redirect.ts";
+import { messageOf, quote, StartError, UsageError } from "./messages.ts";
+import { hasPlaceholders, originsOf } from "./placeholders.ts";
 import { type Fields, mergeFields } from "./reply_defaults.ts";
-import { type ListenOptions, permissionHint, StartError } from "./start.ts";
+import { type ListenOptions, permissionHint } from "./start.ts";
+import { encodeUri } from "./target.ts";
 import {
   integer,
   integerOf,
   millisecondsOf,
-  quote,
   spanOf,
   stringOf,
   stringsOf,
-  UsageError,
   type Values,
 } from "./values.ts";
 
-/** What every part of the command goes by. */
+/** What the flags ask for, checked. */
 export interface Settings {
   /** How the server listens, and its limits. */
   readonly options: ListenOptions;
-  /** True if the port was asked for, and may not be another. */
+  /** True if the user chose the port, so that no other may replace it. */
   readonly portGiven: boolean;
   /** The format of the access log. */
   readonly log: "common" | "json" | "none";
-  /** True if conversations are shown. */
+  /** True if stdout shows the conversations. */
   readonly wire: boolean;
   /** What the replies are made of. */
   readonly content: Content;
-  /** True if folders without a page of their own answer one that lists them. */
+  /** True if a folder without an index.html is answered with a list of its entries. */
   readonly list: boolean;
   /** True if a file or folder is read again when it changes. */
   readonly watch: boolean;
-  /** The status code of the replies; of a folder, that of its pages. */
+  /** The status code of the replies; in a folder, only of its HTML pages. */
   readonly status: number;
-  /** Header fields of every reply but raw ones; a redirect's `Location` is among them. */
+  /** Header fields of every reply except raw ones; for a redirect, with its `Location`. */
   readonly headers: Fields;
-  /** How long to wait before each reply. */
+  /** How long to wait before each reply; `undefined` for no wait. */
   readonly delay: Span | undefined;
-  /** The path that says whether the server is healthy. */
+  /** The path of the health check. */
   readonly health: string | undefined;
+  /** True if the command asks the server of these settings for its health, and starts none. */
+  readonly probe: boolean;
 }
 
-/** What the replies are made of: one of these. */
+/** What the replies are made of. */
 export type Content =
   | { readonly kind: "page"; readonly link: string | undefined }
   | { readonly kind: "text"; readonly text: string }
@@ -58,10 +58,10 @@ export type Content =
   | { readonly kind: "redirect" | "lab" };
 
 /**
- * Checks everything that the flags say.
+ * Checks all flags.
  *
  * @throws {UsageError} If a value is not what its flag expects.
- * @throws {StartError} If a flag needs something of Deno that is not enabled.
+ * @throws {StartError} If a flag needs a feature that Deno was started without.
  */
 export function settingsFrom(values: Values): Settings {
   const port = integerOf(values, "port", 0, 65535) ?? portFromEnvironment();
@@ -87,19 +87,26 @@ export function settingsFrom(values: Values): Settings {
     headers: headersFrom(values),
     delay: spanOf(values, "delay"),
     health: healthFrom(values),
+    probe: probeFrom(values, port),
   };
 }
 
 // ---------------------------------------------------------------- listening and logging
 
-/** `$PORT`, if that may be read without asking; empty means unset. */
+function probeFrom(values: Values, port: number | undefined): boolean {
+  if (values.probe !== true) return false;
+  if (port === 0) throw new UsageError("Cannot use --probe with --port 0: expected a port to ask");
+  return true;
+}
+
+/** Reads `$PORT` if that is permitted without a prompt; empty means unset. */
 function portFromEnvironment(): number | undefined {
   const { state } = Deno.permissions.querySync({ name: "env", variable: "PORT" });
   const value = state === "granted" ? Deno.env.get("PORT") : undefined;
   return value ? integer("$PORT", value, 0, 65535) : undefined;
 }
 
-/** Deno ends the process where an unstable API is used without its flag, so we look for one first. */
+/** Deno exits if an unstable API is used without its flag, so one is looked for first. */
 function reusePortFrom(values: Values): boolean {
   const reusePort = values["reuse-port"] === true;
   if (reusePort && Deno.build.os !== "linux") {
@@ -113,7 +120,7 @@ function reusePortFrom(values: Values): boolean {
   return reusePort;
 }
 
-/** `--wire` shows the requests as well, so it takes the place of the log unless one is asked for. */
+/** `--wire` shows the requests too, so there is no log beside it unless `--log` asks for one. */
 function logFrom(values: Values): Settings["log"] {
   const log = stringOf(values, "log");
   if (log !== undefined && log !== "common" && log !== "json") {
@@ -137,7 +144,7 @@ function contentFrom(values: Values): Content {
   return { kind: "page", link: linkFrom(values) };
 }
 
-/** True if this flag is given, which means something only beside one of the others. */
+/** True if a flag is on, which has a meaning only beside one of the others. */
 function isOn(values: Values, name: string, others: readonly string[]): boolean {
   if (values[name] !== true) return false;
   if (others.some((other) => stringOf(values, other) !== undefined)) return true;
@@ -154,22 +161,24 @@ function linkFrom(values: Values): string | undefined {
   );
 }
 
-/** Statuses whose `Location` clients follow (RFC 9110 §15.4). */
-const REDIRECTS = [301, 302, 303, 307, 308];
+/** The statuses whose `Location` clients follow (RFC 9110 §15.4). */
+const REDIRECT_STATUSES = [301, 302, 303, 307, 308];
 
 function statusFrom(values: Values): number {
   const isRedirect = stringOf(values, "redirect") !== undefined;
   const status = integerOf(values, "status", 200, 599);
   if (!isRedirect) return status ?? DEFAULTS.status;
-  if (status === undefined || REDIRECTS.includes(status)) return status ?? DEFAULTS.redirect;
+  if (status === undefined || REDIRECT_STATUSES.includes(status)) {
+    return status ?? DEFAULTS.redirect;
+  }
   throw new UsageError(
-    `Cannot use --status ${status} with --redirect: expected ${REDIRECTS.join(", ")}`,
+    `Cannot use --status ${status} with --redirect: expected ${REDIRECT_STATUSES.join(", ")}`,
   );
 }
 
 function headersFrom(values: Values): Fields {
   const redirect = stringOf(values, "redirect");
-  const own: Fields = redirect === undefined ? [] : [["Location", checkRedirect(redirect)]];
+  const own: Fields = redirect === undefined ? [] : [["Location", locationFrom(redirect)]];
   const headers = stringsOf(values, "header").map(headerField);
   if (headers.filter(([name]) => /^content-type$/i.test(name)).length > 1) {
     throw new UsageError("Cannot use --header with Content-Type twice: expected one type");
@@ -188,8 +197,29 @@ function headerField(text: string): readonly [string, string] {
   } catch (error) {
     throw new UsageError(`Cannot use --header ${quote(text)}: ${messageOf(error).split(": ")[1]}`);
   }
-  if (/^location$/i.test(name) && hasPlaceholders(value)) demandOneHost("header", text, value);
+  if (/^location$/i.test(name) && hasPlaceholders(value)) demandFixedHost("header", text, value);
   return [name, value];
+}
+
+/** Checks the URL or path of `--redirect`, in which placeholders may stand behind the host. */
+function locationFrom(url: string): string {
+  const isUrlOrPath = /^https?:\/\//i.test(url) || /^(\/|\{target\})/.test(url);
+  if (!isUrlOrPath || originsOf(url)[0] === undefined) {
+    throw new UsageError(
+      `Cannot use --redirect ${quote(url)}: expected an http or https URL, or a path`,
+    );
+  }
+  demandFixedHost("redirect", url, url);
+  return hasPlaceholders(url) ? url : encodeUri(url);
+}
+
+/** A client that chooses the host of a redirect could send others anywhere. */
+function demandFixedHost(flag: string, value: string, location: string): void {
+  const [origin, other] = originsOf(location);
+  if (origin !== undefined && origin === other) return;
+  throw new UsageError(
+    `Cannot use --${flag} ${quote(value)}: expected placeholders behind the host only`,
+  );
 }
 
 function healthFrom(values: Values): string | undefined {

@@ -1,6 +1,7 @@
 import { assertEquals, assertThrows } from "@std/assert";
+import { UsageError } from "./messages.ts";
 import { settingsFrom } from "./settings.ts";
-import { UsageError, type Values } from "./values.ts";
+import type { Values } from "./values.ts";
 
 Deno.test("settingsFrom() has a default for everything", () => {
   const { options, ...rest } = settingsFrom({});
@@ -19,6 +20,7 @@ Deno.test("settingsFrom() has a default for everything", () => {
     headers: [],
     delay: undefined,
     health: undefined,
+    probe: false,
   });
 });
 
@@ -55,6 +57,7 @@ Deno.test("settingsFrom() hands on what the flags say", () => {
     headers: [],
     delay: { minMs: 1000, maxMs: 2000 },
     health: "/healthz",
+    probe: false,
   });
 });
 
@@ -104,5 +107,71 @@ Deno.test("settingsFrom() takes --list and --watch beside what they are about", 
   };
   for (const [message, values] of Object.entries(mistakes)) {
     assertThrows(() => settingsFrom(values), UsageError, message);
+  }
+});
+
+Deno.test("settingsFrom() takes --probe with any port but 0", () => {
+  assertEquals(settingsFrom({ probe: true, port: "1" }).probe, true);
+  assertThrows(
+    () => settingsFrom({ probe: true, port: "0" }),
+    UsageError,
+    "Cannot use --probe with --port 0: expected a port to ask",
+  );
+});
+
+/** The `Location` that `--redirect` sets. */
+function locationOf(redirect: string): string {
+  const [[name, value]] = settingsFrom({ redirect }).headers;
+  assertEquals(name, "Location");
+  return value;
+}
+
+Deno.test("settingsFrom() takes http and https URLs, and paths, for --redirect", () => {
+  for (
+    const redirect of [
+      "https://example.com",
+      "HTTP://example.com/",
+      "https://example.com{target}",
+      "http://[::1]:8080/?from={client}#{x}",
+      "//example.com{target}",
+      "/moved",
+      "/moved{target}",
+      "/{target}",
+      "https://example.com/{target}",
+      "{target}",
+    ]
+  ) {
+    assertEquals(locationOf(redirect), redirect);
+  }
+  assertEquals(locationOf("/ü {x}"), "/%C3%BC%20%7Bx%7D");
+});
+
+Deno.test("settingsFrom() refuses a --redirect that is not a URL", () => {
+  const mistakes = ["moved", "http://", "http://[", "mailto:a@b.example", "javascript:a", "?a"];
+  mistakes.push("{TARGET}", "{client}", "https//a", "http:a");
+  for (const redirect of mistakes) {
+    assertThrows(
+      () => settingsFrom({ redirect }),
+      UsageError,
+      `Cannot use --redirect "${redirect}": expected an http or https URL, or a path`,
+    );
+  }
+});
+
+Deno.test("settingsFrom() refuses a --redirect whose host the request would choose", () => {
+  const hosts = [
+    "https://{client}/",
+    "https://{method}.example.com/",
+    "http://example.com:{port}/",
+    "http://example.com{port}/",
+    "//{client}/",
+    "//{target}",
+    "https:///{target}",
+    "///{target}",
+    "https://{target}",
+    "https://{target}@example.com/",
+  ];
+  for (const redirect of hosts) {
+    assertThrows(() => settingsFrom({ redirect }), UsageError, "Cannot use --redirect", redirect);
   }
 });

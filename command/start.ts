@@ -1,22 +1,17 @@
 /**
- * Starting the server, or saying in one sentence why it cannot start. Permissions are
- * asked without prompting: a service must never hang on a question.
+ * Starts the server, or explains in one sentence why it cannot start. Permissions are looked up and
+ * never asked for: a service must not hang on a prompt.
  *
  * @module
  */
 
 import { getAvailablePort } from "@std/net/get-available-port";
 import type { ServeOptions, Server } from "../server.ts";
-import { hostAndPort } from "./address.ts";
-import { messageOf, say } from "./log.ts";
-import { quote, UsageError } from "./values.ts";
-
-/** A start that failed: exit code 1. */
-export class StartError extends Error {}
+import { hostAndPort, messageOf, quote, say, StartError, UsageError } from "./messages.ts";
 
 /**
- * The oldest Deno in which closing a connection ends a read that waits on it. Before that a
- * deadline could not end a silent connection.
+ * The oldest Deno in which closing a connection ends a pending read. In older ones no deadline can
+ * end a silent connection.
  */
 export const OLDEST_DENO = "2.9.0";
 
@@ -28,12 +23,16 @@ export interface ListenOptions extends ServeOptions {
   readonly port: number;
 }
 
-/** Binds the port and serves, or throws what `Deno.listen` throws. */
+/** Binds the port and serves; throws the errors of `Deno.listen`. */
 export type Open = (options: ListenOptions) => Server | Promise<Server>;
 
 /**
- * Starts the server. If the default port is taken and none was asked for, a person at a terminal
- * gets another. A service does not: its health check would go on asking whatever took the port.
+ * Starts the server. If the default port is taken, a user at a terminal gets another one. A service
+ * does not: its health check would ask the process that has taken the port.
+ *
+ * @param portGiven True if the user chose the port, so that no other may replace it.
+ * @throws {StartError} If Deno or the system does not let the server listen.
+ * @throws {UsageError} If the host is neither an address nor a name.
  */
 export async function start(
   options: ListenOptions,
@@ -57,7 +56,7 @@ export async function start(
 }
 
 /**
- * Refuses a version of Deno in which the server would have no deadlines.
+ * Checks that deadlines work in this version of Deno.
  *
  * @throws {StartError} If it is older than {@linkcode OLDEST_DENO}.
  */
@@ -83,7 +82,7 @@ function explain(error: unknown, { hostname, port }: ListenOptions): Error {
 function reasonOf(error: unknown): string {
   if (error instanceof Deno.errors.AddrInUse) {
     const free = mayUse("0.0.0.0", 0) ? `, port ${getAvailablePort()} is free` : "";
-    return `the port is taken${free}`; // with --reuse-port too, by a process of another user
+    return `the port is taken${free}`; // with --reuse-port, by a process of another user
   }
   if (error instanceof Deno.errors.PermissionDenied) {
     return "the system forbids it, ports below 1024 need a privilege";
@@ -93,7 +92,7 @@ function reasonOf(error: unknown): string {
   return message.startsWith("failed to lookup") ? "the name was not found" : message;
 }
 
-/** What to say of an error while the server runs, with the remedy if the operator has one. */
+/** The message of an error of the running server, with the remedy if the operator has one. */
 export function runtimeMessage(error: unknown): string {
   const cause = error instanceof Error ? error.cause as { code?: unknown } | undefined : undefined;
   const message = messageOf(error);
@@ -113,7 +112,11 @@ export function mayRead(path: string): boolean {
   return Deno.permissions.querySync({ name: "read", path }).state === "granted";
 }
 
-/** How to get a permission or feature that Deno grants by this flag. */
+/**
+ * How to get what Deno grants by a flag.
+ *
+ * @param isExecutable True in an executable, whose flags were fixed when it was compiled.
+ */
 export function permissionHint(
   flag: string,
   isExecutable: boolean = Deno.build.standalone,
@@ -123,7 +126,7 @@ export function permissionHint(
     : `add ${flag} before main.ts, or to deno install`;
 }
 
-/** The address, and the flag that would permit it. */
+/** An address, and how to get the permission for it. */
 export function missingPermission(hostname: string, port: number): string {
   const address = hostAndPort(hostname, port);
   return `${address}: permission missing, ${

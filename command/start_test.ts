@@ -1,11 +1,11 @@
 import { assertEquals, assertThrows } from "@std/assert";
+import { StartError } from "./messages.ts";
 import {
   checkDenoVersion,
   missingPermission,
   OLDEST_DENO,
   permissionHint,
   runtimeMessage,
-  StartError,
 } from "./start.ts";
 
 Deno.test("permissionHint() says where the flag goes, or that it is too late for it", () => {

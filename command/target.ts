@@ -1,12 +1,12 @@
 /**
- * What a request line asks for, as path and query, and how that is written in a URI.
+ * The path and query of a request target, and the encoding of URIs.
  *
  * @module
  */
 
 /**
- * The path and query of a request target in whatever form it was sent: of an
- * absolute one without its scheme and authority; `*` asks for no path, which is `/`.
+ * The path and query of a request target in any form (RFC 9112 §3.2): without scheme and authority
+ * in absolute form, and `/` for `*`.
  */
 export function pathAndQueryOf(target: string): string {
   if (target.startsWith("/")) return target;
@@ -14,26 +14,26 @@ export function pathAndQueryOf(target: string): string {
   return rest.startsWith("/") ? rest : `/${rest}`;
 }
 
-/** The path of a request target, as it was sent. */
+/** The path of a request target, without decoding. */
 export function pathOf(target: string): string {
   const path = pathAndQueryOf(target);
   const query = path.indexOf("?");
   return query === -1 ? path : path.slice(0, query);
 }
 
-/** The query of a request target with its question mark, or nothing. */
+/** The query of a request target with its question mark; empty if there is none. */
 export function queryOf(target: string): string {
   const query = target.indexOf("?");
   return query === -1 ? "" : target.slice(query);
 }
 
-/** What only a path has that is encoded, has a repeated slash, or may have a dot segment. */
+/** Matches every path that normalization could change; most paths skip it. */
 const NOT_NORMAL = /%|\/\/|\/\./;
 
 /**
- * The path of a target as a name to look up: what RFC 3986 §6.2.2 calls equal is the same name.
- * It is decoded once, `%2F` to a slash as well; repeated slashes are one; dot segments are removed.
- * Empty, which is nobody's name, if it does not decode.
+ * The normalized path of a target, as the key of a table: equivalent paths (RFC 3986 §6.2.2) have the
+ * same key. It is percent-decoded once, `%2F` to a slash too; repeated slashes become one; dot
+ * segments are removed. A path that cannot be decoded gives an empty string, which is no key.
  */
 export function decodedPath(target: string): string {
   const path = pathOf(target);
@@ -56,17 +56,17 @@ function normalizedPath(path: string): string {
   return `/${segments.join("/")}${endsInSlash ? "/" : ""}`;
 }
 
-/** What is neither reserved, nor unreserved, nor percent-encoded (RFC 3986 §2). */
+/** Characters that are neither reserved, unreserved nor percent-encoded (RFC 3986 §2). */
 const NOT_IN_URI = /%(?![\dA-Fa-f]{2})|[^\w.~:/?#[\]@!$&'()*+,;=%-]/gu;
-/** The same, and what ends a path and query or stands only in an authority. */
+/** As above, and those that end a path and query (`#`) or belong to an authority (`[`, `]`). */
 const NOT_IN_PATH_OR_QUERY = /%(?![\dA-Fa-f]{2})|[^\w.~:/?@!$&'()*+,;=%-]/gu;
 
-/** Percent-encodes what no URI may contain; what is encoded already stays as it is. */
+/** Percent-encodes all characters that a URI cannot contain. Existing encoding stays. */
 export function encodeUri(text: string): string {
   return text.replace(NOT_IN_URI, encodeURIComponent);
 }
 
-/** Percent-encodes what no path and query may contain. */
+/** Percent-encodes all characters that a path and query cannot contain. Existing encoding stays. */
 export function encodePathAndQuery(text: string): string {
   return text.replace(NOT_IN_PATH_OR_QUERY, encodeURIComponent);
 }

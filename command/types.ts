@@ -1,10 +1,10 @@
 /**
- * Which type a file has: by its extension, and by what is in it where that would be false.
+ * The media type of a file, by its extension and, where that can mislead, by its content.
  *
  * @module
  */
 
-/** Text whose type gets a charset, if that is true of the file. */
+/** Text types with their extensions. They get `charset=utf-8` if the content is UTF-8. */
 const TEXT_TYPES: Readonly<Record<string, string>> = {
   "text/calendar": "ics ifb",
   "text/css": "css",
@@ -16,7 +16,7 @@ const TEXT_TYPES: Readonly<Record<string, string>> = {
   "text/turtle": "ttl",
   "text/vcard": "vcf vcard",
   "text/vtt": "vtt",
-  // Without a registered type that browsers show, these are shown as text.
+  // These have no registered type that browsers display, so they are sent as plain text.
   "text/plain":
     "txt text log adoc asc asm awk bash bat bib c cc cfg clj cmake cmd conf cpp cs cts " +
     "cxx dart diff dockerfile el env erl ex exs f90 fish go gradle graphql groovy h hh hpp hs http " +
@@ -25,7 +25,7 @@ const TEXT_TYPES: Readonly<Record<string, string>> = {
     "sh sha1 sha256 sha512 sql srt ssa sub svelte swift tcl tex tf ts tsx v vb vim vue zig zsh",
 };
 
-/** Types that say in themselves how they are encoded, or are not text (IANA, nginx, Apache). */
+/** Types that are not text, or define their encoding themselves (as IANA, nginx and Apache have them). */
 const OTHER_TYPES: Readonly<Record<string, string>> = {
   "application/atom+xml": "atom",
   "application/dash+xml": "mpd",
@@ -130,7 +130,7 @@ const OTHER_TYPES: Readonly<Record<string, string>> = {
   "video/x-msvideo": "avi",
 };
 
-/** Files that are text although their names have no extension. */
+/** Names without an extension that usually belong to text files. */
 const TEXT_NAMES = /^(README|LICEN[CS]E|COPYING|NOTICE|AUTHORS|CHANGELOG|NEWS|TODO|Makefile)$/i;
 
 const TYPES: ReadonlyMap<string, string> = new Map(
@@ -139,7 +139,7 @@ const TYPES: ReadonlyMap<string, string> = new Map(
   ),
 );
 
-/** The value of `Content-Type` for a file of this name and content. */
+/** The value of `Content-Type` for a file with this path and content. */
 export function contentTypeOf(path: string, content: Uint8Array): string {
   const type = typeOf(path, content);
   return type in TEXT_TYPES && isUtf8(content) ? `${type}; charset=utf-8` : type;
@@ -152,7 +152,7 @@ function typeOf(path: string, content: Uint8Array): string {
   return type ?? (TEXT_NAMES.test(name) ? "text/plain" : "application/octet-stream");
 }
 
-/** `.ts` is TypeScript, or video in packets of 188 bytes that each begin with the same one. */
+/** `.ts` is TypeScript or MPEG-2 video, whose packets of 188 bytes all begin with 0x47. */
 function isTransportStream(extension: string, content: Uint8Array): boolean {
   return extension.toLowerCase() === "ts" && content.length >= 188 &&
     content[0] === 0x47 && (content[188] ?? 0x47) === 0x47;
@@ -160,14 +160,14 @@ function isTransportStream(extension: string, content: Uint8Array): boolean {
 
 const NUL = 0;
 const ESC = 0x1b;
-/** So much is decoded at once, so that no large text is held twice. */
+/** The most that is decoded at once, so that a large file does not need its size in memory again. */
 const CHUNK_BYTES = 64 * 1024;
-/** Content that has been looked at, for tables that are made again. */
+/** Earlier results: with `--watch`, unchanged content comes up again at each reload. */
 const CHECKED = new WeakMap<Uint8Array, boolean>();
 
 /**
- * True if text is what a client would read as UTF-8. Two other encodings are valid UTF-8 by
- * accident: UTF-16 without a byte order mark has zeros in it, and ISO-2022 has escape sequences.
+ * True if content is text in UTF-8. Text in two other encodings can be valid UTF-8 by accident: UTF-16
+ * without a byte order mark, which has NUL bytes in it, and ISO-2022, which has escape sequences.
  */
 export function isUtf8(content: Uint8Array): boolean {
   const known = CHECKED.get(content);
@@ -177,7 +177,7 @@ export function isUtf8(content: Uint8Array): boolean {
   return result;
 }
 
-/** True if an escape sequence chooses a character set, such as `ESC $ B` (ISO-2022-JP). */
+/** True if an escape sequence selects a character set, such as `ESC $ B` (ISO-2022-JP). */
 function hasCharacterSets(content: Uint8Array): boolean {
   for (let at = content.indexOf(ESC); at !== -1; at = content.indexOf(ESC, at + 1)) {
     if ("$()".includes(String.fromCharCode(content[at + 1]))) return true;
@@ -185,7 +185,7 @@ function hasCharacterSets(content: Uint8Array): boolean {
   return false;
 }
 
-/** Most files are small, and one decoder can serve them all. */
+/** Shared by the many small files. */
 const decoder = new TextDecoder("utf-8", { fatal: true });
 
 function decodes(content: Uint8Array): boolean {
@@ -194,7 +194,7 @@ function decodes(content: Uint8Array): boolean {
     else decodeInChunks(content);
     return true;
   } catch (error) {
-    if (error instanceof TypeError) return false; // what is not UTF-8
+    if (error instanceof TypeError) return false; // not UTF-8
     throw error;
   }
 }

@@ -1,30 +1,27 @@
 /**
- * What the flags were given, read and checked: each value is what it should be,
- * or a mistake that names the flag and what was expected.
+ * Reads the values of flags as numbers and times. A value that is neither throws a
+ * {@linkcode UsageError} with the name of the flag and what was expected.
  *
  * @module
  */
 
-import { escapeControls } from "../server.ts";
 import type { Span } from "./delay.ts";
-
-/** A mistake in the arguments: exit code 2. */
-export class UsageError extends Error {}
+import { quote, UsageError } from "./messages.ts";
 
 /** The value of each flag, by its name. */
 export type Values = Readonly<Record<string, unknown>>;
 
-/** The value of a flag that may be given several times. */
+/** All values of a flag that may be repeated. */
 export function stringsOf(values: Values, name: string): string[] {
   return [values[name]].flat().filter((value) => typeof value === "string");
 }
 
-/** The value of a flag, if it was given. */
+/** The value of a flag, or `undefined` without the flag. */
 export function stringOf(values: Values, name: string): string | undefined {
   return stringsOf(values, name)[0];
 }
 
-/** An integer in these bounds, if it was given. */
+/** An integer from `min` to `max`, or `undefined` without the flag. */
 export function integerOf(
   values: Values,
   name: string,
@@ -35,7 +32,11 @@ export function integerOf(
   return value === undefined ? undefined : integer(`--${name}`, value, min, max);
 }
 
-/** An integer in these bounds, however it was given. */
+/**
+ * An integer from `min` to `max`.
+ *
+ * @param name What messages call it, such as `--port` or `$PORT`.
+ */
 export function integer(name: string, value: string, min: number, max: number): number {
   const number = /^\d{1,9}$/.test(value) ? Number(value) : NaN;
   if (number >= min && number <= max) return number;
@@ -44,7 +45,7 @@ export function integer(name: string, value: string, min: number, max: number): 
   );
 }
 
-/** Seconds as milliseconds, if they were given. */
+/** Seconds above 0, as milliseconds, or `undefined` without the flag. */
 export function millisecondsOf(values: Values, name: string): number | undefined {
   const value = stringOf(values, name);
   if (value === undefined) return undefined;
@@ -55,7 +56,7 @@ export function millisecondsOf(values: Values, name: string): number | undefined
   );
 }
 
-/** Seconds, or two of them with a dash between, as a span of milliseconds; 0 is none. */
+/** Seconds, such as `2.5` or `0.2-1.5`, as milliseconds; `undefined` for 0 or without the flag. */
 export function spanOf(values: Values, name: string): Span | undefined {
   const value = stringOf(values, name);
   if (value === undefined) return undefined;
@@ -67,12 +68,7 @@ export function spanOf(values: Values, name: string): Span | undefined {
   );
 }
 
-/** Seconds with at most three decimals, in milliseconds. */
+/** Converts seconds with at most three decimals to milliseconds; NaN for anything else. */
 function millisecondsIn(seconds: string): number {
   return /^\d{1,6}(\.\d{1,3})?$/.test(seconds) ? Number(seconds) * 1000 : NaN;
-}
-
-/** A value as messages repeat it. */
-export function quote(text: string): string {
-  return `"${escapeControls(text)}"`;
 }

@@ -1,5 +1,6 @@
 import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
-import { integerOf, millisecondsOf, spanOf, UsageError } from "./values.ts";
+import { UsageError } from "./messages.ts";
+import { integerOf, millisecondsOf, spanOf } from "./values.ts";
 
 function mistake(work: () => unknown): string {
   return assertThrows(work, UsageError).message;

@@ -1,35 +1,35 @@
 /**
- * Sees that a file or folder has changed, and reads it again.
+ * Notices that a file or folder has changed, and reads it again.
  *
  * @module
  */
 
-import { type Held, type HeldFile, leadsTo, reasonFor, type Source } from "./files.ts";
+import { type Held, type HeldFile, linkTarget, reasonFor, type Source } from "./files.ts";
 
 /**
- * How often we look where the path leads: no watcher sees that a link above a folder, or the folder
- * itself, was replaced, as Kubernetes and deployments do.
+ * How often the path is resolved again. No watcher reports that a folder, or a link on the way to it,
+ * was replaced, which is how Kubernetes and many deployments update files.
  */
-const LOOK_MS = 400;
-/** Programs that write many files are given this time of silence to finish. */
+const RESOLVE_MS = 400;
+/** A reading waits until nothing has changed for this long: programs write many files in a row. */
 const SETTLE_MS = 100;
 /**
- * After that long we take what is there in any case, so that each change is seen within a second.
- * Where that happens again and again, as while a large file is copied, we wait longer each time.
+ * After this long the content is applied even if changes go on, so that each change is seen within a
+ * second. The limit doubles while that keeps happening, as when a large file is copied.
  */
 const PATIENCE_MS = 500;
 const MAX_PATIENCE_MS = 8000;
-/** So much work is done before others get their turn. */
+/** How long a reading may block the event loop. */
 const SLICE_MS = 10;
-/** What could not be read is tried again, even if nothing says that it has changed. */
+/** How often a reading is tried again after a failure, even without a change. */
 const RETRY_MS = 5000;
 
-/** What was read, or why it was not. */
+/** The result of a reading. */
 type Outcome = { readonly held: Held } | { readonly error: unknown };
 
-/** Watches what was read from a source, until it is disposed of. */
+/** Watches a source until it is disposed of. */
 export class Watch implements Disposable {
-  /** Resolves when it has stopped. */
+  /** Resolves when the watching has stopped. */
   readonly finished: Promise<void>;
 
   readonly #source: Source;
@@ -38,25 +38,25 @@ export class Watch implements Disposable {
   #held: Held;
   #watcher: Deno.FsWatcher | undefined;
   #listening: Promise<void> | undefined;
-  /** What the path leads to, so that we notice when that is another. */
+  /** Identifies what the path leads to, so that a replacement is noticed. */
   #target = "";
-  /** The folders that are watched. */
+  /** The watched folders. */
   #places: readonly string[] = [];
-  /** True if nothing reports changes, so that we look for them. */
+  /** True if the system reports no changes, so that every look at the path counts as one. */
   #isBlind = false;
-  /** How many changes were noticed. */
+  /** The number of changes so far. */
   #changes = 0;
   #patienceMs = PATIENCE_MS;
-  /** When the last reading failed. */
+  /** When the last reading failed; `undefined` after one that succeeded. */
   #failure: { readonly at: number } | undefined;
   #isStopped = false;
   #wake = () => {};
-  #wakesAtChange = false;
+  #isWaitingForChange = false;
 
   /**
-   * @param held What was read at first.
-   * @param apply Takes what was read after a change. If it throws, what it had before stays.
-   * @param report Is told once why nothing can be read or applied, and again after that has ended.
+   * @param held The result of the first reading.
+   * @param apply Called with each later result that differs. If it throws, that result is dropped.
+   * @param report Called with the reason at the first failure in a row.
    */
   constructor(
     source: Source,
@@ -82,13 +82,16 @@ export class Watch implements Disposable {
       await this.#follow();
       const isDue = this.#failure && performance.now() > this.#failure.at + RETRY_MS;
       if (this.#changes === read && !isDue) {
-        await this.#pause(LOOK_MS, true);
-        if (this.#isBlind) this.#target = ""; // so that we try again to watch it, and read it
-      } else read = await this.#takeUp();
+        await this.#pause(RESOLVE_MS, true);
+        if (this.#isBlind) this.#target = ""; // counts as a change, and tries again to watch
+      } else read = await this.#reload();
     }
   }
 
-  /** Watches what the path leads to now. At first that is a change: it may have come before us. */
+  /**
+   * Watches what the path leads to now. The first time counts as a change, because something may have
+   * changed between the first reading and the watching.
+   */
   async #follow(): Promise<void> {
     const target = targetOf(this.#source.place, this.#held);
     const places = "files" in this.#held ? this.#held.places : [];
@@ -99,42 +102,42 @@ export class Watch implements Disposable {
     this.#watcher?.close();
     this.#watcher = undefined;
     this.#isBlind = false;
-    await this.#listening; // Deno would watch on what was at this path before
+    await this.#listening; // or Deno would go on watching what was at this path before
     if (!this.#isStopped && places.length > 0) this.#listening = this.#listen(places);
   }
 
-  /** Not recursively, for that would follow links that lead out, and watch what they lead to. */
+  /** Watches each folder by itself: a recursive watcher follows links that lead outside. */
   async #listen(places: readonly string[]): Promise<void> {
     try {
       this.#watcher = Deno.watchFs([...places], { recursive: false });
       for await (const { kind } of this.#watcher) {
-        if (kind === "access") continue; // that is what we do ourselves
+        if (kind === "access") continue; // caused by reading
         this.#changes++;
-        if (this.#wakesAtChange) this.#wake();
+        if (this.#isWaitingForChange) this.#wake();
       }
     } catch {
-      this.#isBlind = true; // a folder is gone again, or the system has no watcher left
+      this.#isBlind = true; // a folder has vanished, or the system has no watchers left
     }
   }
 
-  /** Reads all again, and applies what was there at one time. Gives the changes it knows of. */
-  async #takeUp(): Promise<number> {
+  /** Reads everything, and applies it if nothing changed meanwhile. Resolves to the changes covered. */
+  async #reload(): Promise<number> {
     for (const end = performance.now() + this.#patienceMs;;) {
       await this.#settle(end);
       const seen = this.#changes;
       const outcome = await this.#tryRead();
-      await this.#pause(SETTLE_MS); // by then we know of changes meanwhile
+      await this.#pause(SETTLE_MS); // changes made while reading are reported by then
       await this.#follow();
       const isQuiet = seen === this.#changes;
       if (this.#isStopped) return seen;
       if (performance.now() < end && (!isQuiet || "error" in outcome)) continue;
       this.#patienceMs = isQuiet ? PATIENCE_MS : Math.min(2 * this.#patienceMs, MAX_PATIENCE_MS);
-      this.#finish(outcome);
+      this.#conclude(outcome);
       return seen;
     }
   }
 
-  /** Waits until nothing changes, or until that time. */
+  /** Waits until nothing has changed for a while, at most until `end`. */
   async #settle(end: number): Promise<void> {
     for (let seen = -1; seen !== this.#changes && performance.now() < end;) {
       seen = this.#changes;
@@ -151,7 +154,7 @@ export class Watch implements Disposable {
     }
   }
 
-  /** Reads in slices, between which the server answers. */
+  /** Reads in short slices, between which the server answers. */
   async #read(): Promise<Held> {
     const steps = this.#source.readInSteps(this.#held);
     for (let end = performance.now() + SLICE_MS;;) {
@@ -163,7 +166,7 @@ export class Watch implements Disposable {
     }
   }
 
-  #finish(outcome: Outcome): void {
+  #conclude(outcome: Outcome): void {
     try {
       if ("error" in outcome) throw outcome.error;
       if (!isSame(outcome.held, this.#held)) this.#apply(outcome.held);
@@ -175,27 +178,27 @@ export class Watch implements Disposable {
     }
   }
 
-  /** Resolves after this time, or when we stop, or at a change if that is waited for. */
+  /** Resolves after this time, at the end of the watching, or at a change with `untilChange`. */
   #pause(milliseconds: number, untilChange = false): Promise<void> {
     if (this.#isStopped) return Promise.resolve();
     const { promise, resolve } = Promise.withResolvers<void>();
     const timer = setTimeout(resolve, milliseconds);
     this.#wake = resolve;
-    this.#wakesAtChange = untilChange;
+    this.#isWaitingForChange = untilChange;
     return promise.finally(() => clearTimeout(timer));
   }
 }
 
-/** What would differ if another folder were here, or led to by a link in it, or another file. */
+/** A string that changes when the file changes, or when the folder or a link in it is replaced. */
 function targetOf(place: string, held: Held): string {
   try {
     const real = Deno.realPathSync(place);
     const { dev, ino, isDirectory, size, mtime, ctime } = Deno.statSync(real);
-    const links = "files" in held ? [...held.links.keys()].map(leadsTo) : [];
+    const links = "files" in held ? [...held.links.keys()].map(linkTarget) : [];
     if (isDirectory) return [real, dev, ino, ...links].join("\0");
     return [real, dev, ino, size, mtime?.getTime(), ctime?.getTime()].join("\0");
   } catch {
-    return "nothing"; // or it may not be looked at; reading it says why
+    return "nothing"; // the reading that follows reports the reason
   }
 }
 
@@ -203,7 +206,7 @@ function isEqual(a: readonly string[], b: readonly string[]): boolean {
   return a === b || a.length === b.length && a.every((item, at) => item === b[at]);
 }
 
-/** True if nothing that is answered would differ. */
+/** True if both give the same replies. */
 function isSame(held: Held, before: Held): boolean {
   if ("content" in held || "content" in before) {
     return "content" in held && "content" in before && isSameFile(held, before);

@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { urlOf } from "./address.ts";
+import { urlOf } from "./messages.ts";
 
 Deno.test("urlOf() gives a link a person can click", () => {
   assertEquals(urlOf("0.0.0.0", 80), "http://localhost:80/");

@@ -1,0 +1,66 @@
+/**
+ * Messages to the operator: the errors with their exit codes, the stream they go to, and how they
+ * write values, counts and addresses.
+ *
+ * @module
+ */
+
+import { escapeControls } from "../server.ts";
+import { Output } from "./output.ts";
+
+/** A mistake in the arguments: exit code 2. */
+export class UsageError extends Error {}
+
+/** The server could not start: exit code 1. */
+export class StartError extends Error {}
+
+const messages = new Output(Deno.stderr, {
+  onLoss: (lines, reason) =>
+    say(`dropped ${plural(lines, "message")} so far: ${messageOf(reason)}`),
+});
+
+/** Writes a message to stderr; messages keep their order. */
+export function say(message: string): void {
+  messages.write(`firstline: ${message}\n`);
+}
+
+/** Resolves when all messages are written, or after half a second if nobody reads them. */
+export function flushMessages(): Promise<void> {
+  return messages.finish();
+}
+
+/** The message of an error and, after a colon, that of its cause. */
+export function messageOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  return error.cause === undefined ? error.message : `${error.message}: ${messageOf(error.cause)}`;
+}
+
+/** A value in quotes, its control characters and bytes beyond ASCII escaped. */
+export function quote(text: string): string {
+  return `"${escapeControls(text)}"`;
+}
+
+/** A count and its noun: `1 line`, `2 lines`. */
+export function plural(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? "" : "s"}`;
+}
+
+/** An address and a port as URLs write them: an IPv6 address in brackets. */
+export function hostAndPort(hostname: string, port: number): string {
+  const host = /^[^[].*:/.test(hostname) ? `[${hostname}]` : hostname;
+  return `${host}:${port}`;
+}
+
+/**
+ * The host to connect to for an address that a server listens on.
+ *
+ * @param loopback Stands for this machine where the address means "all", which is no destination.
+ */
+export function connectableHost(hostname: string, loopback: string): string {
+  return hostname === "0.0.0.0" || hostname === "::" ? loopback : hostname;
+}
+
+/** The URL to open in a browser on this machine. */
+export function urlOf(hostname: string, port: number): string {
+  return `http://${hostAndPort(connectableHost(hostname, "localhost"), port)}/`;
+}

@@ -1,0 +1,85 @@
+import { assert, assertEquals, assertRejects } from "@std/assert";
+import { connect, HOST, isGone, readAll, send } from "../tests/clients.ts";
+import { needing } from "../tests/needs.ts";
+import { WATCHED } from "../tests/time.ts";
+import { textOf } from "../tests/wire.ts";
+import { listenWithReset } from "./reset.ts";
+
+const test = needing("net");
+const ANY_PORT = { hostname: HOST, port: 0 };
+
+test(
+  "listenWithReset() reads in pieces of any size, and ends each side by itself",
+  WATCHED,
+  async () => {
+    const listener = await listenWithReset(ANY_PORT);
+    using client = await connect(listener.addr);
+    using socket = await listener.accept();
+    assertEquals(socket.remoteAddr, client.localAddr);
+    await send(client, "abcde");
+    await client.closeWrite();
+    const buffer = new Uint8Array(3);
+    assertEquals(await socket.read(buffer), 3);
+    assertEquals(textOf(buffer), "abc");
+    assertEquals(await socket.read(buffer), 2);
+    assertEquals(textOf(buffer), "dec");
+    assertEquals(await socket.read(buffer), null);
+    assertEquals(await socket.write(new TextEncoder().encode("late")), 4);
+    await socket.closeWrite();
+    assertEquals(await readAll(client), "late");
+    listener.close();
+  },
+);
+
+test(
+  "listenWithReset() resets a connection, and tells of one that the client resets",
+  WATCHED,
+  async () => {
+    const listener = await listenWithReset(ANY_PORT);
+    using client = await connect(listener.addr);
+    using socket = await listener.accept();
+    const reading = socket.read(new Uint8Array(1));
+    socket.reset!();
+    await assertRejects(() => reading, Deno.errors.ConnectionReset);
+    await assertRejects(() => readAll(client), Deno.errors.ConnectionReset);
+    await assertRejects(() => socket.write(new Uint8Array(1)), Deno.errors.ConnectionReset);
+    listener.close();
+  },
+);
+
+test(
+  "listenWithReset() ends waiting connections and a pending accept() when it closes",
+  WATCHED,
+  async () => {
+    const listener = await listenWithReset(ANY_PORT);
+    const clients = await Promise.all(Array.from({ length: 8 }, () => connect(listener.addr)));
+    using first = await listener.accept();
+    listener.close();
+    const isWaiting = ({ localAddr }: Deno.TcpConn) =>
+      localAddr.port !== (first.remoteAddr as Deno.NetAddr).port;
+    for (const client of clients.filter(isWaiting)) {
+      await readAll(client).catch((error) => assert(isGone(error)));
+    }
+    await assertRejects(() => listener.accept(), Deno.errors.BadResource);
+    for (const client of clients) client.close();
+
+    const other = await listenWithReset(ANY_PORT);
+    const pending = other.accept();
+    other.close();
+    await assertRejects(() => pending, Deno.errors.BadResource);
+  },
+);
+
+test("listenWithReset() may close before anything was accepted", WATCHED, async () => {
+  const listener = await listenWithReset(ANY_PORT);
+  listener.close();
+  await assertRejects(() => listener.accept(), Deno.errors.BadResource);
+});
+
+test("listenWithReset() fails to start with the errors of Deno.listen()", WATCHED, async () => {
+  const { addr, close } = await listenWithReset(ANY_PORT);
+  await assertRejects(() => listenWithReset(addr), Deno.errors.AddrInUse);
+  close();
+  const elsewhere = { hostname: "192.0.2.1", port: 0 };
+  await assertRejects(() => listenWithReset(elsewhere), Deno.errors.AddrNotAvailable);
+});
