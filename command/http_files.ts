@@ -5,11 +5,11 @@
  * @module
  */
 
-import { checkField, type RawReply, type Reply, type Responder } from "../server.ts";
+import type { RawReply, Reply, Responder } from "../server.ts";
 import { randomDelay, sleep, type Span } from "./delay.ts";
 import { type Bytes, type Folder, type Held, UnusableFile } from "./files.ts";
 import { messageOf, quote } from "./messages.ts";
-import type { Fields } from "./reply_defaults.ts";
+import { contentTypesIn, type Fields, parseField } from "./reply_defaults.ts";
 import {
   addAliases,
   addComposedNames,
@@ -50,8 +50,22 @@ function rawFile(content: Bytes, delay: Span | undefined): Responder {
   });
 }
 
+function rawFolder(folder: Folder, delay: Span | undefined): Responder {
+  const routes = rawRoutes(folder, delay);
+  const missing = routes.find(ANY_METHOD, "/404.http") ?? (() => NOT_FOUND);
+  const answerOther = otherMethods([], NOT_FOUND);
+  return (request, client) => {
+    const path = decodedPath(request.target);
+    const response = routes.find(request.method, path);
+    if (response !== undefined) return response(request, client);
+    const allowed = routes.methodsOf(path);
+    if (allowed.length > 0) return answerOther(request.method, allowed);
+    return missing(request, client);
+  };
+}
+
 /** A file without a method in its name answers all methods that have no file of their own. */
-function rawFolder({ files }: Folder, delay: Span | undefined): Responder {
+function rawRoutes({ files }: Folder, delay: Span | undefined): Routes<Responder> {
   const routes = new Routes<Responder>();
   for (const [file, { content }] of files) {
     const { method, path } = rawRouteOf(file);
@@ -65,16 +79,7 @@ function rawFolder({ files }: Folder, delay: Span | undefined): Responder {
     addComposedNames(routes, method);
     addAliases(routes, method, ".http");
   }
-  const missing = routes.find(ANY_METHOD, "/404.http") ?? (() => NOT_FOUND);
-  const answerOther = otherMethods([], NOT_FOUND);
-  return (request, client) => {
-    const path = decodedPath(request.target);
-    const response = routes.find(request.method, path);
-    if (response !== undefined) return response(request, client);
-    const allowed = routes.methodsOf(path);
-    if (allowed.length > 0) return answerOther(request.method, allowed);
-    return missing(request, client);
-  };
+  return routes;
 }
 
 function rawRouteOf(file: string): { method: string; path: string } {
@@ -130,20 +135,16 @@ function withoutMark(file: Bytes): Bytes {
 }
 
 function fieldOf(line: string): readonly [string, string] {
-  const [, name, value] = /^([^:]*):(.*)$/.exec(line) ?? [];
-  if (name === undefined) throw new UnusableFile(`expected "Name: value", not ${quote(line)}`);
-  const field = [name, value.trim()] as const;
   try {
-    checkField(...field);
+    return parseField(line);
   } catch (error) {
-    throw new UnusableFile(`${messageOf(error).split(": ")[1]}, not ${quote(line)}`);
+    throw new UnusableFile(`${messageOf(error)}, not ${quote(line)}`);
   }
-  return field;
 }
 
 /** Adds a type where the file gives none: content in UTF-8 is text. */
 function withType(fields: Fields, content: Bytes): Fields {
-  const types = fields.filter(([name]) => /^content-type$/i.test(name)).length;
+  const types = contentTypesIn(fields).length;
   if (types > 1) throw new UnusableFile("expected one Content-Type");
   if (types === 1 || content.length === 0) return fields;
   const type = isUtf8(content) ? "text/plain; charset=utf-8" : "application/octet-stream";

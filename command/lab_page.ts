@@ -5,7 +5,7 @@
  */
 
 import type { Reply } from "../server.ts";
-import { escapeHtml, PAGE_HEADERS, PAGE_STYLE } from "./page.ts";
+import { escapeHtml, htmlPage, PAGE_HEADERS } from "./page.ts";
 
 /** An entry as the lists show it. */
 export interface Listed {
@@ -60,18 +60,9 @@ function pageOf(entries: readonly Listed[], origin: string): string {
   const groups = Map.groupBy(entries, ({ group }) => group);
   const links = [...groups.keys()].map((group) => `<a href="#${idOf(group)}">${group}</a>`);
   const sections = [...groups].map(([group, some]) => sectionOf(group, some, origin));
-  return `<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>The lab of Firstline</title>
-<link rel="icon" href="data:,">
-<style>${PAGE_STYLE}${LAB_STYLE}</style>
-</head>
-<body>
-<main>
-<h1>The lab</h1>
+  return htmlPage(
+    "The lab of Firstline",
+    `<h1>The lab</h1>
 <p class="lead">${entries.length} responses by path, right ones and wrong ones. Point an HTTP client at
 them and see what it does. The same request line always gets the same bytes, but for the date.</p>
 <p>A wrong response has the same bytes for each method, HEAD too. What stalls or never ends is closed
@@ -79,11 +70,9 @@ after 60 seconds or 64 MiB. For scripts, <a href="/list">/list</a> has a line fo
 <a href="/lab.json">/lab.json</a> all that stands here.</p>
 <nav>${links.join("\n")}</nav>
 ${sections.join("\n")}
-<footer>This page was written by Firstline, a server that reads one line and answers it.</footer>
-</main>
-</body>
-</html>
-`;
+<footer>This page was written by Firstline, a server that reads one line and answers it.</footer>`,
+    LAB_STYLE,
+  );
 }
 
 function sectionOf(group: string, entries: readonly Listed[], origin: string): string {

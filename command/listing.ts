@@ -6,7 +6,8 @@
 
 import type { Reply } from "../server.ts";
 import type { Folder } from "./files.ts";
-import { escapeHtml, PAGE_HEADERS, PAGE_STYLE } from "./page.ts";
+import { plural } from "./messages.ts";
+import { escapeHtml, htmlPage, PAGE_HEADERS } from "./page.ts";
 import { type ReplyDefaults, withDefaults } from "./reply_defaults.ts";
 import { routeOf, type Routes } from "./routes.ts";
 
@@ -20,7 +21,7 @@ interface Entry {
   readonly modified?: Date | null;
 }
 
-const LISTING_STYLE = `${PAGE_STYLE}
+const LISTING_STYLE = `
   h1 { font-size: clamp(1.375rem, 5vw, 2rem); overflow-wrap: anywhere }
   table { width: 100%; border-collapse: collapse }
   td { padding: .4rem 0; border-top: 1px solid var(--line); vertical-align: top }
@@ -74,25 +75,14 @@ function listingOf(path: string, entries: readonly Entry[]): string {
   const rows = entries.map(rowOf);
   const parent = path === "/" ? "" : '<tr><td><a href="../">../</a></td><td></td><td></td></tr>\n';
   const files = entries.filter(({ bytes }) => bytes !== undefined).length;
-  return `<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>Files in ${title}</title>
-<link rel="icon" href="data:,">
-<style>${LISTING_STYLE}</style>
-</head>
-<body>
-<main>
-<h1>Files in <bdi>${title}</bdi></h1>
+  return htmlPage(
+    `Files in ${title}`,
+    `<h1>Files in <bdi>${title}</bdi></h1>
 <table>
 ${parent}${rows.join("")}</table>
-<footer>Firstline lists ${files === 1 ? "1 file" : `${files} files`} in this folder.</footer>
-</main>
-</body>
-</html>
-`;
+<footer>Firstline lists ${plural(files, "file")} in this folder.</footer>`,
+    LISTING_STYLE,
+  );
 }
 
 /** The name is encoded for the URL and escaped for HTML, so that any name is only a name. */

@@ -24,7 +24,7 @@ export const PAGE_HEADERS: Reply["headers"] = Object.freeze<Array<readonly [stri
 ]);
 
 /** The style of all pages, for small screens and dark mode too. */
-export const PAGE_STYLE = `
+const PAGE_STYLE = `
   :root { color-scheme: light dark; --ink: #1c2127; --soft: #59636e; --paper: #fbfaf7;
     --card: #fff; --line: #dfdcd3; --accent: #0b63ce; --on-accent: #fff; --wire: #0a7a4b }
   @media (prefers-color-scheme: dark) { :root { --ink: #e8e6e1; --soft: #a2a9b1; --paper: #14171a;
@@ -71,18 +71,9 @@ export function page(
   const label = labelOf(link);
   return (request, { hostname, port }) => ({
     headers: PAGE_HEADERS,
-    body: `<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>Hello, ${hostname}</title>
-<link rel="icon" href="data:,">
-<style>${PAGE_STYLE}</style>
-</head>
-<body>
-<main>
-<h1>Hello, ${hostname.replaceAll(":", ":<wbr>")}</h1>
+    body: htmlPage(
+      `Hello, ${hostname}`,
+      `<h1>Hello, ${hostname.replaceAll(":", ":<wbr>")}</h1>
 <p class="lead">That is the address your request came from: your own, or that of the last machine
 that passed it on. This page was written for it.</p>
 <p><a class="link" href="${href}">${label}</a></p>
@@ -98,12 +89,35 @@ your browser has turned into this page.</li>
 </ol>
 <footer>Change the path in the address bar, and the line in step 2 changes with it.<br>
 This page was written by <a href="${PROJECT_URL}">Firstline</a>, a server that reads one line and
-answers it.</footer>
+answers it.</footer>`,
+    ),
+  });
+}
+
+/**
+ * Makes an HTML page, to be sent with {@linkcode PAGE_HEADERS}.
+ *
+ * @param title The title, in HTML.
+ * @param content The content of the page, in HTML.
+ * @param style More rules of CSS, after those of all pages.
+ */
+export function htmlPage(title: string, content: string, style: string = ""): string {
+  return `<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>${title}</title>
+<link rel="icon" href="data:,">
+<style>${PAGE_STYLE}${style}</style>
+</head>
+<body>
+<main>
+${content}
 </main>
 </body>
 </html>
-`,
-  });
+`;
 }
 
 /** The label of a link, in HTML. Lines break inside of its target only if nowhere else. */

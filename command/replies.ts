@@ -15,6 +15,7 @@ import { plural, quote, say, urlOf, UsageError } from "./messages.ts";
 import { page } from "./page.ts";
 import { encoderFor, fieldsTemplateOf, hasPlaceholders, templateOf } from "./placeholders.ts";
 import {
+  contentTypesIn,
   type Fields,
   hasContent,
   mergeFields,
@@ -82,7 +83,7 @@ function unheldReplyTo({ content, status, headers }: Settings): ReplyTo | Reply 
 function textReplyTo(text: string, defaults: ReplyDefaults): ReplyTo | Reply {
   const reply = withDefaults({ body: text }, defaults);
   if (!hasPlaceholders(text)) return reply;
-  const type = defaults.headers.find(([name]) => /^content-type$/i.test(name))?.[1] ?? "";
+  const [type = ""] = contentTypesIn(defaults.headers);
   const fill = templateOf(text, encoderFor(type));
   return (request, client) => ({ ...reply, body: fill(request, client) });
 }

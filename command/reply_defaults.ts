@@ -4,7 +4,8 @@
  * @module
  */
 
-import type { Client, Reply, RequestLine } from "../server.ts";
+import { checkField, type Client, type Reply, type RequestLine } from "../server.ts";
+import { messageOf } from "./messages.ts";
 
 /** Header fields in order. */
 export type Fields = NonNullable<Reply["headers"]>;
@@ -38,4 +39,26 @@ export function hasContent(status: number | undefined): boolean {
 export function mergeFields(fields: Fields = [], given: Fields): Fields {
   const names = new Set(given.map(([name]) => name.toLowerCase()));
   return Object.freeze([...fields.filter(([name]) => !names.has(name.toLowerCase())), ...given]);
+}
+
+/**
+ * Parses a header field, such as `Name: value`.
+ *
+ * @throws {RangeError} If the server cannot send it. The message says what was expected.
+ */
+export function parseField(line: string): readonly [string, string] {
+  const [, name, value] = /^([^:]*):(.*)$/s.exec(line) ?? [];
+  if (name === undefined) throw new RangeError('expected "Name: value"');
+  const field = [name, value.trim()] as const;
+  try {
+    checkField(...field);
+  } catch (error) {
+    throw new RangeError(messageOf(error).split(": ")[1]);
+  }
+  return field;
+}
+
+/** The values of all `Content-Type` fields. */
+export function contentTypesIn(fields: Fields): string[] {
+  return fields.filter(([name]) => /^content-type$/i.test(name)).map(([, value]) => value);
 }

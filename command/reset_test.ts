@@ -80,6 +80,4 @@ test("listenWithReset() fails to start with the errors of Deno.listen()", WATCHE
   const { addr, close } = await listenWithReset(ANY_PORT);
   await assertRejects(() => listenWithReset(addr), Deno.errors.AddrInUse);
   close();
-  const elsewhere = { hostname: "192.0.2.1", port: 0 };
-  await assertRejects(() => listenWithReset(elsewhere), Deno.errors.AddrNotAvailable);
 });

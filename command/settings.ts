@@ -4,12 +4,11 @@
  * @module
  */
 
-import { checkField } from "../server.ts";
 import type { Span } from "./delay.ts";
 import { DEFAULTS } from "./flags.ts";
 import { messageOf, quote, StartError, UsageError } from "./messages.ts";
 import { hasPlaceholders, originsOf } from "./placeholders.ts";
-import { type Fields, mergeFields } from "./reply_defaults.ts";
+import { contentTypesIn, type Fields, mergeFields, parseField } from "./reply_defaults.ts";
 import { type ListenOptions, permissionHint } from "./start.ts";
 import { encodeUri } from "./target.ts";
 import {
@@ -180,25 +179,22 @@ function headersFrom(values: Values): Fields {
   const redirect = stringOf(values, "redirect");
   const own: Fields = redirect === undefined ? [] : [["Location", locationFrom(redirect)]];
   const headers = stringsOf(values, "header").map(headerField);
-  if (headers.filter(([name]) => /^content-type$/i.test(name)).length > 1) {
+  if (contentTypesIn(headers).length > 1) {
     throw new UsageError("Cannot use --header with Content-Type twice: expected one type");
   }
   return mergeFields(own, headers);
 }
 
 function headerField(text: string): readonly [string, string] {
-  const [, name, padded] = /^([^:]*):(.*)$/s.exec(text) ?? [];
-  if (name === undefined) {
-    throw new UsageError(`Cannot use --header ${quote(text)}: expected "Name: value"`);
-  }
-  const value = padded.trim();
+  let field;
   try {
-    checkField(name, value);
+    field = parseField(text);
   } catch (error) {
-    throw new UsageError(`Cannot use --header ${quote(text)}: ${messageOf(error).split(": ")[1]}`);
+    throw new UsageError(`Cannot use --header ${quote(text)}: ${messageOf(error)}`);
   }
+  const [name, value] = field;
   if (/^location$/i.test(name) && hasPlaceholders(value)) demandFixedHost("header", text, value);
-  return [name, value];
+  return field;
 }
 
 /** Checks the URL or path of `--redirect`, in which placeholders may stand behind the host. */
