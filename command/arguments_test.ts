@@ -3,7 +3,7 @@ import { parseFlags } from "./arguments.ts";
 import { ALL_FLAGS } from "./flags.ts";
 import { UsageError } from "./messages.ts";
 
-/** What these arguments mean, without flags that are not given. */
+/** The values of the flags in these arguments. */
 function meaning(args: string[], lastWins = false): Record<string, unknown> {
   const values = Object.entries(parseFlags(args, lastWins));
   const isGiven = ([name, value]: [string, unknown]) =>
@@ -15,7 +15,7 @@ function mistake(...args: string[]): string {
   return assertThrows(() => parseFlags(args, false), UsageError, "", args.join(" ")).message;
 }
 
-Deno.test("parseFlags() takes values joined or in the next argument, and joined letters", () => {
+Deno.test("parseFlags() accepts joined values, values in the next argument, and joined letters", () => {
   const same: string[][] = [
     ["--quiet", "--port", "80"],
     ["--quiet=true", "--port=80"],
@@ -41,7 +41,7 @@ Deno.test("parseFlags() takes values joined or in the next argument, and joined 
   assertEquals(meaning(["--text=-q", "--host=--quiet"]), { text: "-q", host: "--quiet" });
 });
 
-Deno.test("parseFlags() takes a path alone as --file", () => {
+Deno.test("parseFlags() reads a path alone as --file", () => {
   assertEquals(meaning(["site"]), { file: "site" });
   assertEquals(meaning(["-q", "site", "--status", "503"]), {
     quiet: true,
@@ -53,7 +53,7 @@ Deno.test("parseFlags() takes a path alone as --file", () => {
   assertEquals(meaning(["-q", "trueish"]), { quiet: true, file: "trueish" });
 });
 
-Deno.test("parseFlags() says in one line what it expected, and loses nothing in silence", () => {
+Deno.test("parseFlags() says in one line what it expected, and ignores nothing", () => {
   const onlyFlags = "expected only the flags that --help lists";
   const alone = "expected one of the two, a path alone means --file PATH";
   const mistakes: Array<[string, string[]]> = [
@@ -88,7 +88,7 @@ Deno.test("parseFlags() says in one line what it expected, and loses nothing in 
   for (const [message, args] of mistakes) assertEquals(mistake(...args), message);
 });
 
-Deno.test("parseFlags() refuses each pair of flags that exclude each other, and no other", () => {
+Deno.test("parseFlags() rejects each pair of flags that exclude each other, and no other pair", () => {
   const flags = ALL_FLAGS.filter(({ wins }) => !wins);
   const written = ({ name, value }: typeof flags[0]) => `--${name}${value ? "=a" : ""}`;
   for (const one of flags) {
@@ -137,14 +137,14 @@ Deno.test("parseFlags() in an executable lets later flags win over those compile
     assertEquals(meaning([...inside, ...given], true), expected, given.join(" "));
     assertEquals(meaning([...inside, ...given, "-V"], true), { version: true });
   }
-  // A status says nothing of what is sent, so nothing gives way to it.
+  // A status is not content, so it replaces no content flag.
   assertThrows(() => parseFlags(["--raw", "a", "--status", "404"], true), UsageError, "one of the");
   assertThrows(() => parseFlags(["--file", "a", "--bogus"], true), UsageError, "--bogus");
 });
 
-// ---------------------------------------------------------------- the grammar, a second time
+// ---------------------------------------------------------------- a second implementation
 
-/** One thing that may be given, in arguments that each end in a NUL. */
+/** A flag with its value, or a path; each argument ends in a NUL. */
 const ONE = new RegExp(
   [
     String.raw`--(?<on>quiet|wire|probe)(?:[=\0](?<state>true|false))?\0`,
@@ -168,7 +168,7 @@ const LETTERS: Record<string, string> = {
 };
 const CONTENTS = ["text", "file", "raw", "redirect", "link"];
 
-/** What the grammar makes of arguments: pairs of name and value, or nothing if it refuses them. */
+/** Parses arguments into pairs of name and value by the grammar; nothing if it rejects them. */
 function pairsIn(args: string[]): Array<[string, string]> | undefined {
   const text = args.map((arg) => `${arg}\0`).join("");
   const pairs: Array<[string, string]> = [];
@@ -188,7 +188,7 @@ function pairsIn(args: string[]): Array<[string, string]> | undefined {
   return pairs;
 }
 
-/** The meaning of pairs; nothing if they contradict each other. */
+/** The values of the flags in these pairs; nothing if they contradict each other. */
 function meaningOf(pairs: Array<[string, string]>): Record<string, unknown> | undefined {
   const values: Record<string, unknown> = {};
   for (const [name, value] of pairs) {
@@ -211,7 +211,7 @@ const PIECES =
     "-q=true -q=no -q= -z -qz -- - true false 80 a b --no-quiet --bogus --quietly --por=80 --text.a=b")
     .split(" ").concat("", " ", "ü", "-tü", "a\nb", "--text=\n", "__proto__", "--__proto__=a");
 
-Deno.test("parseFlags() takes what the grammar takes, and nothing else", () => {
+Deno.test("parseFlags() accepts what the grammar accepts, and nothing else", () => {
   let state = 20261125;
   const random = (below: number) => {
     state = Math.imul(state ^ state >>> 15, 0x2c1b3c6d) + 0x9e3779b9 | 0;

@@ -28,7 +28,7 @@ function folderAt(path: string, embeddedRoot?: string): Folder {
   return held;
 }
 
-/** The texts of the files in a folder, by their paths. */
+/** The contents of the files in a folder by their paths. */
 function textsAt(path: string): Record<string, string> {
   const { files } = folderAt(path);
   return Object.fromEntries([...files].map(([name, { content }]) => [name, textOf(content)]));
@@ -41,12 +41,12 @@ function contentAt(path: string, embeddedRoot?: string): string {
   return textOf(held.content);
 }
 
-/** What a message says was left out. */
+/** The part of a message about what was left out. */
 function leftOutAt(path: string, embeddedRoot?: string): string {
   return leftOutText(folderAt(path, embeddedRoot).leftOut);
 }
 
-/** What `readUnchanged()` gives, all at once. */
+/** The result of all steps of `readUnchanged()`. */
 function unchanged(path: string, info: Deno.FileInfo): string | undefined {
   const steps = readUnchanged(path, info);
   for (;;) {
@@ -62,7 +62,7 @@ function reasonFor(path: string): string {
   return message.slice(start.length);
 }
 
-test("read() gives a file as its bytes, and a folder as its files", () => {
+test("read() returns a file as its bytes, and a folder as its files", () => {
   using folder = new TemporaryFolder({
     "index.html": "a",
     "b/c.css": "bc",
@@ -78,7 +78,7 @@ test("read() gives a file as its bytes, and a folder as its files", () => {
   assertEquals(textsAt(`${folder.path}/`), texts);
 });
 
-test("read() keeps names as they are, whatever they mean elsewhere", () => {
+test("read() keeps names that have a meaning elsewhere", () => {
   const names = [
     "a b",
     "#",
@@ -133,7 +133,7 @@ test({
   },
 });
 
-/** A folder beside another, whose name only begins like its name. */
+/** Two folders, the name of one of which begins with the name of the other. */
 class SimilarFolder implements Disposable {
   constructor(readonly path: string) {
     Deno.mkdirSync(path);
@@ -146,7 +146,7 @@ class SimilarFolder implements Disposable {
 }
 
 test({
-  name: "read() goes round no circle of links",
+  name: "read() does not follow links in a circle",
   ignore: isWindows,
   fn: () => {
     using folder = new TemporaryFolder({ "a/b/c": "c" });
@@ -166,13 +166,15 @@ test("read() reads through a link to the folder itself", { ignore: isWindows }, 
   assertEquals(textsAt(folder.pathOf("current")), { "/a": "a" });
 });
 
-test("read() refuses what is not there, and a folder without files", () => {
+test("read() rejects a missing file, and a folder without files", () => {
   using folder = new TemporaryFolder({ "a/.hidden": "" });
   assertMatch(reasonFor(folder.pathOf("b")), /^expected a readable file or folder \(No such file/);
   assertEquals(reasonFor(folder.path), "expected a folder with files in it; left out: 1 hidden");
 });
 
-test("read() refuses what is no regular file, at once", { ignore: isWindows }, () => {
+test("read() rejects what is neither a regular file nor a folder, without waiting", {
+  ignore: isWindows,
+}, () => {
   for (const path of ["/dev/zero", "/dev/stdin", "/dev/fd/0"]) {
     assertEquals(reasonFor(path), "expected a regular file or a folder", path);
   }
@@ -210,7 +212,7 @@ needing("read", "run", "write")({
   },
 });
 
-test("read() refuses more than 1 GiB, in one file or in all, before it reads", () => {
+test("read() rejects more than 1 GiB, in one file or in all, before it reads", () => {
   using folder = new TemporaryFolder({ "a": "1", "b": "" });
   const large = folder.pathOf("b");
   Deno.truncateSync(large, 1024 ** 3); // takes no room on the disk
@@ -219,7 +221,7 @@ test("read() refuses more than 1 GiB, in one file or in all, before it reads", (
   assertEquals(reasonFor(large), "expected at most 1 GiB in all");
 });
 
-test("read() refuses more files and folders than it would hold", () => {
+test("read() rejects more files and folders than its limit", () => {
   using folder = new TemporaryFolder({ "a": "a" });
   const original = Deno.readDirSync;
   const entry = { isFile: true, isDirectory: false, isSymlink: false };
@@ -233,7 +235,7 @@ test("read() refuses more files and folders than it would hold", () => {
   }
 });
 
-/** The folder read again, at a time that is so much later. */
+/** Reads the folder again, as if at a later time. */
 function readAgain(source: Source, previous: Held, laterMs: number): Folder {
   const now = Date.now;
   Date.now = () => now() + laterMs;
@@ -249,7 +251,7 @@ function readAgain(source: Source, previous: Held, laterMs: number): Folder {
   }
 }
 
-test("readInSteps() reads what has changed, or may have changed so soon that it looks the same", () => {
+test("readInSteps() reads files again that have changed, or could have changed unnoticed", () => {
   using folder = new TemporaryFolder({ "a": "1", "b": "1" });
   const source = new Source("file", folder.path);
   const first = folderAt(folder.path);
@@ -275,7 +277,7 @@ test("readInSteps() reads what has changed, or may have changed so soon that it 
   }
 });
 
-test("readUnchanged() gives nothing where the file has changed since it was looked at", () => {
+test("readUnchanged() returns nothing if the file has changed", () => {
   using folder = new TemporaryFolder({ "a": "first", "b": "other" });
   const path = folder.pathOf("a");
   const info = Deno.statSync(path);
@@ -293,7 +295,7 @@ test("readUnchanged() gives nothing where the file has changed since it was look
 });
 
 test({
-  name: "readUnchanged() gives nothing where another file has taken its place",
+  name: "readUnchanged() returns nothing if the file was replaced",
   ignore: isWindows,
   fn: () => {
     using folder = new TemporaryFolder({ "a": "first", "b": "other" });
@@ -307,7 +309,7 @@ test({
   },
 });
 
-test("locate() looks among what was embedded first, for relative paths below it", () => {
+test("locate() prefers embedded files for relative paths inside the executable", () => {
   using embedded = new TemporaryFolder({ "site/index.html": "a" });
   const inside = (path: string) => locate(path, embedded.path);
   for (const path of ["site", "./site", "site/", "site/index.html"]) {
@@ -332,14 +334,14 @@ test("locate() never finds the program's own files", () => {
   }
 });
 
-Deno.test("OWN_FILES are those that are published, but for what is read by people", () => {
+Deno.test("OWN_FILES are the published files without the documents", () => {
   const { include } = manifest.publish;
   const own = include.filter((name) => name !== "LICENSE" && name !== "README.md");
   assertEquals([...OWN_FILES].sort(), own.sort());
 });
 
 test({
-  name: "read() says what keeps Deno from reading what was embedded",
+  name: "read() explains why Deno cannot read embedded files",
   permissions: { read: [import.meta.dirname!], write: true },
   fn: () => {
     const message = assertThrows(() => read("file", "site", "/proc/firstline"), StartError).message;
@@ -352,7 +354,7 @@ test({
 });
 
 test({
-  name: "read() leaves embedded links out that lead nowhere",
+  name: "read() leaves out embedded links without a target",
   ignore: isWindows,
   fn: () => {
     using embedded = new TemporaryFolder({ "site/a": "a" });
@@ -363,13 +365,13 @@ test({
   },
 });
 
-test("read() reads what was embedded", () => {
+test("read() reads embedded files", () => {
   using embedded = new TemporaryFolder({ "site/a": "a" });
   assertEquals([...folderAt("site", embedded.path).files.keys()], ["/a"]);
   assertEquals(contentAt("site/a", embedded.path), "a");
 });
 
-/** Something that happens just before a file system call, the first time it is about this path. */
+/** Runs an action just before the first file system call for this path. */
 function before(
   call: "statSync" | "openSync" | "readDirSync",
   path: string,
@@ -388,7 +390,7 @@ function before(
   return { [Symbol.dispose]: restore };
 }
 
-/** What becomes of a folder in which `/a/b` changes while it is read. */
+/** The result of reading a folder in which `/a/b` changes meanwhile. */
 function reasonWhere(call: Parameters<typeof before>[0], name: string, change: Change): string {
   using secret = new TemporaryFolder({ "b": "secret" });
   using folder = new TemporaryFolder({ "a/b": "public" });

@@ -8,12 +8,12 @@ import type { Fields, ReplyDefaults } from "./reply_defaults.ts";
 
 type Ask = (target: string, method?: string) => Reply;
 
-/** A site whose files hold their own names. */
+/** A responder for a folder whose files contain their own names. */
 function site(paths: readonly string[], defaults: ReplyDefaults = { headers: [] }): Ask {
   return siteWith(Object.fromEntries(paths.map((path) => [path, path])), defaults);
 }
 
-/** A site with these files and what is in them. */
+/** A responder for a folder with these files and contents. */
 function siteWith(
   files: Readonly<Record<string, string>>,
   defaults: ReplyDefaults = { headers: [] },
@@ -35,7 +35,7 @@ function contentOf({ body = "" }: Reply): string {
   return typeof body === "string" ? body : new TextDecoder().decode(body);
 }
 
-/** What each target is answered with: the file of that name, or a status. */
+/** Asserts the reply to each target: the content of a file, or a status. */
 function assertFinds(ask: Ask, expected: Record<string, string | number>): void {
   for (const [target, what] of Object.entries(expected)) {
     const reply = ask(target);
@@ -119,7 +119,7 @@ Deno.test("folderResponder() finds paths that RFC 3986 calls equal, as apt, npm 
   });
 });
 
-Deno.test("folderResponder() takes a path for a key, whatever it would be to a file system", () => {
+Deno.test("folderResponder() uses a path as a key, and never as a file name", () => {
   const ask = site(["/index.html", "/a/b", "/secret", "/a/index.html"]);
   const none = ["/a%5cb", "/a\\b", "/secret%00", "/secret%00.html", "/%00", "/secret/", "/secret."];
   none.push("/%", "/%4", "/%zz", "/%c0%ae%c0%ae/secret", "/%c0%af", "/%e0%80%af", "/%f0%80%80%af");
@@ -164,7 +164,7 @@ Deno.test("folderResponder() sends a folder to its slash, keeps the query, and n
   }
 });
 
-Deno.test("folderResponder() answers what is not there with 404.html, or 200.html, or a short text", () => {
+Deno.test("folderResponder() answers missing paths with 404.html, 200.html or a short text", () => {
   const missing = site(["/404.html", "/200.html"])("/nothing");
   assertEquals([missing.status, contentOf(missing)], [404, "/404.html"]);
   assertEquals(missing.headers, [["Content-Type", "text/html; charset=utf-8"]]);
@@ -178,7 +178,7 @@ Deno.test("folderResponder() answers what is not there with 404.html, or 200.htm
   assertFinds(site(["/404.html"]), { "/404": "/404.html", "/404.html": "/404.html" });
 });
 
-Deno.test("folderResponder() answers GET and HEAD, and other methods with what there is", () => {
+Deno.test("folderResponder() answers GET and HEAD, and other methods with the allowed ones", () => {
   const ask = site(["/index.html", "/a/index.html"]);
   assertEquals(ask("/", "HEAD"), ask("/"));
   const allow: Fields = [["Allow", "GET, HEAD, OPTIONS"]];
@@ -276,7 +276,7 @@ Deno.test("folderResponder() lets a segment in braces stand for any without a fi
   }
 });
 
-Deno.test("folderResponder() answers as an .http file says, and waits as it says", async () => {
+Deno.test("folderResponder() answers and waits as an .http file says", async () => {
   const files = {
     "/a.GET.http":
       'HTTP/1.1 418 I\'m a teapot\r\nETag: "1"\r\nSet-Cookie: a\r\nSet-Cookie: b\r\n\r\ntea',
@@ -306,7 +306,7 @@ Deno.test("folderResponder() answers as an .http file says, and waits as it says
   assertEquals(reply.headers, [text]);
 });
 
-Deno.test("folderResponder() refuses names that contradict each other or mean nothing", () => {
+Deno.test("folderResponder() rejects names that contradict each other or have no meaning", () => {
   const reasons: Array<[string[], string]> = [
     [["/x.POST.999.json"], 'not "/x.POST.999.json"'],
     [["/x.POST.99"], 'not "/x.POST.99"'],
@@ -334,7 +334,7 @@ Deno.test("folderResponder() refuses names that contradict each other or mean no
   ]);
 });
 
-Deno.test("folderResponder() prefers index.html to index.htm, and takes either", () => {
+Deno.test("folderResponder() prefers index.html to index.htm, and accepts both", () => {
   assertFinds(site(["/index.htm", "/a/index.htm", "/a/index.html"]), {
     "/": "/index.htm",
     "/a/": "/a/index.html",
@@ -344,7 +344,7 @@ Deno.test("folderResponder() prefers index.html to index.htm, and takes either",
   assertEquals(site(["/a/index.htm"])("/a").headers, [["Location", "/a/"]]);
 });
 
-Deno.test("folderResponder() gives --status to pages alone, and --header to every reply", () => {
+Deno.test("folderResponder() applies --status to pages alone, and --header to every reply", () => {
   const fields = [["Cache-Control", "no-store"]] as const;
   const ask = site(["/index.html", "/a.htm", "/b.css", "/c/index.html", "/404.html"], {
     status: 503,

@@ -23,19 +23,19 @@ Deno.test("endOfHead() finds the end of the first empty line, with or without CR
   }
 });
 
-Deno.test("endOfHead() takes a large file for the octets that it is", () => {
+Deno.test("endOfHead() does not decode a large file", () => {
   const large = new Uint8Array(600_000_000); // a string of that length cannot exist
   const start = performance.now();
   assertEquals(endOfHead(large), large.length);
   assert(performance.now() - start < 3000);
 });
 
-/** A folder of responses that are their own names. */
+/** A responder for a folder whose files contain their own names. */
 function folderOf(paths: readonly string[]): Responder {
   return rawResponder(heldFolder(paths.map((path) => [path, bytesOf(path)])), undefined);
 }
 
-/** What is sent: a response as it is, or a reply. */
+/** The text of a raw reply, or the reply itself. */
 function sent(responder: Responder, line: string) {
   const reply = responder(requestOf(`${line} HTTP/1.1`), CLIENT);
   assert(!(reply instanceof Promise));
@@ -131,20 +131,20 @@ Deno.test("parseHttpFile() reads a status, fields and content, with CRLF or LF",
   }
 });
 
-Deno.test("parseHttpFile() gives content without a type the one that it has", () => {
+Deno.test("parseHttpFile() adds a Content-Type where there is none", () => {
   assertEquals(parsed("200\n\n\xff").headers, [["Content-Type", "application/octet-stream"]]);
   assertEquals(parsed("200\n\na").headers, [TEXT]);
   assertEquals(parsed("200\ncontent-type: a/b\n\na").headers, [["content-type", "a/b"]]);
 });
 
-Deno.test("parseHttpFile() takes Response-Delay out, in milliseconds", () => {
+Deno.test("parseHttpFile() removes Response-Delay, and reads it in milliseconds", () => {
   const delayIn = (value: string) => parsed(`200\nresponse-delay: ${value}\nA: b\n\n`).delay;
   assertEquals(delayIn("500"), { minMs: 500, maxMs: 500 });
   assertEquals(delayIn("200-500"), { minMs: 200, maxMs: 500 });
   assertEquals(parsed("200\nResponse-Delay: 1\nA: b\n\n").headers, [["A", "b"]]);
 });
 
-Deno.test("parseHttpFile() refuses what the server could not send", () => {
+Deno.test("parseHttpFile() rejects what the server could not send", () => {
   const reasons = {
     "": 'expected a status from 200 to 599 in the first line, not ""',
     "hello": "expected a status from 200 to 599",

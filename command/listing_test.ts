@@ -5,7 +5,7 @@ import { CLIENT, requestOf } from "../tests/requests.ts";
 import { bytesOf } from "../tests/wire.ts";
 import { folderResponder } from "./folder.ts";
 
-/** What a folder of these files answers with `--list`; each holds as many bytes as it is told. */
+/** A responder with `--list` for a folder of files with these sizes. */
 function listed(files: Record<string, number>, defaults = { headers: [] as [string, string][] }) {
   const contents = Object.entries(files).map(([path, size]) =>
     [path, new Uint8Array(size).fill(97)] as const
@@ -14,7 +14,7 @@ function listed(files: Record<string, number>, defaults = { headers: [] as [stri
   return (target: string) => responder(requestOf(`GET ${target} HTTP/1.1`), CLIENT) as Reply;
 }
 
-/** The links of a page with their names, as a browser has them. */
+/** The links of a page with their labels, decoded as in a browser. */
 function linksOf({ body }: Reply): Array<[href: string, name: string]> {
   const links = String(body).matchAll(/<a href="([^"]*)"><bdi>(.*?)<\/bdi>/g);
   const texts: Record<string, string> = { lt: "<", gt: ">", amp: "&", quot: '"', "#39": "'" };
@@ -68,7 +68,7 @@ Deno.test("addListings() lists folders first, and numbers by their value", () =>
   assert(Object.isFrozen(ask("/")));
 });
 
-Deno.test("addListings() says sizes and dates", () => {
+Deno.test("addListings() shows sizes and dates", () => {
   const sizes = { "0 B": 0, "999 B": 999, "1.0 kB": 1000, "9.9 kB": 9940, "10 kB": 9950 };
   const files = Object.entries({ ...sizes, "1.0 MB": 999_500, "12 MB": 12_345_678 });
   const { body } = listed(Object.fromEntries(files.map(([size, bytes]) => [`/${size}`, bytes])))(
@@ -80,7 +80,7 @@ Deno.test("addListings() says sizes and dates", () => {
   assertStringIncludes(String(body), '<time datetime="2026-01-02T03:04Z">2026-01-02 03:04</time>');
 });
 
-Deno.test("addListings() leaves folders alone that have a page, and lists what GET finds", () => {
+Deno.test("addListings() skips folders that have a page, and lists what GET finds", () => {
   const ask = listed({
     "/index.html": 1,
     "/a/index.htm": 1,

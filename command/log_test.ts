@@ -31,7 +31,7 @@ Deno.test("commonLogLine() is one line of printable ASCII", () => {
   assertEquals(line, '::1 - - [02/Jan/2026:03:04:05 +0000] "GET /\\x0A\\x22 \\xFF" 400 7\n');
 });
 
-Deno.test("commonLogLine() tells the time of each exchange, and a dash for a raw reply", () => {
+Deno.test("commonLogLine() has the time of each exchange, and a dash for a raw reply", () => {
   const times = [[5, 999], [6, 0], [5, 0]].map(([second, millisecond]) =>
     Date.UTC(2026, 11, 31, 23, 59, second, millisecond)
   );
@@ -51,7 +51,7 @@ Deno.test("commonLogLine() tells the time of each exchange, and a dash for a raw
   assertEquals(lines, expected);
 });
 
-Deno.test("wireLines() colours for a terminal and hides what is too much", () => {
+Deno.test("wireLines() adds colors for a terminal, and hides long content", () => {
   const client = { hostname: "::1", port: 9 };
   const event = { client, kind: "received", bytes: bytesOf("a\r\n"), count: 3 } as const;
   const esc = "\x1b[";

@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { urlOf } from "./messages.ts";
 
-Deno.test("urlOf() gives a link a person can click", () => {
+Deno.test("urlOf() returns a URL that opens on this machine", () => {
   assertEquals(urlOf("0.0.0.0", 80), "http://localhost:80/");
   assertEquals(urlOf("::", 80), "http://localhost:80/");
   assertEquals(urlOf("::1", 80), "http://[::1]:80/");

@@ -3,13 +3,13 @@ import { sleep, WATCHED } from "../tests/time.ts";
 import { textOf } from "../tests/wire.ts";
 import { Output, type OutputOptions, type Sink } from "./output.ts";
 
-/** A sink in memory, and what was reported of the way there. */
+/** A sink in memory, and the reports of lost lines. */
 class Trial implements Sink {
-  /** What each write brought. */
+  /** The text of each write. */
   readonly writes: string[] = [];
   readonly losses: string[] = [];
   readonly output: Output;
-  /** What becomes of the next write; all is taken where this is undefined. */
+  /** The result of the next write; everything is written if this is undefined. */
   next: ((bytes: Uint8Array) => number | Promise<number>) | undefined;
 
   constructor(options: Partial<OutputOptions> = {}) {
@@ -24,7 +24,7 @@ class Trial implements Sink {
     return count;
   }
 
-  /** Holds back writes until the function that it gives is called. */
+  /** Blocks writes until the returned function is called. */
   block(): () => void {
     const { promise, resolve } = Promise.withResolvers<void>();
     this.next = async (bytes) => (await promise, bytes.length);
@@ -38,7 +38,7 @@ class Trial implements Sink {
 const FULL = () => Promise.reject(new Error("No space"));
 
 Deno.test(
-  "Output.write() keeps the order, and gathers what comes during a write",
+  "Output.write() keeps the order, and collects lines during a write",
   WATCHED,
   async () => {
     const trial = new Trial();
@@ -60,7 +60,7 @@ Deno.test("Output.write() gathers for as long as it is told", WATCHED, async () 
   assertEquals(trial.writes, ["a\nb\n"]);
 });
 
-Deno.test("Output.write() goes on after what the sink did not take", WATCHED, async () => {
+Deno.test("Output.write() goes on where a partial write has ended", WATCHED, async () => {
   const trial = new Trial();
   trial.next = () => 2;
   trial.output.write("four\nü\n");
@@ -69,7 +69,7 @@ Deno.test("Output.write() goes on after what the sink did not take", WATCHED, as
 });
 
 Deno.test(
-  "Output.write() writes whole lines, as many as a pipe takes at once",
+  "Output.write() writes as many whole lines as fit into a pipe",
   WATCHED,
   async () => {
     const trial = new Trial();
@@ -92,7 +92,7 @@ Deno.test(
 );
 
 Deno.test(
-  "Output.write() drops whole what finds no room, and says so when there is",
+  "Output.write() drops whole lines when the queue is full, and reports it later",
   WATCHED,
   async () => {
     const trial = new Trial();
@@ -112,7 +112,7 @@ Deno.test(
 );
 
 Deno.test(
-  "Output.write() drops and counts what the sink refuses, and mends a torn line",
+  "Output.write() drops and counts lines that cannot be written, and ends a torn line",
   WATCHED,
   async () => {
     const trial = new Trial();
@@ -163,7 +163,7 @@ Deno.test(
 );
 
 Deno.test(
-  "Output.finish() gives up where nobody reads, and counts each line once",
+  "Output.finish() gives up if nobody reads, and counts each line once",
   WATCHED,
   async () => {
     const trial = new Trial();

@@ -45,7 +45,7 @@ Deno.test("page() lets IPv6 addresses break at colons only", () => {
   assertStringIncludes(htmlFor(), "<h1>Hello, 2001:<wbr>db8:<wbr>:<wbr>1</h1>");
 });
 
-Deno.test("page() says on its link where that leads", () => {
+Deno.test("page() shows on its link where it leads", () => {
   const labels = {
     "https://example.com/": "Follow this link to <b>example.com</b>",
     "HTTP://example.com/a/?b=<c>": "Follow this link to <b>example.com/a/?b=&lt;c&gt;</b>",
@@ -68,6 +68,6 @@ Deno.test("page() links to the program, and makes browsers ask for no second thi
   assertEquals(links, ['href="data:,"', `href="${DEFAULT_LINK}"`, `href="${PROJECT_URL}"`]);
 });
 
-Deno.test("escapeHtml() escapes what HTML gives a meaning", () => {
+Deno.test("escapeHtml() escapes characters with a meaning in HTML", () => {
   assertEquals(escapeHtml(`<a href="x">'&`), "&lt;a href=&quot;x&quot;&gt;&#39;&amp;");
 });

@@ -9,7 +9,7 @@ import {
   templateOf,
 } from "./placeholders.ts";
 
-/** Lines that the grammar lets through, and that would like to be more than a value. */
+/** Valid request lines whose values try to be more than values. */
 const HOSTILE_LINES = [
   "GET /\"><script>alert(1)</script>&'` HTTP/1.1",
   "GET //evil.example/ HTTP/1.1",
@@ -37,7 +37,7 @@ Deno.test("templateOf() fills in the four placeholders, once, and leaves other b
   assertEquals(hasPlaceholders("{x} {} { port } {METHOD}"), false);
 });
 
-Deno.test("templateOf() fills in the path and query, whatever form was sent", () => {
+Deno.test("templateOf() fills in the path and query of each form of a target", () => {
   const fill = (line: string) => templateOf("{target}")(requestOf(line), CLIENT);
   assertEquals(fill("GET /a?b HTTP/1.1"), "/a?b");
   assertEquals(fill("GET http://h:1/a?b HTTP/1.1"), "/a?b");
@@ -55,7 +55,7 @@ Deno.test("locationOf() keeps path and query", () => {
   assertEquals(fill("{target}", "GET //a HTTP/1.1"), "/.//a");
 });
 
-Deno.test("locationOf() stays one URI on its host, whatever the request line", () => {
+Deno.test("locationOf() stays a URI on its host for every request line", () => {
   const templates = {
     "https://example.com{target}": "https://example.com",
     "https://example.com/{method}?{target}&{client}&{port}": "https://example.com",
@@ -109,7 +109,7 @@ Deno.test("encoderFor() keeps values text where the content is HTML or XML", () 
   for (const type of ["", "text/plain"]) assertEquals(encoderFor(type)('<"\\&>'), '<"\\&>');
 });
 
-/** What would end a string, a comment, a template or a script. */
+/** Text that would end a string, a comment, a template or a script. */
 const CODE_ENDS = "/');alert(1)//\"`${alert(2)}\\*/</script>&a=b%27#|^~{}";
 
 Deno.test("encoderFor() keeps values text in every string of JavaScript, and in JSON", () => {
@@ -118,7 +118,7 @@ Deno.test("encoderFor() keeps values text in every string of JavaScript, and in 
   ) {
     const encoded = encoderFor(type)(CODE_ENDS);
     for (const quote of ["'", '"', "`"]) {
-      // deno-lint-ignore no-eval -- the language itself is the oracle
+      // deno-lint-ignore no-eval -- JavaScript itself decides what the string means
       assertEquals(eval(quote + encoded + quote), CODE_ENDS, type);
     }
     assertEquals(JSON.parse(`"${encoded}"`), CODE_ENDS, type);

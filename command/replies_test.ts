@@ -10,7 +10,7 @@ import type { Values } from "./values.ts";
 
 const test = needing("read", "write");
 
-/** What these flags answer. */
+/** The reply with these flags. */
 function answer(values: Values, line = "GET / HTTP/1.1"): Reply {
   const responder = responderFrom(settingsFrom(values));
   return typeof responder === "function"
@@ -22,7 +22,7 @@ function mistake(values: Values): string {
   return assertThrows(() => answer(values), UsageError).message;
 }
 
-Deno.test("responderFrom() makes a constant of what depends on no request", () => {
+Deno.test("responderFrom() returns a constant reply if nothing depends on the request", () => {
   const isConstant = (values: Values) => typeof responderFrom(settingsFrom(values)) !== "function";
   const constants: Values[] = [{ text: "a" }, { text: "{x}", header: ["A: {b}"] }];
   constants.push({ redirect: "/a" }, { status: "204" }, { text: "a", status: "404" });
@@ -56,7 +56,7 @@ Deno.test("responderFrom() drops the page and its fields where the status forbid
   }
 });
 
-Deno.test("responderFrom() takes every status from 200 to 599, and those that redirect", () => {
+Deno.test("responderFrom() accepts each status from 200 to 599, and with --redirect those that redirect", () => {
   assertEquals(["200", "599"].map((status) => answer({ status }).status), [200, 599]);
   for (const status of ["199", "600"]) assertStringIncludes(mistake({ status }), "from 200 to 599");
   const redirect = "/a";
@@ -88,7 +88,7 @@ Deno.test("responderFrom() adds header fields, or replaces those of the reply", 
   ]);
 });
 
-Deno.test("responderFrom() refuses header fields that would make a reply invalid", () => {
+Deno.test("responderFrom() rejects header fields that would make a reply invalid", () => {
   const fields = {
     "no colon": 'expected "Name: value"',
     "A b: c": "expected a token for a name",
@@ -105,7 +105,7 @@ Deno.test("responderFrom() refuses header fields that would make a reply invalid
   }
 });
 
-Deno.test("responderFrom() refuses a second type, and a location whose host the request would choose", () => {
+Deno.test("responderFrom() rejects a second type, and a location whose host the request would choose", () => {
   const twice = ["content-type: text/plain", "Content-Type: text/html"];
   assertEquals(
     mistake({ text: "{target}", header: twice }),
@@ -124,7 +124,7 @@ Deno.test("responderFrom() refuses a second type, and a location whose host the 
   ]);
 });
 
-test("responderFrom() fills in the words of fields, whatever the content", async () => {
+test("responderFrom() fills in the placeholders of fields for every kind of content", async () => {
   using folder = new TemporaryFolder({ "a.css": "a" });
   const header = ["X-A: {method} {target}", "allow: {port}"];
   const fields: [string, string][] = [["X-A", "PUT /a?{client}"], ["allow", "7"]];
@@ -143,7 +143,7 @@ test("responderFrom() fills in the words of fields, whatever the content", async
   ]);
 });
 
-Deno.test("responderFrom() escapes words as the type of the text asks", () => {
+Deno.test("responderFrom() escapes placeholders for the type of the text", () => {
   const line = 'GET /<a>"\\ HTTP/1.1';
   const text = "<i>{target}";
   assertEquals(answer({ text }, line).body, '<i>/<a>"\\');

@@ -32,7 +32,7 @@ test(
 );
 
 test(
-  "listenWithReset() resets a connection, and tells of one that the client resets",
+  "listenWithReset() resets a connection",
   WATCHED,
   async () => {
     const listener = await listenWithReset(ANY_PORT);

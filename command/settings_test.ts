@@ -24,7 +24,7 @@ Deno.test("settingsFrom() has a default for everything", () => {
   });
 });
 
-Deno.test("settingsFrom() hands on what the flags say", () => {
+Deno.test("settingsFrom() returns the values of the flags", () => {
   const { options, ...rest } = settingsFrom({
     "host": "::1",
     "port": "65535",
@@ -61,7 +61,7 @@ Deno.test("settingsFrom() hands on what the flags say", () => {
   });
 });
 
-Deno.test("settingsFrom() logs one thing: what was asked for, or else the wire, or the requests", () => {
+Deno.test("settingsFrom() logs one thing: what --log says, or else the wire, or else the requests", () => {
   const log = (values: Values) => settingsFrom(values).log;
   assertEquals(log({ wire: true }), "none");
   assertEquals(log({ wire: true, log: "json" }), "json");
@@ -69,7 +69,7 @@ Deno.test("settingsFrom() logs one thing: what was asked for, or else the wire, 
   assertEquals(log({ quiet: false }), "common");
 });
 
-Deno.test("settingsFrom() takes a path for --health, and nothing else", () => {
+Deno.test("settingsFrom() accepts only a path for --health", () => {
   for (const health of ["/", "/healthz", "/a/b%20c;d=e", "/~x"]) {
     assertEquals(settingsFrom({ health }).health, health);
   }
@@ -82,7 +82,7 @@ Deno.test("settingsFrom() takes a path for --health, and nothing else", () => {
   }
 });
 
-Deno.test("settingsFrom() refuses what is out of bounds, or no word that it knows", () => {
+Deno.test("settingsFrom() rejects numbers out of bounds and unknown words", () => {
   const mistake = (values: Values) => assertThrows(() => settingsFrom(values), UsageError).message;
   assertEquals(mistake({ log: "xml" }), 'Cannot use --log "xml": expected common or json');
   for (const value of ["0", "1000001"]) {
@@ -97,7 +97,7 @@ Deno.test("settingsFrom() refuses what is out of bounds, or no word that it know
   );
 });
 
-Deno.test("settingsFrom() takes --list and --watch beside what they are about", () => {
+Deno.test("settingsFrom() accepts --list and --watch only beside the flags they need", () => {
   const { list, watch } = settingsFrom({ file: "a", list: true, watch: true });
   assertEquals([list, watch], [true, true]);
   assertEquals(settingsFrom({ raw: "a", watch: true }).watch, true);
@@ -110,7 +110,7 @@ Deno.test("settingsFrom() takes --list and --watch beside what they are about", 
   }
 });
 
-Deno.test("settingsFrom() takes --probe with any port but 0", () => {
+Deno.test("settingsFrom() accepts --probe with any port but 0", () => {
   assertEquals(settingsFrom({ probe: true, port: "1" }).probe, true);
   assertThrows(
     () => settingsFrom({ probe: true, port: "0" }),
@@ -126,7 +126,7 @@ function locationOf(redirect: string): string {
   return value;
 }
 
-Deno.test("settingsFrom() takes http and https URLs, and paths, for --redirect", () => {
+Deno.test("settingsFrom() accepts http and https URLs, and paths, for --redirect", () => {
   for (
     const redirect of [
       "https://example.com",
@@ -146,7 +146,7 @@ Deno.test("settingsFrom() takes http and https URLs, and paths, for --redirect",
   assertEquals(locationOf("/ü {x}"), "/%C3%BC%20%7Bx%7D");
 });
 
-Deno.test("settingsFrom() refuses a --redirect that is not a URL", () => {
+Deno.test("settingsFrom() rejects a --redirect that is not a URL", () => {
   const mistakes = ["moved", "http://", "http://[", "mailto:a@b.example", "javascript:a", "?a"];
   mistakes.push("{TARGET}", "{client}", "https//a", "http:a");
   for (const redirect of mistakes) {
@@ -158,7 +158,7 @@ Deno.test("settingsFrom() refuses a --redirect that is not a URL", () => {
   }
 });
 
-Deno.test("settingsFrom() refuses a --redirect whose host the request would choose", () => {
+Deno.test("settingsFrom() rejects a --redirect whose host the request would choose", () => {
   const hosts = [
     "https://{client}/",
     "https://{method}.example.com/",

@@ -8,7 +8,7 @@ import {
   runtimeMessage,
 } from "./start.ts";
 
-Deno.test("permissionHint() says where the flag goes, or that it is too late for it", () => {
+Deno.test("permissionHint() says where the flag goes, or that an executable lacks it", () => {
   assertEquals(
     permissionHint("--allow-net", false),
     "add --allow-net before main.ts, or to deno install",
@@ -27,7 +27,7 @@ Deno.test("missingPermission() names the least that would do", () => {
   );
 });
 
-Deno.test("checkDenoVersion() takes the oldest sound version and later ones, and no other", () => {
+Deno.test("checkDenoVersion() accepts the oldest working version and later ones", () => {
   for (const version of [OLDEST_DENO, "2.9.8", "2.10.0", "3.0.0", "2.9.0-rc.1", "2.11.0+abc"]) {
     checkDenoVersion(version);
   }

@@ -63,13 +63,13 @@ Deno.test("decodedPath() is the same name for paths that RFC 3986 calls equal", 
   }
 });
 
-Deno.test("encodeUri() encodes what no URI may contain, and nothing twice", () => {
+Deno.test("encodeUri() encodes what a URI cannot contain, and nothing twice", () => {
   assertEquals(encodeUri("https://h/a%20b?c=[d]#e"), "https://h/a%20b?c=[d]#e");
   assertEquals(encodeUri('/a "<>\\^`{|}%zz%2'), "/a%20%22%3C%3E%5C%5E%60%7B%7C%7D%25zz%252");
   assertEquals(encodeUri("/ü€😀\n"), "/%C3%BC%E2%82%AC%F0%9F%98%80%0A");
 });
 
-Deno.test("encodePathAndQuery() encodes what would end a path and query, too", () => {
+Deno.test("encodePathAndQuery() also encodes what would end a path and query", () => {
   assertEquals(encodePathAndQuery("/a?b=c&d;e,f:g@h"), "/a?b=c&d;e,f:g@h");
   assertEquals(encodePathAndQuery("/a#b[c]"), "/a%23b%5Bc%5D");
 });

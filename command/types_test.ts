@@ -40,7 +40,7 @@ Deno.test("contentTypeOf() knows the extensions of the web, of media, of archive
   }
 });
 
-Deno.test("contentTypeOf() takes source and other text for text, so that browsers show it", () => {
+Deno.test("contentTypeOf() treats source code as text, so that browsers show it", () => {
   const extensions = "log srt ts tsx diff patch sh py conf ini jsonl rs go c h rb sql csv.txt";
   const names = extensions.split(" ").map((extension) => `a.${extension}`);
   for (const name of [...names, "README", "docs/LICENSE", "Makefile", "a.Dockerfile"]) {
@@ -78,7 +78,7 @@ Deno.test("isUtf8() looks at large content in pieces, and across them", () => {
   assert(isUtf8(NONE));
 });
 
-Deno.test("contentTypeOf() tells a transport stream from TypeScript", () => {
+Deno.test("contentTypeOf() distinguishes MPEG-2 video from TypeScript", () => {
   const packets = new Uint8Array(376);
   packets[0] = packets[188] = 0x47;
   assertEquals(contentTypeOf("a.ts", packets), "video/mp2t");

@@ -6,7 +6,7 @@ function mistake(work: () => unknown): string {
   return assertThrows(work, UsageError).message;
 }
 
-Deno.test("integerOf() takes the least and the greatest, and nothing beyond", () => {
+Deno.test("integerOf() accepts the bounds, and nothing beyond", () => {
   const port = (value: string) => integerOf({ port: value }, "port", 1, 65535);
   assertEquals([port("1"), port("65535"), integerOf({}, "port", 0, 1)], [1, 65535, undefined]);
   for (const value of ["0", "65536", "-1", "0x50", "1e3", " 80", "80 ", "8.5", "1234567890"]) {
@@ -17,7 +17,7 @@ Deno.test("integerOf() takes the least and the greatest, and nothing beyond", ()
   }
 });
 
-Deno.test("millisecondsOf() takes seconds above 0 with up to three decimals", () => {
+Deno.test("millisecondsOf() accepts seconds above 0 with up to three decimals", () => {
   const delay = (value: string) => millisecondsOf({ delay: value }, "delay");
   assertEquals([delay("2.5"), delay("0.001"), delay("999999")], [2500, 1, 999_999_000]);
   for (const value of ["0", "0.0", "-1", ".5", "5.", "0.0001", "1000000", "1s", "1-2", "1e2"]) {
@@ -25,7 +25,7 @@ Deno.test("millisecondsOf() takes seconds above 0 with up to three decimals", ()
   }
 });
 
-Deno.test("spanOf() takes seconds, or the least and the most with a dash between", () => {
+Deno.test("spanOf() accepts seconds, or two of them with a dash between", () => {
   const delay = (value: string) => spanOf({ delay: value }, "delay");
   assertEquals(delay("2.5"), { minMs: 2500, maxMs: 2500 });
   assertEquals(delay("0.2-1.5"), { minMs: 200, maxMs: 1500 });

@@ -8,20 +8,20 @@ import { Watch } from "./watch.ts";
 
 const register = needing("read", "write");
 
-/** What is never seen fails the test. */
+/** A change that is never noticed fails the test. */
 function test(name: string, fn: () => Promise<void>): void {
   register(name, { ...WATCHED, ignore: isWindows }, fn);
 }
 
 const isWindows = Deno.build.os === "windows"; // whose links and renames are others
 
-/** The texts of what is held, by their paths; of a file alone, by none. */
+/** The contents of the files in memory by their paths; a single file has an empty path. */
 function textsOf(held: Held): Record<string, string> {
   const files = "files" in held ? [...held.files] : [["", held] as const];
   return Object.fromEntries(files.map(([path, { content }]) => [path, textOf(content)]));
 }
 
-/** What a watch has applied, in order. */
+/** Everything that a watch has applied, in order. */
 class Watched implements AsyncDisposable {
   readonly applied: Array<Record<string, string>> = [];
   readonly reasons: string[] = [];
@@ -40,14 +40,14 @@ class Watched implements AsyncDisposable {
     });
   }
 
-  /** Resolves to what is applied next. */
+  /** Resolves to the content that is applied next. */
   async next(): Promise<Record<string, string>> {
     await this.#next.promise;
     this.#next = Promise.withResolvers();
     return this.applied.at(-1)!;
   }
 
-  /** Resolves to the next reason why nothing is applied. */
+  /** Resolves to the next reported reason. */
   async failure(): Promise<string> {
     await this.next();
     return this.reasons.at(-1)!;
@@ -117,7 +117,7 @@ test("Watch sees links that are swapped, above a folder and in it", async () => 
   assertEquals([all.applied.length, one.applied.length], [1, 1]);
 });
 
-test("Watch sees what links in a folder lead to, and never looks outside", async () => {
+test("Watch notices changes behind links in a folder, and watches nothing outside", async () => {
   using outside = new TemporaryFolder({ "secret": "1" });
   using folder = new TemporaryFolder({ ".store/1/a": "1", ".store/2/a": "2", "b": "1" });
   Deno.symlinkSync("1", folder.pathOf(".store/current"));
@@ -145,7 +145,7 @@ test("Watch sees what links in a folder lead to, and never looks outside", async
   assert(places.length > 0 && places.every((path) => path.startsWith(folder.path)));
 });
 
-test("Watch sees another folder in the place of the first, and what changes in that", async () => {
+test("Watch notices that the folder was replaced, and changes in the new one", async () => {
   using folder = new TemporaryFolder({ "site/a": "1", "new/a": "2" });
   await using watched = new Watched(folder.pathOf("site"));
   Deno.renameSync(folder.pathOf("site"), folder.pathOf("old"));
@@ -157,7 +157,7 @@ test("Watch sees another folder in the place of the first, and what changes in t
   }
 });
 
-test("Watch keeps what it has while nothing can be read, says so once, and goes on", async () => {
+test("Watch keeps the old content while reading fails, reports it once, and goes on", async () => {
   using folder = new TemporaryFolder({ "site/a": "1", "site/b": "1" });
   await using watched = new Watched(folder.pathOf("site"));
   Deno.renameSync(folder.pathOf("site"), folder.pathOf("away"));
@@ -174,7 +174,7 @@ test("Watch keeps what it has while nothing can be read, says so once, and goes 
   assertEquals([watched.applied.length, watched.reasons.length], [2, 2]);
 });
 
-test("Watch applies nothing where nothing differs, and again what could not be applied", async () => {
+test("Watch applies only differences, and tries again what could not be applied", async () => {
   using folder = new TemporaryFolder({ "a": "1", ".hidden": "1" });
   let reason = "refused";
   await using watched = new Watched(folder.path, () => {
