@@ -55,7 +55,7 @@ export async function main(args: string[]): Promise<number> {
   }
 }
 
-/** Writes the answer to `--help` or `--version`, which is a result and not a message: exit code 0. */
+/** Writes the text of `--help` or `--version`, and returns the exit code. */
 function print(text: string): number {
   try {
     console.log(text.trimEnd());

@@ -1,6 +1,6 @@
 /**
- * Reads the arguments strictly: each must be a flag that `--help` lists, the value of one, or a path.
- * `parseArgs()` then gets only the form `--name=value`, which all its versions read alike.
+ * Reads the arguments strictly: each must be a flag that `--help` lists, the value of one, or a
+ * path. `parseArgs()` then gets only the form `--name=value`, which all its versions read alike.
  *
  * @module
  */
@@ -22,8 +22,8 @@ interface Given {
 /**
  * Reads the arguments. `--help` and `--version` win over all others, even over mistakes.
  *
- * @param lastWins True if a later flag replaces an earlier one that it contradicts, as in executables,
- * where the compiled-in flags come first. Otherwise contradicting flags are a mistake.
+ * @param lastWins True if a later flag replaces an earlier one that it contradicts, as in
+ * executables, where the compiled-in flags come first. Otherwise contradictions are mistakes.
  * @throws {UsageError} If an argument is not in the list of `--help`, or contradicts another.
  */
 export function parseFlags(args: readonly string[], lastWins = Deno.build.standalone): Values {

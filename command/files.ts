@@ -31,7 +31,7 @@ export interface Folder {
   /** How many entries were left out for each reason. */
   readonly leftOut: ReadonlyMap<Reason, number>;
   /** The folders on the disk that contain its files and folders. */
-  readonly places: readonly string[];
+  readonly diskFolders: readonly string[];
   /** The real path behind each link, by the path of the link; empty if there is none. */
   readonly links: ReadonlyMap<string, string>;
 }
@@ -75,7 +75,7 @@ export class Source {
   /** True if it is embedded in the executable, and cannot change. */
   readonly isEmbedded: boolean;
   /** Its path on the disk or in the executable. */
-  readonly place: string;
+  readonly diskPath: string;
 
   /**
    * @param path The value of the flag.
@@ -85,16 +85,16 @@ export class Source {
    */
   constructor(readonly flag: "file" | "raw", readonly path: string, embeddedRoot?: string) {
     this.name = `--${flag} ${quote(path)}`;
-    this.place = locate(path, embeddedRoot);
-    this.isEmbedded = this.place !== path;
-    if (this.isEmbedded && !mayRead(this.place)) {
+    this.diskPath = locate(path, embeddedRoot);
+    this.isEmbedded = this.diskPath !== path;
+    if (this.isEmbedded && !mayRead(this.diskPath)) {
       throw new StartError(
         `Cannot use ${this.name}: Deno unpacks it to ${embeddedRoot}, which may not be ` +
           "read, set TMPDIR to a folder outside of /dev, /proc and /sys",
       );
     }
-    this.#demandPermission(mayRead(this.place), path);
-    const real = this.use(() => realPathOf(this.place));
+    this.#demandPermission(mayRead(this.diskPath), path);
+    const real = this.use(() => realPathOf(this.diskPath));
     this.#demandPermission(mayRead(real), `${path},${real}`); // a link needs both permissions
   }
 
@@ -124,7 +124,7 @@ export class Source {
    * @param previous The result of the last reading; unchanged files are taken from it.
    */
   *readInSteps(previous?: Held): Generator<void, Held> {
-    const reading = new Reading(this.place, realPathOf(this.place), this.isEmbedded);
+    const reading = new Reading(this.diskPath, realPathOf(this.diskPath), this.isEmbedded);
     return yield* reading.steps(previous);
   }
 
@@ -137,7 +137,7 @@ export class Source {
     try {
       return action();
     } catch (error) {
-      if (error instanceof TypeError || error instanceof RangeError) throw error; // a bug, not a problem of the file
+      if (error instanceof TypeError || error instanceof RangeError) throw error; // a bug
       throw new UsageError(`Cannot use ${this.name}: ${reasonFor(error)}`);
     }
   }
@@ -174,13 +174,13 @@ export function locate(path: string, embeddedRoot: string | undefined): string {
 
 /** A file that was found, but not read yet. */
 interface Found {
-  readonly place: string;
+  readonly diskPath: string;
   readonly path: string;
   readonly real: string;
   readonly info: Deno.FileInfo;
 }
 
-/** One reading. It lists all entries first, so that it reads nothing if they are too many or too large. */
+/** One reading. It lists all entries before it reads any, so that it stops early at a limit. */
 class Reading {
   readonly #root: string;
   readonly #realRoot: string;
@@ -188,7 +188,7 @@ class Reading {
   readonly #found: Found[] = [];
   readonly #folders: string[] = [];
   readonly #leftOut = new Map<Reason, number>();
-  readonly #places = new Set<string>();
+  readonly #diskFolders = new Set<string>();
   readonly #links = new Map<string, string>();
   #bytes = 0;
   #entries = 0;
@@ -216,29 +216,29 @@ class Reading {
       folders: this.#folders,
       bytes: this.#bytes,
       leftOut: this.#leftOut,
-      places: [...this.#places],
+      diskFolders: [...this.#diskFolders],
       links: this.#links,
     };
   }
 
   *#readSingle(info: Deno.FileInfo, previous?: Held): Generator<void, HeldFile> {
     if (!info.isFile) throw new UnusableFile("expected a regular file or a folder");
-    this.#add({ place: this.#root, path: "", real: this.#realRoot, info });
+    this.#add({ diskPath: this.#root, path: "", real: this.#realRoot, info });
     const known = previous !== undefined && "content" in previous ? previous : undefined;
     return yield* this.#read(this.#found[0], known);
   }
 
   /** Lists a folder; `above` has its real path, and before it those of the folders around it. */
-  *#list(place: string, path: string, above: string[]): Generator<void> {
+  *#list(diskPath: string, path: string, above: string[]): Generator<void> {
     this.#folders.push(path);
-    this.#places.add(above.at(-1)!);
-    for (const { name, isSymlink } of [...Deno.readDirSync(place)].sort(byName)) {
+    this.#diskFolders.add(above.at(-1)!);
+    for (const { name, isSymlink } of [...Deno.readDirSync(diskPath)].sort(byName)) {
       if (++this.#entries > MAX_ENTRIES) {
         throw new UnusableFile(`expected at most ${MAX_ENTRIES} files and folders`);
       }
       yield;
       const isHidden = name.startsWith(".") && name !== ".well-known";
-      const inside = `${place}${SEPARATOR}${name}`;
+      const inside = `${diskPath}${SEPARATOR}${name}`;
       if (isSymlink && !isHidden) this.#links.set(inside, linkTarget(inside));
       const reason = isHidden ? "hidden" : yield* this.#visit(inside, path + name, above);
       if (reason !== undefined) this.#leftOut.set(reason, (this.#leftOut.get(reason) ?? 0) + 1);
@@ -246,19 +246,19 @@ class Reading {
   }
 
   /** Adds a file or folder, or returns the reason to leave it out. */
-  *#visit(place: string, path: string, above: string[]): Generator<void, Reason | undefined> {
+  *#visit(diskPath: string, path: string, above: string[]): Generator<void, Reason | undefined> {
     try {
-      const real = this.#realPathOf(place);
+      const real = this.#realPathOf(diskPath);
       if (real === undefined) return "linked nowhere";
       if (!isWithin(this.#realRoot, real)) return "linked outside";
       if (above.includes(real)) return "linked in a circle";
-      const info = Deno.statSync(place);
+      const info = Deno.statSync(diskPath);
       if (info.isDirectory) {
-        yield* this.#list(place, `${path}/`, [...above, real]);
-        if (this.#realPathOf(place) !== real) throw changed(path);
+        yield* this.#list(diskPath, `${path}/`, [...above, real]);
+        if (this.#realPathOf(diskPath) !== real) throw changed(path);
       } else if (info.isFile) {
-        this.#places.add(real.slice(0, real.lastIndexOf(SEPARATOR)) || SEPARATOR);
-        this.#add({ place, path, real, info });
+        this.#diskFolders.add(real.slice(0, real.lastIndexOf(SEPARATOR)) || SEPARATOR);
+        this.#add({ diskPath, path, real, info });
       } else return "neither file nor folder";
     } catch (error) {
       throw unreadable(path, error);
@@ -266,14 +266,14 @@ class Reading {
   }
 
   /**
-   * The real path of an entry, or `undefined` for a link without one: its target is missing, a circle,
-   * or not permitted. Embedded links fail in more ways, and the user can no longer repair them.
+   * The real path of an entry, or `undefined` for a link without one: its target is missing, not
+   * permitted, or a circle. Embedded links fail in more ways, and can no longer be repaired.
    */
-  #realPathOf(place: string): string | undefined {
+  #realPathOf(diskPath: string): string | undefined {
     try {
-      return Deno.realPathSync(place);
+      return Deno.realPathSync(diskPath);
     } catch (error) {
-      if (this.#isEmbedded || Deno.lstatSync(place).isSymlink) return undefined;
+      if (this.#isEmbedded || Deno.lstatSync(diskPath).isSymlink) return undefined;
       throw error;
     }
   }
@@ -285,15 +285,15 @@ class Reading {
   }
 
   /** Reads a file, unless it is unchanged. */
-  *#read({ place, path, real, info }: Found, known?: HeldFile): Generator<void, HeldFile> {
+  *#read({ diskPath, path, real, info }: Found, known?: HeldFile): Generator<void, HeldFile> {
     yield;
     const version = versionOf(info);
     if (known !== undefined && known.version === version && version !== "") return known;
     try {
       const content = this.#isEmbedded
-        ? Deno.readFileSync(place)
-        : yield* readUnchanged(place, info);
-      if (content === undefined || this.#realPathOf(place) !== real) throw changed(path);
+        ? Deno.readFileSync(diskPath)
+        : yield* readUnchanged(diskPath, info);
+      if (content === undefined || this.#realPathOf(diskPath) !== real) throw changed(path);
       const isSame = known !== undefined && isEqual(known.content, content);
       return { content: isSame ? known.content : content, modified: info.mtime, version };
     } catch (error) {
@@ -303,9 +303,9 @@ class Reading {
 }
 
 /** The real path behind a link; empty if there is none. */
-export function linkTarget(place: string): string {
+export function linkTarget(diskPath: string): string {
   try {
-    return Deno.realPathSync(place);
+    return Deno.realPathSync(diskPath);
   } catch {
     return "";
   }
@@ -338,18 +338,18 @@ function byName(a: Deno.DirEntry, b: Deno.DirEntry): number {
 }
 
 /** The real path. A pipe, as from `<(command)`, has none, or one that Deno keeps secret. */
-function realPathOf(place: string): string {
+function realPathOf(diskPath: string): string {
   try {
-    return Deno.realPathSync(place);
+    return Deno.realPathSync(diskPath);
   } catch (error) {
-    const isSpecial = error instanceof Deno.errors.NotCapable || exists(place);
+    const isSpecial = error instanceof Deno.errors.NotCapable || exists(diskPath);
     throw isSpecial ? new UnusableFile("expected a regular file or a folder") : error;
   }
 }
 
-function exists(place: string): boolean {
+function exists(diskPath: string): boolean {
   try {
-    return Boolean(Deno.statSync(place));
+    return Boolean(Deno.statSync(diskPath));
   } catch {
     return false;
   }
@@ -366,10 +366,10 @@ function isWithin(root: string, real: string): boolean {
  * @returns The content, or `undefined` if the file was replaced or modified meanwhile.
  */
 export function* readUnchanged(
-  place: string,
+  diskPath: string,
   expected: Deno.FileInfo,
 ): Generator<void, Bytes | undefined> {
-  using file = Deno.openSync(place);
+  using file = Deno.openSync(diskPath);
   const content = new Uint8Array(expected.size);
   let length = 0;
   for (;;) {

@@ -1,6 +1,6 @@
 /**
- * The flags, their defaults and the exit codes, stated once: the parser and `--help` use them, and a
- * test compares the README with them.
+ * The flags, their defaults and the exit codes, stated once: the parser and `--help` use them, and
+ * a test compares the README with them.
  *
  * @module
  */

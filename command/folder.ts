@@ -1,6 +1,6 @@
 /**
- * Answers requests with the files of a folder. The path of a request is a key of a table and never a
- * file name, so no path can reach a file outside of the folder.
+ * Answers requests with the files of a folder. The path of a request is a key of a table and never
+ * a file name, so no path can reach a file outside of the folder.
  *
  * @module
  */

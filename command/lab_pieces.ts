@@ -151,8 +151,8 @@ function* chunksOf({ chunks = [], extension, trailers = "" }: Message): Generato
 }
 
 /**
- * Limits a response. It stops after a total wait, after a number of bytes, or after 60 seconds by the
- * clock. Waits are added up, and not measured, so that a slow machine sends the same bytes.
+ * Limits a response. It stops after a total wait, after a number of bytes, or after 60 seconds by
+ * the clock. Waits are added up, and not measured, so that a slow machine sends the same bytes.
  *
  * @param seconds The total wait, in seconds; 60 by default.
  * @param maxBytes The number of bytes; 64 MiB by default.

@@ -95,8 +95,8 @@ function rowOf({ name, bytes, modified }: Entry): string {
 }
 
 /**
- * Replaces control characters by their Unicode pictures, and characters that change the direction of
- * text by U+FFFD: with those, a name could look like another one.
+ * Replaces control characters by their Unicode pictures, and characters that change the direction
+ * of text by U+FFFD: with those, a name could look like another one.
  */
 function visible(name: string): string {
   // deno-lint-ignore no-control-regex -- they are to be replaced

@@ -11,8 +11,8 @@ const MAX_WAITING_CHARACTERS = 1024 * 1024;
 /** The capacity of a pipe. With pieces of 4 KiB, the log made a request a tenth slower. */
 const MAX_PIECE_BYTES = 64 * 1024;
 /**
- * A non-blocking pipe writes up to this much completely or not at all (PIPE_BUF in POSIX). Of a larger
- * piece it may write a part, and Deno does not say how much.
+ * A non-blocking pipe writes up to this much completely or not at all (PIPE_BUF in POSIX). Of a
+ * larger piece it may write a part, and Deno does not say how much.
  */
 const ATOMIC_PIECE_BYTES = 4096;
 /** How often a full pipe is tried again: Deno cannot wait until it has room. */
@@ -37,9 +37,9 @@ export interface Sink {
 
 /** Options of {@linkcode Output}. */
 export interface OutputOptions {
-  /** How long lines are collected before they are written together, in milliseconds; 0 by default. */
+  /** How long lines are collected before a write, in milliseconds; 0 by default. */
   gatherMs?: number;
-  /** Called at most once a minute, and at the end, with all lines dropped so far and the last reason. */
+  /** Called with all losses so far: at most once a minute, and at the end. */
   onLoss: (lines: number, reason: unknown) => void;
 }
 

@@ -39,7 +39,7 @@ export function templateOf(
   encodeRest: (rest: string) => string = String,
 ): Template {
   const parts = text.split(PLACEHOLDER).map((part, at) => {
-    const isPlaceholder = at % 2 === 1; // split() with a group alternates text and placeholder names
+    const isPlaceholder = at % 2 === 1; // split() alternates text and names
     if (isPlaceholder) {
       return (...asked: Parameters<Template>) => encodeValue(VALUES[part](...asked));
     }
@@ -51,8 +51,8 @@ export function templateOf(
 
 /**
  * Fills in the placeholders of a `Location` so that it stays a URI and keeps its host. Two slashes
- * at the start would name another host (RFC 3986 §4.2); a dot between them keeps it a path. Slashes
- * before `{target}` are left out, because the target begins with one.
+ * at the start would name another host (RFC 3986 §4.2); a dot between them keeps it a path.
+ * Slashes before `{target}` are left out, because the target begins with one.
  */
 export function locationOf(text: string): Template {
   const single = text.replace(/(?:^\/|(?<=[^:/])\/+)(?=\{target\})/g, "");

@@ -59,7 +59,7 @@ async function openLab(options: ListenOptions, health: string | undefined): Prom
   return serve({ ...options, listener }, withHealth(health, responder));
 }
 
-/** Makes the responder of these settings, other than the lab; as {@linkcode openerFrom} otherwise. */
+/** Makes the responder of these settings, except for the lab, as {@linkcode openerFrom} does. */
 export function responderFrom(
   settings: Settings,
   embeddedRoot?: string,
@@ -68,12 +68,12 @@ export function responderFrom(
   const { content, delay, health } = settings;
   const answer = content.kind === "file" || content.kind === "raw"
     ? heldResponder(settings, new Source(content.kind, content.path, embeddedRoot), signal)
-    : delayed(withTemplates(settings, unheldReplyTo(settings)), delay);
+    : delayed(withTemplates(settings, contentReplyTo(settings)), delay);
   return withHealth(health, answer);
 }
 
 /** The text, page or redirect. A status that forbids content leaves the page out. */
-function unheldReplyTo({ content, status, headers }: Settings): ReplyTo | Reply {
+function contentReplyTo({ content, status, headers }: Settings): ReplyTo | Reply {
   const defaults = { status, headers };
   if (content.kind === "text") return textReplyTo(content.text, defaults);
   if (content.kind === "page" && hasContent(status)) return pageReplyTo(content.link, defaults);

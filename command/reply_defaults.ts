@@ -35,7 +35,7 @@ export function hasContent(status: number | undefined): boolean {
   return status !== 204 && status !== 205 && status !== 304;
 }
 
-/** Adds the given fields, which replace those of the same name. The server checks what is frozen once. */
+/** Adds fields, which replace those of the same name. The server checks frozen fields only once. */
 export function mergeFields(fields: Fields = [], given: Fields): Fields {
   const names = new Set(given.map(([name]) => name.toLowerCase()));
   return Object.freeze([...fields.filter(([name]) => !names.has(name.toLowerCase())), ...given]);

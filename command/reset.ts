@@ -10,7 +10,7 @@ import type { Listener, Socket } from "../server.ts";
 
 /**
  * More connections at once are dropped. `node:net` in Deno 2.9 stops accepting for good once file
- * descriptors run out. These, and those that wait in the kernel, stay below the usual limit of 1024.
+ * descriptors run out. With those that wait in the kernel, this stays below the usual 1024.
  */
 const MAX_CONNECTIONS = 700;
 /** Connections that may wait in the kernel; all of them can arrive in one go. */

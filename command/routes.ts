@@ -169,7 +169,7 @@ export function aliasesOf(path: string, extension: string): string[] {
 /** The reply to a path where there is nothing. */
 export const NOT_FOUND: Reply = Object.freeze({ status: 404, body: "404 Not Found\n" });
 
-/** The reply to a method that has no answer, at a path with answers to the allowed ones, or none. */
+/** The reply to a method without an answer, at a path that answers the allowed methods. */
 export type OtherMethods = (method: string, allowed: readonly string[]) => Reply;
 
 /**

@@ -1,5 +1,5 @@
 /**
- * The settings of the command: this is the one place that checks flags, and the last that reads them.
+ * The settings of the command. This is the only module that checks flags; later ones read settings.
  *
  * @module
  */

@@ -31,8 +31,8 @@ export function queryOf(target: string): string {
 const NOT_NORMAL = /%|\/\/|\/\./;
 
 /**
- * The normalized path of a target, as the key of a table: equivalent paths (RFC 3986 §6.2.2) have the
- * same key. It is percent-decoded once, `%2F` to a slash too; repeated slashes become one; dot
+ * The normalized path of a target, as the key of a table: equivalent paths (RFC 3986 §6.2.2) have
+ * the same key. It is percent-decoded once, `%2F` to a slash too; repeated slashes become one; dot
  * segments are removed. A path that cannot be decoded gives an empty string, which is no key.
  */
 export function decodedPath(target: string): string {

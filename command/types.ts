@@ -25,7 +25,7 @@ const TEXT_TYPES: Readonly<Record<string, string>> = {
     "sh sha1 sha256 sha512 sql srt ssa sub svelte swift tcl tex tf ts tsx v vb vim vue zig zsh",
 };
 
-/** Types that are not text, or define their encoding themselves (as IANA, nginx and Apache have them). */
+/** Types that are not text, or define their own encoding (as IANA, nginx and Apache have them). */
 const OTHER_TYPES: Readonly<Record<string, string>> = {
   "application/atom+xml": "atom",
   "application/dash+xml": "mpd",
@@ -160,14 +160,14 @@ function isTransportStream(extension: string, content: Uint8Array): boolean {
 
 const NUL = 0;
 const ESC = 0x1b;
-/** The most that is decoded at once, so that a large file does not need its size in memory again. */
+/** The most that is decoded at once: all of a large file would need its size in memory again. */
 const CHUNK_BYTES = 64 * 1024;
 /** Earlier results: with `--watch`, unchanged content comes up again at each reload. */
 const CHECKED = new WeakMap<Uint8Array, boolean>();
 
 /**
- * True if content is text in UTF-8. Text in two other encodings can be valid UTF-8 by accident: UTF-16
- * without a byte order mark, which has NUL bytes in it, and ISO-2022, which has escape sequences.
+ * True if content is text in UTF-8. Text in two other encodings can be valid UTF-8 by accident:
+ * UTF-16 without a byte order mark, which has NUL bytes, and ISO-2022, which has escape sequences.
  */
 export function isUtf8(content: Uint8Array): boolean {
   const known = CHECKED.get(content);

@@ -7,15 +7,15 @@
 import { type Held, type HeldFile, linkTarget, reasonFor, type Source } from "./files.ts";
 
 /**
- * How often the path is resolved again. No watcher reports that a folder, or a link on the way to it,
- * was replaced, which is how Kubernetes and many deployments update files.
+ * How often the path is resolved again. No watcher reports that a folder, or a link on the way to
+ * it, was replaced, which is how Kubernetes and many deployments update files.
  */
 const RESOLVE_MS = 400;
 /** A reading waits until nothing has changed for this long: programs write many files in a row. */
 const SETTLE_MS = 100;
 /**
- * After this long the content is applied even if changes go on, so that each change is seen within a
- * second. The limit doubles while that keeps happening, as when a large file is copied.
+ * After this long the content is applied even if changes go on, so that each change is seen within
+ * a second. The limit doubles while that keeps happening, as when a large file is copied.
  */
 const PATIENCE_MS = 500;
 const MAX_PATIENCE_MS = 8000;
@@ -41,7 +41,7 @@ export class Watch implements Disposable {
   /** Identifies what the path leads to, so that a replacement is noticed. */
   #target = "";
   /** The watched folders. */
-  #places: readonly string[] = [];
+  #diskFolders: readonly string[] = [];
   /** True if the system reports no changes, so that every look at the path counts as one. */
   #isBlind = false;
   /** The number of changes so far. */
@@ -89,27 +89,27 @@ export class Watch implements Disposable {
   }
 
   /**
-   * Watches what the path leads to now. The first time counts as a change, because something may have
-   * changed between the first reading and the watching.
+   * Watches what the path leads to now. The first time counts as a change, because something may
+   * have changed between the first reading and the watching.
    */
   async #follow(): Promise<void> {
-    const target = targetOf(this.#source.place, this.#held);
-    const places = "files" in this.#held ? this.#held.places : [];
-    if (target === this.#target && isEqual(places, this.#places)) return;
+    const target = targetOf(this.#source.diskPath, this.#held);
+    const diskFolders = "files" in this.#held ? this.#held.diskFolders : [];
+    if (target === this.#target && isEqual(diskFolders, this.#diskFolders)) return;
     this.#target = target;
-    this.#places = places;
+    this.#diskFolders = diskFolders;
     this.#changes++;
     this.#watcher?.close();
     this.#watcher = undefined;
     this.#isBlind = false;
     await this.#listening; // or Deno would go on watching what was at this path before
-    if (!this.#isStopped && places.length > 0) this.#listening = this.#listen(places);
+    if (!this.#isStopped && diskFolders.length > 0) this.#listening = this.#listen(diskFolders);
   }
 
   /** Watches each folder by itself: a recursive watcher follows links that lead outside. */
-  async #listen(places: readonly string[]): Promise<void> {
+  async #listen(diskFolders: readonly string[]): Promise<void> {
     try {
-      this.#watcher = Deno.watchFs([...places], { recursive: false });
+      this.#watcher = Deno.watchFs([...diskFolders], { recursive: false });
       for await (const { kind } of this.#watcher) {
         if (kind === "access") continue; // caused by reading
         this.#changes++;
@@ -120,7 +120,7 @@ export class Watch implements Disposable {
     }
   }
 
-  /** Reads everything, and applies it if nothing changed meanwhile. Resolves to the changes covered. */
+  /** Reads and applies everything, once nothing changes. Resolves to the changes that it covers. */
   async #reload(): Promise<number> {
     for (const end = performance.now() + this.#patienceMs;;) {
       await this.#settle(end);
@@ -190,9 +190,9 @@ export class Watch implements Disposable {
 }
 
 /** A string that changes when the file changes, or when the folder or a link in it is replaced. */
-function targetOf(place: string, held: Held): string {
+function targetOf(diskPath: string, held: Held): string {
   try {
-    const real = Deno.realPathSync(place);
+    const real = Deno.realPathSync(diskPath);
     const { dev, ino, isDirectory, size, mtime, ctime } = Deno.statSync(real);
     const links = "files" in held ? [...held.links.keys()].map(linkTarget) : [];
     if (isDirectory) return [real, dev, ino, ...links].join("\0");

@@ -21,7 +21,7 @@ export function heldFolder(files: Iterable<readonly [path: string, content: Byte
     folders: [...folders],
     bytes: [...contents.values()].reduce((sum, content) => sum + content.length, 0),
     leftOut: new Map(),
-    places: [],
+    diskFolders: [],
     links: new Map(),
   };
 }
