@@ -1,44 +1,44 @@
 /**
- * What foreign suites for servers of HTTP/1.1 send, in our words, and what comes back. The table
- * in `docs/SECURITY.md` is made of it.
+ * Requests of other conformance suites for HTTP/1.1 servers, in our own words, and the expected
+ * outcomes. The table in `docs/SECURITY.md` lists them.
  *
  * @module
  */
 
-/** Sent behind each case: answered where the connection stays open, and never otherwise. */
+/** Sent behind each request of a case, and answered only if the connection stays open. */
 export const SECOND = "GET /second HTTP/1.1\r\nHost: x\r\n\r\n";
 const SMUGGLED = "GET /smuggled HTTP/1.1\r\nHost: x\r\n\r\n";
 
-/** What comes back for the first line: a status, or silence; and what becomes of the connection. */
+/** The status of the first reply, if any, and whether the connection stays open. */
 export type Outcome =
   | `${200 | 400 | 408 | 414 | 501 | 505}, closes`
   | "200, stays open"
   | "nothing, closes";
 
-/** Requests that differ in what does not matter to the outcome. */
+/** Similar requests with the same outcome. */
 export interface Case {
-  /** What is tried. */
+  /** What the requests have in common. */
   readonly name: string;
-  /** Whose cases these are, or resemble. */
+  /** Suites with these requests, or similar ones. */
   readonly suites: string;
-  /** What they ask for, as far as they agree. */
+  /** The outcome that the suites expect. */
   readonly asked: string;
   readonly outcome: Outcome;
-  /** Why it is not what was asked for: one of {@linkcode REASONS}. */
+  /** Why the outcome differs from that: one of {@linkcode REASONS}. */
   readonly why?: keyof typeof REASONS;
-  /** Each is sent on a connection of its own. */
+  /** The requests, each for a connection of its own. */
   readonly sent: readonly string[];
-  /** True if the rest never comes, and nothing is sent behind it. */
+  /** The rest is never sent, nor a second request. */
   readonly unfinished?: boolean;
 }
 
-/** Why we differ, said once for many cases. */
+/** Why outcomes differ from those that suites expect. */
 export const REASONS = {
   "1": "The first line decides. What follows never causes an error response: the request is " +
     "answered as its line asks. But its head was not unambiguous, so the connection closes, and " +
     "nothing behind the line is taken for a request, a length or a part of one. A suite that asks " +
     "for 400 guards against a second reading of the same bytes. Here there is no second reading.",
-  "2": "Nobody waits for header fields. The reply leaves with the first line end.",
+  "2": "The reply does not wait for header fields. It leaves at the first line end.",
   "3":
     "The responder decides what a method or a target means. The page, a text and a single file " +
     "are the same for all. A folder answers 405 with `Allow` to methods that it does not have, and " +
@@ -56,19 +56,19 @@ const line = (text: string) => `${text}\r\nHost: x\r\n\r\n`;
 const host = (...values: string[]) =>
   `GET / HTTP/1.1\r\n${values.map((value) => `Host: ${value}\r\n`).join("")}\r\n`;
 const chunked = (content: string) => post("Transfer-Encoding: chunked\r\n", content);
-/** Content whose length is written like this, and whose bytes look like a request. */
+/** Requests with this `Content-Length`, once with content that is a request. */
 const length = (value: string) => [
   post(`Content-Length:${value}\r\n`, "hello"),
   post(`Content-Length:${value}\r\n`, SMUGGLED),
 ];
-/** A coding written like this, with and without a length that contradicts it. */
+/** Requests with this `Transfer-Encoding`, with and without a length that contradicts it. */
 const coding = (value: string) => [
   post(`Transfer-Encoding:${value}\r\n`, "0\r\n\r\n"),
   post(`Content-Length: 5\r\nTransfer-Encoding:${value}\r\n`, `0\r\n\r\n${SMUGGLED}`),
   post(`Transfer-Encoding:${value}\r\nContent-Length: ${SMUGGLED.length}\r\n`, SMUGGLED),
 ];
 
-const PLAIN: Case[] = [
+const UNAMBIGUOUS: Case[] = [
   {
     name: "A plain request; names in any case, a tab before a value, empty values",
     suites: "h1spec, Http11Probe",
@@ -94,7 +94,7 @@ const PLAIN: Case[] = [
     suites: "Http11Probe",
     asked: "as many replies, in order",
     outcome: "200, stays open",
-    sent: [get("")], // with the second one, sent behind each
+    sent: [get("")], // the second request follows each
   },
   {
     name: "HTTP/1.2",
@@ -124,7 +124,7 @@ const PLAIN: Case[] = [
     sent: [line("HEAD / HTTP/1.1")],
   },
   {
-    name: "A whole URI for a target, whatever `Host` says; `OPTIONS *`",
+    name: "An absolute URI as the target, with any `Host`; `OPTIONS *`",
     suites: "Http11Probe",
     asked: "2xx or 400",
     outcome: "200, stays open",
@@ -158,7 +158,7 @@ const PLAIN: Case[] = [
 
 const METHODS: Case[] = [
   {
-    name: "Methods in lower case, and such as nobody knows",
+    name: "Methods in lower case, and unknown methods",
     suites: "Http11Probe, CISPA",
     asked: "400, 405, 501",
     outcome: "200, stays open",
@@ -190,7 +190,7 @@ const METHODS: Case[] = [
     ),
   },
   {
-    name: "CONNECT, with a path as well",
+    name: "CONNECT, also with a path",
     suites: "Http11Probe, CISPA",
     asked: "400, 405, 501",
     outcome: "501, closes",
@@ -254,7 +254,7 @@ const LINES: Case[] = [
     sent: ["GET / HTTP/1.1\rHost: x\r\n\r\n", "GET /\rHTTP/1.1\r\n\r\n", "GET /\nHTTP/1.1\r\n\r\n"],
   },
   {
-    name: "Two spaces, a tab, a space before, no target, no version, blanks only",
+    name: "Two spaces, a tab, a leading space, no target, no version, spaces only",
     suites: "h1spec, Http11Probe",
     asked: "400",
     outcome: "400, closes",
@@ -304,7 +304,7 @@ const LINES: Case[] = [
     ],
   },
   {
-    name: "Methods and targets with bytes that they may not have; `GET *`; bytes at random",
+    name: "Methods and targets with invalid bytes; `GET *`; random bytes",
     suites: "Http11Probe, HTTP Garden",
     asked: "400",
     outcome: "400, closes",
@@ -332,7 +332,7 @@ const LINES: Case[] = [
 
 const PIECES: Case[] = [
   {
-    name: "A part of the request line, and then silence",
+    name: "Part of the request line, then silence",
     suites: "h1spec",
     asked: "waits",
     outcome: "408, closes",
@@ -348,7 +348,7 @@ const PIECES: Case[] = [
     ],
   },
   {
-    name: "The request line and a part of the head, and then silence",
+    name: "The request line and part of the head, then silence",
     suites: "h1spec, Http11Probe",
     asked: "waits",
     outcome: "200, closes",
@@ -377,7 +377,7 @@ const PIECES: Case[] = [
 
 const FIELDS: Case[] = [
   {
-    name: "No `Host`, two, or one that is none: `user@x`, `x/path`, `x, y`, empty, `###`",
+    name: "No `Host`, two, or an invalid one: `user@x`, `x/path`, `x, y`, empty, `###`",
     suites: "h1spec, Http11Probe, CISPA",
     asked: "400",
     outcome: "200, closes",
@@ -394,7 +394,7 @@ const FIELDS: Case[] = [
     ],
   },
   {
-    name: "Blanks before the first field, folded lines, a name cut in two by a line end",
+    name: "Spaces before the first field, folded lines, a name split by a line end",
     suites: "Http11Probe, CISPA, HTTP Garden",
     asked: "400",
     outcome: "200, closes",
@@ -409,7 +409,7 @@ const FIELDS: Case[] = [
     ],
   },
   {
-    name: "Names with a blank before the colon or in them, without a colon, empty",
+    name: "Names with a space before the colon or inside, without a colon, empty",
     suites: "Http11Probe, HTTP Garden",
     asked: "400",
     outcome: "200, closes",
@@ -489,7 +489,7 @@ const FIELDS: Case[] = [
 
 const CONTENT: Case[] = [
   {
-    name: "POST without content, and with none announced",
+    name: "POST without content and without a length",
     suites: "Http11Probe",
     asked: "2xx, 411",
     outcome: "200, stays open",
@@ -503,7 +503,7 @@ const CONTENT: Case[] = [
     sent: [post("Content-Length: 0\r\n"), get("X_A: 1\r\n")],
   },
   {
-    name: "POST with content that is announced, whole or in part, or follows unannounced",
+    name: "POST with content that is complete, incomplete or missing",
     suites: "h1spec, Http11Probe",
     asked: "2xx, 4xx",
     outcome: "200, closes",
@@ -515,8 +515,7 @@ const CONTENT: Case[] = [
     ],
   },
   {
-    name:
-      "A length that is none: `-1`, `+5`, `abc`, `0x5`, `5_0`, `1 0`, `5,5`, empty, 27 digits, …",
+    name: "An invalid length: `-1`, `+5`, `abc`, `0x5`, `5_0`, `1 0`, `5,5`, empty, 27 digits, …",
     suites: "h1spec, Http11Probe, HTTP Garden",
     asked: "400",
     outcome: "200, closes",
@@ -542,7 +541,7 @@ const CONTENT: Case[] = [
     ].flatMap(length),
   },
   {
-    name: "A length with zeros or blanks around it: `005`, `00`, `0200`, two spaces, a tab",
+    name: "A length with leading zeros or spaces around it: `005`, `00`, `0200`, two spaces, a tab",
     suites: "Http11Probe, HTTP Garden",
     asked: "400, or 2xx",
     outcome: "200, closes",
@@ -566,7 +565,7 @@ const CONTENT: Case[] = [
 
 const CHUNKS: Case[] = [
   {
-    name: "A length and `chunked`, each in front, with a request behind the shorter reading",
+    name: "A length and `chunked`, in both orders, with a request behind the shorter content",
     suites: "h1spec, Http11Probe",
     asked: "400, or one reply",
     outcome: "200, closes",
@@ -633,8 +632,7 @@ const CHUNKS: Case[] = [
     ],
   },
   {
-    name:
-      "Chunks as they should be: one, several, none, extensions, trailers, capitals, no last one",
+    name: "Valid chunks: one, several, none, extensions, trailers, capitals, no last one",
     suites: "Http11Probe",
     asked: "2xx",
     outcome: "200, closes",
@@ -648,8 +646,7 @@ const CHUNKS: Case[] = [
     ].map(chunked),
   },
   {
-    name:
-      "Chunks as they should not be: signs, `0x`, `_`, blanks, bare CR or LF, too long, too short, " +
+    name: "Invalid chunks: signs, `0x`, `_`, spaces, bare CR or LF, too long, too short, " +
       "a size of 64 bits and more, control bytes in an extension or one of 64 KiB",
     suites: "Http11Probe, HTTP Garden",
     asked: "400",
@@ -681,7 +678,7 @@ const CHUNKS: Case[] = [
     ].map(chunked),
   },
   {
-    name: "Fields in a trailer that belong in a head",
+    name: "Trailer fields that belong in the header section",
     suites: "Http11Probe",
     asked: "2xx, or 400",
     outcome: "200, closes",
@@ -697,7 +694,7 @@ const CHUNKS: Case[] = [
 
 /** All cases, in the order of the table. */
 export const CASES: readonly Case[] = [
-  ...PLAIN,
+  ...UNAMBIGUOUS,
   ...METHODS,
   ...LINES,
   ...PIECES,
@@ -706,7 +703,7 @@ export const CASES: readonly Case[] = [
   ...CHUNKS,
 ];
 
-/** The rows of the table, without what only pads it. */
+/** The rows of the table, without padding. */
 export function tableRows(): string[] {
   return CASES.map(({ name, suites, sent, outcome, asked, why = "" }) => {
     const cells = [name, String(sent.length), suites, asked, outcome, why && `[${why}]`];
