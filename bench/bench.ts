@@ -1,5 +1,5 @@
 /**
- * Measures Firstline and its peers in alternating rounds, and prints medians and ratios as Markdown.
+ * Measures Firstline and its peers in alternating rounds. Prints medians and ratios as Markdown.
  *
  * @module
  */
@@ -75,7 +75,7 @@ interface Running {
   readonly process: PinnedServer;
 }
 
-/** Measures all servers under one load, then under the next, so that comparisons are close in time. */
+/** Measures all servers under one load, then under the next: comparisons are close in time. */
 async function measureRound(
   group: Group,
   running: Running[],

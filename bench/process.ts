@@ -1,6 +1,6 @@
 /**
- * Processes: commands that run to their end, and servers that are pinned to a core and measured from
- * outside.
+ * Processes: commands that run to their end, and servers that are pinned to a core and measured
+ * from outside.
  */
 
 import { connect, readReplies, send } from "../tests/clients.ts";
@@ -132,7 +132,7 @@ async function firstReply({ path, ending }: Server, process: ServerProcess): Pro
 
 /** A process and its descendants: nginx serves in a child process. */
 async function familyOf(root: number): Promise<Array<{ pid: number; ticks: number }>> {
-  // The shell reads /proc, for which Deno needs all permissions. `true`: processes may end meanwhile.
+  // A shell reads /proc, for which Deno needs all permissions. Processes may end meanwhile: `true`.
   const all = await output("sh", "-c", "cat /proc/[0-9]*/stat 2>/dev/null; true");
   const processes = all.matchAll(/^(\d+) \(.*\) (.*)$/gm).map(([, pid, rest]) => {
     const [, parent, , , , , , , , , , user, system] = rest.split(" ").map(Number);

@@ -1,6 +1,6 @@
 /**
- * The servers to compare and their loads: Firstline in its variants, another checkout of it, and the
- * peers that are installed.
+ * The servers to compare and their loads: Firstline in its variants, another checkout of it, and
+ * the peers that are installed.
  */
 
 import manifest from "../deno.json" with { type: "json" };

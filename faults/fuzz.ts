@@ -2,8 +2,8 @@
  * Fuzzes request lines, heads and paths of a folder: first as pure functions, then over sockets.
  * Each case has a seed of its own: `--seed N --inputs 1 --seconds 0` replays one that failed.
  *
- * The oracles are regular expressions written from the grammars of RFC 9110 and RFC 9112. They share
- * no code with the parser.
+ * The oracles are regular expressions written from the grammars of RFC 9110 and RFC 9112. They
+ * share no code with the parser.
  *
  * @module
  */
@@ -235,7 +235,7 @@ const REQUEST_TIMEOUT_MS = 1_000;
 const REPLY_TIMEOUT_MS = 10_000;
 const CONCURRENCY = 50;
 
-/** Sends requests to a server in this process until the time is over. Returns how many replies came. */
+/** Sends requests to a server in this process, and returns the number of replies. */
 async function fuzzSockets(seed: number, seconds: number): Promise<number> {
   let reported: unknown;
   const onError = (error: unknown) => reported ??= error;
@@ -321,7 +321,7 @@ function splitReplies(wire: string, expected: Expected[]): Received[] {
   return replies;
 }
 
-/** Fewer replies than expected are valid if the last one has `Connection: close`. More never are. */
+/** Checks replies. Some may be missing after one with `Connection: close`. */
 function checkReplies(replies: Received[], expected: Expected[], stream: string, pieces: string[]) {
   const statuses = replies.map(({ status }) => status);
   const explain = `got ${statuses}, expected ${JSON.stringify(expected)}`;

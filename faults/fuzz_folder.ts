@@ -55,7 +55,7 @@ function expectedOfGet(files: string[], target: string): Expected {
   return { status: 404 };
 }
 
-/** Decodes %XX, then UTF-8; merges slashes and removes dot segments (RFC 3986 §5.2.4) one by one. */
+/** Decodes %XX and UTF-8, merges slashes, and removes dot segments (RFC 3986 §5.2.4). */
 function decode(path: string): string | undefined {
   if (/%(?![0-9a-f]{2})/i.test(path)) return undefined;
   const plain = path.replace(/%(..)/g, (_, hex) => String.fromCharCode(parseInt(hex, 16)));
@@ -196,7 +196,7 @@ const ROUTES = ["", "", ".GET.txt", ".GET.201.html", ".HEAD.txt", ".POST.txt", "
 ROUTES.push(".DELETE.http", ".OPTIONS.200.txt", ".PATCH.999.txt", ".GET.a.b");
 const METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
 
-/** Checks that `Allow` in the reply to OPTIONS holds for each method. True if GET finds something. */
+/** Checks `Allow` in the reply to OPTIONS with each method. True if GET finds something. */
 export function fuzzMethods(random: Random): boolean {
   const files = new Set(Array.from({ length: 1 + random.below(8) }, () => {
     const names = Array.from({ length: 1 + random.below(3) }, () => random.pick(API_NAMES));

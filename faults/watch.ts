@@ -1,6 +1,6 @@
 /**
- * Changes a folder under `--watch` as editors, git, rsync and Kubernetes do, while clients request its
- * files. Each reply must be complete and of one version, and soon of the new one.
+ * Changes a folder under `--watch` as editors, git, rsync and Kubernetes do, while clients request
+ * its files. Each reply must be complete and of one version, and soon of the new one.
  *
  * @module
  */

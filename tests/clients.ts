@@ -93,7 +93,7 @@ export async function reset(socket: net.Socket): Promise<void> {
   if (socket.closed) return;
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   socket.once("error", (error: Error) => {
-    if (!/ECONNRESET|EPIPE/.test(error.message)) reject(error); // in Deno 2.7, or if both sides reset
+    if (!/ECONNRESET|EPIPE/.test(error.message)) reject(error); // both sides may reset
   });
   socket.once("close", () => resolve());
   socket.resetAndDestroy();

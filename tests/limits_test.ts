@@ -56,7 +56,7 @@ test({
     for (const socket of sockets) socket.close();
     assertEquals(statusOf(await answer), 200);
     assertEquals(await server.stop(), 0);
-    assertStringIncludes(await server.stderr.next(), "SIGTERM received"); // nothing else was reported
+    assertStringIncludes(await server.stderr.next(), "SIGTERM received"); // reported nothing else
   },
 });
 

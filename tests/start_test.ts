@@ -194,7 +194,7 @@ writing({
     using folder = new TemporaryFolder();
     const imports = IMPORT_MAP.length > 0 ? {} : manifest.imports;
     const config = folder.write("deno.json", JSON.stringify({ imports }));
-    const permissions = ["--allow-net", `--config=${config}`]; // a configuration without unstable features
+    const permissions = ["--allow-net", `--config=${config}`]; // without unstable features
     const { code, stderr } = await run([...ANY_PORT, "--reuse-port"], { permissions });
     assertEquals(code, 1);
     assertEquals(

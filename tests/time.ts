@@ -65,7 +65,7 @@ export class SkippableTime implements Disposable {
   }
 }
 
-/** Until disposed of, the timers of `AbortSignal.timeout()` fire only when the test calls `tick()`. */
+/** Until disposed of, timers of `AbortSignal.timeout()` fire only when the test calls `tick()`. */
 export class HeldTicks implements Disposable {
   /** The delay of each timer. */
   readonly delays: number[] = [];
