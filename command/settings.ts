@@ -56,6 +56,8 @@ export type Content =
   | { readonly kind: "file" | "raw"; readonly path: string }
   | { readonly kind: "redirect" | "lab" };
 
+const MAX_PORT = 65535;
+
 /**
  * Checks all flags.
  *
@@ -63,7 +65,7 @@ export type Content =
  * @throws {StartError} If a flag needs a feature that Deno was started without.
  */
 export function settingsFrom(values: Values): Settings {
-  const port = integerOf(values, "port", 0, 65535) ?? portFromEnvironment();
+  const port = integerOf(values, "port", 0, MAX_PORT) ?? portFromEnvironment();
   return {
     options: {
       hostname: stringOf(values, "host") ??
@@ -102,7 +104,7 @@ function probeFrom(values: Values, port: number | undefined): boolean {
 function portFromEnvironment(): number | undefined {
   const { state } = Deno.permissions.querySync({ name: "env", variable: "PORT" });
   const value = state === "granted" ? Deno.env.get("PORT") : undefined;
-  return value ? integer("$PORT", value, 0, 65535) : undefined;
+  return value ? integer("$PORT", value, 0, MAX_PORT) : undefined;
 }
 
 /** Deno exits if an unstable API is used without its flag, so one is looked for first. */

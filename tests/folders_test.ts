@@ -135,16 +135,26 @@ test(
   },
 );
 
-test("firstline --watch reloads a file, and a --raw folder", WATCHED, async () => {
+test("firstline --watch reloads a file, and a --raw folder, and says so", WATCHED, async () => {
   using folder = new TemporaryFolder({ "page.html": "one", "raw/a.http": "one" });
-  for (const [flags, path] of [[["--file", "page.html"], ""], [["--raw", "raw"], "a"]] as const) {
-    const [flag, name] = flags;
+  const cases = [
+    [
+      "--file",
+      "page.html",
+      "",
+      /^firstline: listening on .*\nfirstline: reloaded, holding 3 bytes$/m,
+    ],
+    ["--raw", "raw", "a", /^firstline: reloaded, holding 1 file, 3 bytes; no index\.http, so/m],
+  ] as const;
+  for (const [flag, name, path, messages] of cases) {
     await using server = await start(flag, folder.pathOf(name), "--watch");
     const ask = () => talk(server, `GET /${path} HTTP/1.1\r\n`);
     assertMatch(await ask(), /one$/);
     folder.write(path === "" ? name : `${name}/${path}.http`, "two");
     while ((await ask()).endsWith("one")) await sleep(10);
     assertMatch(await ask(), /two$/);
+    await server.stderr.until(/reloaded/);
+    assertMatch(server.stderr.text, messages);
   }
 });
 

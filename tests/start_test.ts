@@ -176,6 +176,12 @@ test({
       permitted.stderr,
       "firstline: Cannot listen on 127.0.0.1:8080: the port is taken\r\n",
     );
+    const anyFree = await ServerProcess.start(["--host", "127.0.0.1"], {
+      permissions: ["--allow-net=127.0.0.1:8080,127.0.0.1:0"],
+      shell: IN_TERMINAL,
+    });
+    assertStringIncludes(anyFree.stderr.text, "PORT 8080 IS TAKEN: using");
+    await anyFree[Symbol.asyncDispose]();
     const elsewhere = await start(["--host", "203.0.113.7"]); // another port would not help
     assertEquals(
       elsewhere.stderr,
