@@ -111,7 +111,9 @@ Deno.test("serve() throws for every limit that is not a positive number below 2^
       assertThrows(
         () => startScripted(HELLO, { [name]: value }),
         RangeError,
-        `Cannot use ${name} ${value}: expected a positive number`,
+        `Cannot use ${name} ${value}: expected a positive ${
+          name.endsWith("Ms") ? "number" : "integer"
+        }`,
       );
     }
   }
@@ -480,7 +482,8 @@ Deno.test(
   WATCHED,
   async () => {
     using time = new SkippableTime();
-    const limits = { shutdownGraceMs: 100_000, lingerTimeoutMs: 1e9, requestTimeoutMs: 1e9 };
+    const patience = { lingerTimeoutMs: 1e9, maxLingerMs: 1e9, requestTimeoutMs: 1e9 };
+    const limits = { shutdownGraceMs: 100_000, ...patience };
     const responder: Responder = ({ target }) => target === "/" ? HELLO : new Promise(() => {});
     await using scripted = startScripted(responder, { ...limits, idleTimeoutMs: SHORT_MS });
     const lingering = scripted.request("GET / HTTP/1.1\r\n");
@@ -1141,6 +1144,91 @@ Deno.test("serve() accepts the next client when one resets before its reply", WA
   await until(() => exchanges.length === 2);
   assertEquals([exchanges, waiting.wire], [[HELLO.body!.length, 0], ""]);
 });
+
+Deno.test(
+  "serve() answers what arrives while it writes, before the end of input",
+  WATCHED,
+  async () => {
+    const { slow, scripted } = startSlow();
+    await using _scripted = scripted;
+    const client = scripted.request(SLOW_REQUEST);
+    const written = Promise.withResolvers<number>();
+    client.onWrite = () => written.promise;
+    slow.resolve(HELLO);
+    await until(() => client.calls.includes("write"));
+    client.send(PLAIN_REQUEST + "GET");
+    client.end();
+    await until(() => client.calls.filter((call) => call === "read").length === 3);
+    const { length } = client.offers[0];
+    client.onWrite = (bytes) => bytes.length;
+    written.resolve(length);
+    await client.closed;
+    const statuses = client.wire.match(/HTTP\/1\.1 \d{3}/g);
+    assertEquals(statuses, ["HTTP/1.1 200", "HTTP/1.1 200", "HTTP/1.1 400"]);
+  },
+);
+
+Deno.test("serve() ends when its listener is closed by others", WATCHED, async () => {
+  const closed = Promise.withResolvers<never>();
+  let closings = 0;
+  const listener: Listener = {
+    addr: { transport: "tcp", hostname: "192.0.2.7", port: 7 },
+    accept: () => closed.promise,
+    close: () => closings++,
+  };
+  const server = serve({ listener }, HELLO);
+  closed.reject(new Deno.errors.BadResource("closed"));
+  assertEquals(await server.finished, { aborted: 0 });
+  assertEquals([await server.shutdown(), closings], [{ aborted: 0 }, 0]);
+});
+
+Deno.test(
+  "serve() lingers no longer than maxLingerMs, if that is the shorter limit",
+  WATCHED,
+  async () => {
+    using time = new SkippableTime();
+    const limits = { maxLingerMs: 20_000, lingerTimeoutMs: 1e9, idleTimeoutMs: SHORT_MS };
+    await using scripted = startScripted(HELLO, limits);
+    const client = scripted.request("POST / HTTP/1.1\r\n");
+    await until(() => client.calls.includes("closeWrite"));
+    await time.skip(25_000);
+    await client.closed;
+  },
+);
+
+Deno.test("shutdown() counts no connection without a request as aborted", WATCHED, async () => {
+  const scripted = startScripted(HELLO, { shutdownGraceMs: 1, idleTimeoutMs: SHORT_MS });
+  const clients = [scripted.queue(new ScriptedSocket()), scripted.request("GET / HT")];
+  await until(() => clients.every(({ calls }) => calls.includes("read")));
+  assertEquals(await scripted.server.shutdown(), { aborted: 1 });
+});
+
+Deno.test("serve() answers 500 where a responder gives no reply, and reports it once", async () => {
+  const errors: unknown[] = [];
+  const nothing = (() => undefined) as unknown as Responder;
+  await using scripted = startScripted(nothing, { onError: (error) => errors.push(error) });
+  const client = scripted.request(LAST_REQUEST);
+  await client.closed;
+  assertEquals([statusOf(client.wire), errors.length], [500, 1]);
+});
+
+test(
+  "Deno settles a read and a write that wait when their connection closes",
+  WATCHED,
+  async () => {
+    using listener = Deno.listen({ hostname: HOST, port: 0 });
+    using client = await Deno.connect({ hostname: HOST, port: listener.addr.port });
+    const socket = await listener.accept();
+    const reading = socket.read(new Uint8Array(1)).catch((error: Error) => error.name);
+    const writing = (async () => {
+      for (const block = new Uint8Array(MEBIBYTE);;) await socket.write(block);
+    })().catch((error: Error) => error.name);
+    await client.read(new Uint8Array(1)); // the kernel has taken some
+    await sleep(50); // and now it takes no more
+    socket.close();
+    assertEquals(await Promise.all([reading, writing]), ["Interrupted", "Interrupted"]);
+  },
+);
 
 Deno.test("serve() answers a client that half-closes before its reply", WATCHED, async () => {
   const { slow, scripted } = startSlow();

@@ -10,10 +10,11 @@ import type { ServeOptions, Server } from "../server.ts";
 import { hostAndPort, messageOf, quote, say, StartError, UsageError } from "./messages.ts";
 
 /**
- * The oldest Deno in which closing a connection ends a pending read. In older ones no deadline can
- * end a silent connection.
+ * The oldest Deno in which closing a connection settles pending reads and writes. Before 2.9.0 no
+ * deadline could end a silent connection; before 2.9.5 none freed the descriptor of a client that
+ * does not read.
  */
-export const OLDEST_DENO = "2.9.0";
+export const OLDEST_DENO = "2.9.5";
 
 /** How to listen. */
 export interface ListenOptions extends ServeOptions {
@@ -62,13 +63,13 @@ export async function start(
  */
 export function checkDenoVersion(version: string): void {
   const rank = (text: string) => {
-    const [major, minor] = text.split(".").map(Number);
-    return major * 1000 + minor;
+    const [major, minor, patch] = text.split(".").map((part) => parseInt(part));
+    return (major * 1000 + minor) * 1000 + patch;
   };
   if (rank(version) >= rank(OLDEST_DENO)) return;
   throw new StartError(
     `Cannot serve with Deno ${version}: expected ${OLDEST_DENO} or later, ` +
-      "older ones cannot end silent connections",
+      "older ones cannot end connections at their deadlines",
   );
 }
 

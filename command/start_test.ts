@@ -28,14 +28,14 @@ Deno.test("missingPermission() names the least that would do", () => {
 });
 
 Deno.test("checkDenoVersion() accepts the oldest working version and later ones", () => {
-  for (const version of [OLDEST_DENO, "2.9.8", "2.10.0", "3.0.0", "2.9.0-rc.1", "2.11.0+abc"]) {
+  for (const version of [OLDEST_DENO, "2.9.8", "2.10.0", "3.0.0", "2.9.6-rc.1", "2.11.0+abc"]) {
     checkDenoVersion(version);
   }
-  for (const version of ["2.8.3", "2.0.0", "1.46.3"]) {
+  for (const version of ["2.9.4", "2.8.3", "2.0.0", "1.46.3"]) {
     assertEquals(
       assertThrows(() => checkDenoVersion(version), StartError).message,
-      `Cannot serve with Deno ${version}: expected 2.9.0 or later, ` +
-        "older ones cannot end silent connections",
+      `Cannot serve with Deno ${version}: expected 2.9.5 or later, ` +
+        "older ones cannot end connections at their deadlines",
     );
   }
 });

@@ -273,8 +273,8 @@ writing("firstline exits with 1 under Deno older than 2.9", WATCHED, async () =>
   assertEquals(await run(ANY_PORT, { permissions }), {
     code: 1,
     stdout: "",
-    stderr: "firstline: Cannot serve with Deno 2.8.3: expected 2.9.0 or later, " +
-      "older ones cannot end silent connections\n",
+    stderr: "firstline: Cannot serve with Deno 2.8.3: expected 2.9.5 or later, " +
+      "older ones cannot end connections at their deadlines\n",
   });
   assertEquals((await run(["--version"], { permissions })).code, 0);
 });
