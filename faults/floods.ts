@@ -125,7 +125,6 @@ const FLOODS: Record<string, Flood> = {
     },
   },
   pipelines: {
-    flags: ["--write-timeout", "10"],
     async run(trial, server) {
       const block = bytesOf(PLAIN_REQUEST.repeat(2_000));
       await runClients(trial.size(200), Infinity, () => sendEndlessly(server, block));
