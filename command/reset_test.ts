@@ -74,6 +74,7 @@ test("listenWithReset() may close before anything was accepted", WATCHED, async 
   const listener = await listenWithReset(ANY_PORT);
   listener.close();
   await assertRejects(() => listener.accept(), Deno.errors.BadResource);
+  await assertRejects(() => connect(listener.addr), Deno.errors.ConnectionRefused);
 });
 
 test("listenWithReset() fails to start with the errors of Deno.listen()", WATCHED, async () => {

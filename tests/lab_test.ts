@@ -395,6 +395,18 @@ Deno.test("lab() answers 404 to any other path, and escapes what it repeats", ()
   assertEquals(headers, [["X-Content-Type-Options", "nosniff"]]);
 });
 
+Deno.test("lab() sends the fields that a status requires", () => {
+  const fieldsOf = (status: number) =>
+    (replyTo(lab(), `GET /status/${status} HTTP/1.1`) as Reply).headers;
+  assertEquals(fieldsOf(200), undefined);
+  assertEquals(fieldsOf(206), [["Content-Range", "bytes 0-3/4"]]); // the content has 4 bytes
+  assertEquals(fieldsOf(405), [["Allow", ""]]);
+  assertEquals(fieldsOf(416), [["Content-Range", "bytes */4"]]);
+  for (const status of [301, 302, 303, 307, 308]) {
+    assertEquals(fieldsOf(status), [["Location", "/"]]);
+  }
+});
+
 Deno.test("lab() redirects N times on this host, then to /", () => {
   let path = "/redirect/3";
   const visited = [path];
