@@ -1,8 +1,8 @@
-// Reads what `deno compile` prints and checks that it embeds the program and nothing beside it.
+// Reads the output of `deno compile`, and checks that it embeds the program and nothing else.
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 
-/** Our sources twice, as written and as JavaScript, and two modules of the standard library. */
+/** Enough for our sources, as TypeScript and as JavaScript, and two modules of the standard library. */
 const MOST_BYTES = 750_000;
 const UNITS = { B: 1, KB: 1e3, MB: 1e6 };
 

@@ -1,5 +1,5 @@
-// Checks that the program takes the flags that the files in deploy/ give it. With --probe it checks
-// its flags like at a start, and then asks a port where nobody answers.
+// Checks that the program accepts the flags in the files of deploy/. With --probe it checks its flags as
+// at a start, and then probes a port on which nothing listens.
 //   node .ci/flags.mjs deno run --allow-net main.ts
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
@@ -7,11 +7,11 @@ import { readFileSync } from "node:fs";
 
 const [program, ...before] = process.argv.slice(2);
 
-/** What a pattern finds in a file of deploy/: its first group, of each place. */
+/** All matches of a pattern in a file of deploy/: the first group of each. */
 const found = (file, pattern) =>
   Array.from(readFileSync(`deploy/${file}`, "utf8").matchAll(pattern), ([, text]) => text);
 
-/** Words as systemd reads them, as far as we write them. */
+/** Splits a command line as systemd does, for the syntax that we use. */
 const words = (line) => line.match(/"[^"]*"|\S+/g).map((word) => word.replaceAll('"', ""));
 
 const commands = [

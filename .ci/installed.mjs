@@ -1,7 +1,7 @@
-// Installs what .ci/package.mjs has built, in the ways that its users do, and tries each: what it
-// answers, what it may read, how it stops, and that it exits as the command does.
+// Installs the packages that .ci/package.mjs has built, as users do, and tests each: what it answers,
+// what it may read, how it stops, and that it exits as the command does.
 //   node .ci/installed.mjs
-// `deno` must be in the PATH; it runs the command from here, to compare with.
+// `deno` must be in the PATH: it runs the command from this folder, for comparison.
 import assert from "node:assert/strict";
 import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
@@ -19,11 +19,11 @@ import { join, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { pathToFileURL } from "node:url";
 
-/** How many lists of arguments are made up. */
+/** The number of random lists of arguments. */
 const LISTS = 5_000;
-/** What has not ended by then is stopped. */
+/** After this time a process is stopped. */
 const PATIENCE_MS = 30_000;
-/** By then a request has arrived; and it is longer than launchers take two signals for one. */
+/** Enough for a request to arrive, and longer than launchers treat two signals as one. */
 const IN_FLIGHT_MS = 400;
 
 const { version } = JSON.parse(readFileSync("deno.json", "utf8"));
@@ -46,7 +46,7 @@ fromHere.push(
 
 const { PORT: _, ...rest } = process.env;
 const bare = { ...rest, NO_COLOR: "1" };
-/** Deno finds no place where it could keep anything. */
+/** Deno finds no folder where it could store anything. */
 const env = { ...bare, DENO_DIR: "/proc/firstline" };
 
 function run([program, ...before], args, options = {}) {
@@ -79,7 +79,7 @@ async function start([program, ...before], args, more = {}) {
   return { child, ended, url: /http:\/\/\S+/.exec(said)[0], said: () => said };
 }
 
-/** npx takes a while, and starts the launcher that is tried already. */
+/** npx is slow, and starts the launcher that has been tested already. */
 const isNpx = ([program]) => program === "npx";
 
 const answer = async (url) => {
@@ -87,7 +87,7 @@ const answer = async (url) => {
   return [response.status, await response.text()];
 };
 
-/** Without arguments that start a server it prints and exits as the command does. */
+/** With arguments that start no server, it prints and exits as the command does. */
 function checkEnds(program) {
   const lists = [["--version"], ["--help"], ["-qh"], ["--port", "abc"], ["--nope"], ["-qp8080x"]];
   lists.push(["--file", "missing"], ["missing"], ["--text", "a", "site"], ["--file", "/proc/self"]);
@@ -102,7 +102,7 @@ function checkEnds(program) {
   assert.equal(run(program, ["--version"]).stdout, `firstline ${version}\n`);
 }
 
-/** It serves what is named, in each way to name it, and cannot read what is not. */
+/** It serves what its arguments name, in each spelling, and cannot read anything else. */
 async function checkReading(program) {
   const ways = [["--file", "site"], ["-qf=site"], ["site"]];
   for (const args of isNpx(program) ? ways.slice(0, 1) : ways) {
@@ -150,7 +150,7 @@ async function check(way, program) {
   console.log(`Installed with ${way}, it answers, reads what is named, and stops as it should.`);
 }
 
-/** Lists of words that mean something, and of such as do not. */
+/** Random lists of arguments, valid and invalid. */
 function makeLists() {
   const words = [
     "--file",
@@ -198,7 +198,7 @@ function makeLists() {
   );
 }
 
-/** What the command makes of the lists: what it reads and whether it shares its port, or a mistake. */
+/** For each list, the permissions that the command needs; null if it is invalid or starts no server. */
 function understood(lists) {
   const url = pathToFileURL(resolve("command/arguments.ts"));
   const script = `import { parseFlags } from "${url}";
@@ -217,7 +217,7 @@ function understood(lists) {
   return JSON.parse(stdout);
 }
 
-/** A launcher grants what the command reads and no more, wherever the command makes sense of it. */
+/** For each valid list, a launcher grants exactly what the command reads. */
 function checkGrants(lists, grants) {
   let count = 0;
   for (const [at, expected] of understood(lists).entries()) {

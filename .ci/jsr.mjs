@@ -1,6 +1,6 @@
-// A stand-in for JSR on the loopback, for networks that reach npm and not JSR. It serves the three
-// packages of deno.json from npm's build of them, with the types that stand beside the import map, and
-// our own as the last `deno publish --dry-run` would upload it. A command runs with it like this:
+// A substitute for JSR on the loopback, for networks that reach npm but not JSR. It serves the three
+// packages of deno.json from npm's build of them, with the types beside the import map. It also serves
+// our own package, as `deno publish --dry-run` lists it. To run a command with it:
 //   node .ci/jsr.mjs NODE_MODULES [DRY_RUN_OUTPUT] -- deno publish --dry-run
 // NODE_MODULES holds what `node .ci/jsr.mjs --packages` prints.
 import { spawn } from "node:child_process";
@@ -14,7 +14,7 @@ const json = (path) => JSON.parse(readFileSync(path, "utf8"));
 const config = json("deno.json");
 const npm = json(".ci/npm_imports.json").imports;
 
-/** The name under which npm installs one version beside another. */
+/** The folder for one version; npm can install several side by side. */
 const folderOf = (version) => `std-${version}`;
 
 /** A module of deno.json: where JSR has it, and which file of npm's package is the same. */
@@ -76,7 +76,7 @@ const PACKAGES = {
 
 const TYPES = { ".js": "text/javascript", ".json": "application/json", ".ts": "text/typescript" };
 
-/** The answer to a path such as /@std/cli/meta.json; undefined where there is none. */
+/** The content for a path such as /@std/cli/meta.json, or undefined. */
 function answer(url) {
   const [, name, path] = /^\/(@[^/]+\/[^/]+)\/(.+)$/.exec(url) ?? [];
   const [version, exports, files] = PACKAGES[name] ?? [];

@@ -1,10 +1,10 @@
-// Checks that the arrows between files run one way: reads `deno info --json` of a module that imports
-// every file named on the command line, and compares what each imports with the table.
+// Checks that files import each other without cycles, and only what the table allows. Reads
+// `deno info --json` of a module that imports every file named on the command line.
 import { readFileSync } from "node:fs";
 import { relative } from "node:path";
 import { fileURLToPath } from "node:url";
 
-/** Who may import what. The first row that fits a file holds; a folder stands for all that is in it. */
+/** What each file may import. The first row that matches applies; a folder means all files in it. */
 const ALLOWED = [
   [/^server\.ts$/, []],
   [/^server_test\.ts$/, ["server.ts", "tests/", "@std/assert", "node:"]],
@@ -31,7 +31,7 @@ const { modules, redirects = {} } = JSON.parse(readFileSync(0, "utf8"));
 const files = process.argv.slice(2);
 const pathOf = (specifier) => relative(".", fileURLToPath(specifier)).replaceAll("\\", "/");
 
-/** What each of our files imports, as the table spells it: paths of ours, names of others'. */
+/** What each of our files imports, as in the table: paths of our files, names of other modules. */
 const imports = new Map();
 for (const { specifier, dependencies = [] } of modules) {
   if (!specifier.startsWith("file:") || !files.includes(pathOf(specifier))) continue;
@@ -47,7 +47,7 @@ for (const { specifier, dependencies = [] } of modules) {
 const faults = files.filter((file) => !imports.has(file)).map((file) => `${file} is in no graph`);
 for (const [file, names] of imports) {
   const allowed = ALLOWED.find(([files]) => files.test(file))?.[1];
-  if (!allowed) faults.push(`${file} stands where no file is expected`);
+  if (!allowed) faults.push(`${file} is in a place where no file is expected`);
   const fits = (name) =>
     allowed?.some((other) => name === other || /[/:]$/.test(other) && name.startsWith(other));
   faults.push(
@@ -55,10 +55,10 @@ for (const [file, names] of imports) {
   );
 }
 
-/** Follows the imports; a file met again on its own way is a circle. */
+/** Follows the imports; a file that reaches itself is a cycle. */
 const done = new Set();
 function follow(file, way) {
-  if (way.includes(file)) faults.push(`A circle: ${[...way, file].join(" > ")}`);
+  if (way.includes(file)) faults.push(`A cycle: ${[...way, file].join(" > ")}`);
   else if (!done.has(file)) {
     for (const name of imports.get(file) ?? []) follow(name, [...way, file]);
   }

@@ -1,6 +1,6 @@
 // Builds, from a clean clone with Node and npm alone, a package for npm and a wheel for PyPI in dist/.
-// Each holds the program in one script, a launcher, the README and the licenses, and depends on Deno
-// as its registry carries it.
+// Each contains the program in one script, a launcher, the README and the licenses, and depends on the
+// registry's own package of Deno.
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
@@ -10,18 +10,18 @@ import { join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { deflateRawSync } from "node:zlib";
 
-/** On npm the short name is taken. */
+/** On npm, the short name belongs to another package. */
 const NPM_NAME = "@firstline/firstline";
 const PYPI_NAME = "firstline";
-/** What is tested here. A package takes it or a later patch. */
+/** The tested version. A package accepts it or a later patch. */
 const [, DENO] = /deno@(\d+\.\d+\.\d+)/.exec(readFileSync(".ci/run", "utf8"));
-/** The flags that name what is read. */
+/** The flags that name a file or folder to read. */
 const READ = ["file", "raw"];
 
 const SUMMARY = "A small HTTP server on raw TCP that answers as soon as the first line has arrived";
 const { version, license } = JSON.parse(readFileSync("deno.json", "utf8"));
 const { GITHUB_SERVER_URL, GITHUB_REPOSITORY } = process.env;
-/** Both registries compare it with where a release comes from. */
+/** Both registries compare it with the repository of the release workflow. */
 const repository = GITHUB_REPOSITORY && `${GITHUB_SERVER_URL}/${GITHUB_REPOSITORY}`;
 
 function run(command, ...args) {
@@ -33,9 +33,9 @@ function run(command, ...args) {
 const deno = (...args) => run("npx", "--yes", `deno@${DENO}`, ...args);
 
 /**
- * The program in one script, and the notice of what it holds of others. Deno's own bundler is esbuild
- * behind Deno's resolution: it understands the import map, and takes what it needs from npm. Its
- * comments say where a module lay on this machine; here they become the name that npm has for it.
+ * The program in one script, and the notice for the modules of others in it. `deno bundle` understands
+ * the import map and gets modules from npm. In its comments, paths of this machine are replaced by the
+ * npm names of the modules.
  */
 function bundle(box) {
   const output = join(box, "firstline.mjs");
@@ -49,7 +49,7 @@ function bundle(box) {
   return { script, notice: notice(foreign) };
 }
 
-/** Each module of others says in its first line whose it is; the text of its license is that of ours. */
+/** Each module of others names its owner in the first line; its license has the same text as ours. */
 function notice(modules) {
   assert.ok(modules.size > 0, "expected modules of others in the bundle");
   const terms = readFileSync("LICENSE", "utf8").split("\n").slice(3).join("\n");
@@ -62,7 +62,7 @@ function notice(modules) {
   }${terms}`;
 }
 
-/** What the launchers have to know of the flags. */
+/** What the launchers need to know about the flags. */
 function flags() {
   const url = pathToFileURL(resolve("command/flags.ts"));
   const all = JSON.parse(
@@ -74,7 +74,7 @@ function flags() {
   return JSON.stringify({ valued, read: READ, letters: Object.fromEntries(letters) });
 }
 
-/** Elsewhere the links of the README lead to the repository. */
+/** The README with links to the repository, for pages of registries. */
 function readme() {
   const text = readFileSync("README.md", "utf8");
   if (!repository) return text;
@@ -83,7 +83,7 @@ function readme() {
     .replaceAll(/((?<!!\[[^\]]*)\]\()(?!http|#)/g, `$1${repository}/blob/v${version}/`);
 }
 
-/** Packs it as npm does, and gives the path. */
+/** Packs the files with `npm pack`, and returns the path. */
 function buildPackage(box, files) {
   const folder = join(box, "npm");
   cpSync("deploy/npm", folder, { recursive: true });
@@ -106,7 +106,7 @@ function buildPackage(box, files) {
   return `dist/${filename}`;
 }
 
-/** Writes the wheel, and gives its path. */
+/** Writes the wheel, and returns its path. */
 function buildWheel({ "README.md": readme, LICENSE, NOTICE, ...files }) {
   const info = `${PYPI_NAME}-${version}.dist-info`;
   const inPackage = (name) => `${PYPI_NAME}/${name}`;
@@ -135,7 +135,7 @@ function buildWheel({ "README.md": readme, LICENSE, NOTICE, ...files }) {
   return path;
 }
 
-/** The launcher runs in Python 3.9; PyPI's package of Deno asks for 3.10. */
+/** The launcher would run in Python 3.9, but PyPI's package of Deno needs 3.10. */
 function metadata(readme) {
   const links = repository ? [`Project-URL: Repository, ${repository}`] : [];
   return [
@@ -155,7 +155,7 @@ function metadata(readme) {
   ].join("\n");
 }
 
-/** The sum that ZIP wants; Node has it only from 20.15 on. */
+/** The checksum for ZIP; `node:zlib` has it only since 20.15. */
 function crc32(bytes) {
   let sum = ~0;
   for (const byte of bytes) {

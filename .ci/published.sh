@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# What a user of the package does, in an empty folder: run it, install it, build on it.
+# Does what a user of the package does, in an empty folder: runs it, installs it, and imports it.
 set -euo pipefail
 cd "$1"
 
@@ -16,4 +16,4 @@ console.log(response.status, (await response.text()).includes("127.0.0.1"));
 await server.shutdown();
 END
 test "$(deno run --check --allow-net greet.ts)" = "200 true"
-echo "The package runs, installs and can be built on from an empty folder."
+echo "The package can be run, installed and imported from an empty folder."

@@ -1,8 +1,8 @@
-// What can only break in an executable: compiles some and runs them from another folder.
+// Tests what can break only in an executable: compiles some and runs them from another folder.
 //   node .ci/smoke.mjs [--must-compile] [DENO_FLAG ...]   compiles with these flags of deno
-//   node .ci/smoke.mjs --executable PATH                  takes one that is there
-// Where no executable can be built, `deno run` stands in for it, which is said, and what only an
-// executable has is left out, which is said too.
+//   node .ci/smoke.mjs --executable PATH                  uses an existing one
+// If no executable can be built, `deno run` is used instead, and tests that need an executable are left
+// out. The output reports both.
 import assert from "node:assert/strict";
 import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
@@ -22,7 +22,7 @@ const box = mkdtempSync(join(tmpdir(), "firstline-"));
 const elsewhere = join(box, "elsewhere");
 const site = "dist/smoke";
 const isWindows = process.platform === "win32";
-/** As tight as some systems are, and fewer than the clients that come. */
+/** As low as on some systems, and lower than the number of clients. */
 const LOW_LIMIT = 256;
 let standsIn = false;
 
@@ -37,7 +37,9 @@ function build(name, permissions, flags = [], include = []) {
   if (status === 0) return [output];
   const isOffline = /error sending request for url .*denort-/.test(stderr);
   assert.ok(isOffline && !mustCompile, stderr);
-  console.log("NOT RUN: the executables, because denort cannot be had here. deno run stands in.");
+  console.log(
+    "NOT RUN: the executables, because denort cannot be downloaded. deno run is used instead.",
+  );
   standsIn = true;
   return run;
 }
@@ -54,7 +56,7 @@ function environment(env) {
   return { ...rest, NO_COLOR: "1", ...env };
 }
 
-/** Starts it, waits until it listens, lets `use` ask it, and stops it. */
+/** Starts it, waits until it listens, calls `use` with its URL, and stops it. */
 async function serving([program, ...before], args, use, env = {}) {
   const all = [...before, "--host", "127.0.0.1", "--quiet", ...args];
   const options = { cwd: elsewhere, stdio: ["ignore", "inherit", "pipe"], env: environment(env) };
@@ -73,7 +75,7 @@ async function serving([program, ...before], args, use, env = {}) {
     await use(/http:\/\/\S+/.exec(said)[0], () => said);
     server.kill("SIGTERM");
     const [status] = await ended;
-    if (isWindows) return; // has no SIGTERM: it just ends
+    if (isWindows) return; // Windows has no SIGTERM: the process just ends
     assert.equal(status, 0);
     assert.match(said, /SIGTERM received/);
   } finally {
@@ -96,7 +98,7 @@ async function freePort() {
   return String(port);
 }
 
-/** As released: it may use the network, read files and look for $PORT. */
+/** With the permissions of a release: the network, reading files, and $PORT. */
 async function checkReleased(program) {
   const { status, stdout } = run(program, ["--version"]);
   assert.deepEqual({ status, stdout: stdout.trim() }, {
@@ -129,11 +131,11 @@ async function checkReleased(program) {
       assert.equal((await answer(url + own)).status, 404, own);
     }
   });
-  console.log("It tells its version, reads files and $PORT, probes itself and stops.");
+  console.log("It prints its version, reads files and $PORT, probes itself and stops.");
   await checkLowLimit(program);
 }
 
-/** It says what to raise, and serves again when the silent ones have had their time. */
+/** If descriptors run out, it says which limit to raise. It serves again after silent clients time out. */
 async function checkLowLimit(program) {
   if (isWindows) return;
   const limit = standsIn ? "-n" : "-Sn"; // `deno run` raises the soft one
@@ -147,10 +149,10 @@ async function checkLowLimit(program) {
     assert.equal(said().match(/Too many open files .* raise their limit/g)?.length, 1, said());
     for (const socket of silent) socket.destroy();
   });
-  console.log("Where descriptors run short it says once what to raise, and serves again.");
+  console.log("If descriptors run out, it says once which limit to raise, and serves again.");
 }
 
-/** Flags inside hold until others are given; what it may not read, it says. */
+/** Compiled-in flags hold unless others are given; a missing permission to read is reported. */
 async function checkBaked() {
   const flags = ["--port", "0", "--status", "503", "--header", "Retry-After: 60"];
   const program = build("baked", ["--allow-net"], flags);
@@ -158,7 +160,7 @@ async function checkBaked() {
     const { status, headers } = await answer(url);
     assert.deepEqual([status, headers.get("retry-after")], [503, "60"]);
   });
-  if (!standsIn) { // where flags may be inside, the later one wins
+  if (!standsIn) { // where flags can be compiled in, the later one wins
     await serving(program, ["--status", "200", "--text", "Here again"], async (url) => {
       const { status, body, headers } = await answer(url);
       assert.deepEqual([status, body, headers.get("retry-after")], [200, "Here again", "60"]);
@@ -173,13 +175,15 @@ async function checkBaked() {
   assert.equal(status, 1);
   assert.match(stderr, /^firstline: Cannot use --file "notice\.html": .*\n$/);
   assert.match(stderr, standsIn ? /--allow-read/ : /compiled without/);
-  console.log("Flags inside it hold, and it says what it may not read.");
+  console.log("Compiled-in flags hold, and it reports what it may not read.");
   if (standsIn) console.log("NOT RUN: that other flags win over those inside an executable.");
 }
 
-/** A site inside is served from anywhere, without the permission to read. */
+/** An included site is served from any folder, without permission to read. */
 async function checkEmbedded() {
-  if (standsIn) return console.log("NOT RUN: a site inside an executable, which deno run has not.");
+  if (standsIn) {
+    return console.log("NOT RUN: a site inside an executable, which deno run cannot have.");
+  }
   mkdirSync(`${site}/more`, { recursive: true });
   writeFileSync(`${site}/index.html`, "<p>Welcome");
   writeFileSync(`${site}/more/style.css`, "p { color: teal }");

@@ -1,6 +1,6 @@
-// Reads what `deno test` prints, passes it on, and checks that nothing was ignored; with --plain, that
-// only what needs a permission was, and that its name says so. With --lacking
-// anything may be ignored, because tools are not there.
+// Reads the output of `deno test`, passes it on, and checks that no test was ignored. With --plain, only
+// tests whose names say that they need a permission may be ignored. With --lacking, any test may be,
+// because tools are missing.
 //   deno task test | node .ci/suite.mjs
 //   deno test | node .ci/suite.mjs --plain
 import assert from "node:assert/strict";

@@ -34,15 +34,15 @@ export interface Case {
 
 /** Why outcomes differ from those that suites expect. */
 export const REASONS = {
-  "1": "The first line decides. What follows never causes an error response: the request is " +
-    "answered as its line asks. But its head was not unambiguous, so the connection closes, and " +
-    "nothing behind the line is taken for a request, a length or a part of one. A suite that asks " +
-    "for 400 guards against a second reading of the same bytes. Here there is no second reading.",
-  "2": "The reply does not wait for header fields. It leaves at the first line end.",
+  "1": "The request line alone decides the reply; nothing after it causes an error response. But " +
+    "the head is ambiguous, so the connection closes, and no later byte is interpreted as another " +
+    "request, a length or a chunk. Suites ask for 400 because two recipients could read the same " +
+    "bytes differently. Firstline looks for no second request in them.",
+  "2": "The server does not wait for header fields. It replies at the first line end.",
   "3":
     "The responder decides what a method or a target means. The page, a text and a single file " +
-    "are the same for all. A folder answers 405 with `Allow` to methods that it does not have, and " +
-    "404 to targets that it does not have. No reply repeats header fields, so TRACE reveals nothing.",
+    "are the same for all. A folder answers 405 with `Allow` if it lacks the method, and 404 if it " +
+    "lacks the target. No reply repeats header fields, so TRACE reveals nothing.",
   "4": "A bare LF ends a line here (RFC 9112 §2.2 allows it), because people type into `nc`. The " +
     "connection closes.",
   "5": "A line that is too long is not parsed, so it gets 414 whatever it contains.",
@@ -85,7 +85,7 @@ const UNAMBIGUOUS: Case[] = [
   {
     name: "Empty lines before the request",
     suites: "Http11Probe, CISPA",
-    asked: "2xx, one at least",
+    asked: "2xx, at least after one",
     outcome: "200, stays open",
     sent: [`\r\n${get("")}`, `\r\n\r\n${get("")}`],
   },
@@ -143,7 +143,7 @@ const UNAMBIGUOUS: Case[] = [
       .map((target) => line(`GET ${target} HTTP/1.1`)),
   },
   {
-    name: "`Accept`, `Range`, `If-None-Match` and cookies that make no sense",
+    name: "`Accept`, `Range`, `If-None-Match` and cookies with nonsensical values",
     suites: "Http11Probe",
     asked: "2xx, 304, 4xx",
     outcome: "200, stays open",
@@ -632,7 +632,7 @@ const CHUNKS: Case[] = [
     ],
   },
   {
-    name: "Valid chunks: one, several, none, extensions, trailers, capitals, no last one",
+    name: "Valid chunks: one, several, none, extensions, trailers, capitals; or no last chunk",
     suites: "Http11Probe",
     asked: "2xx",
     outcome: "200, closes",

@@ -98,7 +98,7 @@ for (const foreign of CASES) {
 
 needing("read")("docs/SECURITY.md lists the conformance cases as they are tested", async () => {
   const docs = await Deno.readTextFile(`${ROOT}/docs/SECURITY.md`);
-  const section = docs.slice(docs.indexOf("## Foreign suites")).split("\n## ")[0];
+  const section = docs.slice(docs.indexOf("## Conformance suites")).split("\n## ")[0];
   const unpadded = (line: string) => line.replace(/ +/g, " ");
   const [, , ...rows] = section.split("\n").filter((line) => line.startsWith("|")).map(unpadded);
   assertEquals(rows, tableRows().map(unpadded));

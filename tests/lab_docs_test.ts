@@ -22,7 +22,7 @@ function read(): Promise<string> {
 }
 
 /** The catalog as docs/lab.md should show it. */
-function catalogue(): string {
+function catalog(): string {
   return [...Map.groupBy(LISTED, ({ group }) => group)].map(([group, entries]) =>
     `### ${group}\n\n| path | the server | a sound client | |\n| --- | --- | --- | --- |\n` +
     entries.map(rowOf).join("")
@@ -38,7 +38,7 @@ reading(
   "docs/lab.md lists each entry of the lab, and how clients handle it",
   async () => {
     const text = await read();
-    assertStringIncludes(text, catalogue());
+    assertStringIncludes(text, catalog());
     for (const { path } of LISTED) {
       assertStringIncludes(text, `\n| \`${path.replace("/flaky/3", "/flaky/1")}\` |`);
     }

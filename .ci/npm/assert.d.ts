@@ -1,5 +1,5 @@
-// npm's build of the standard library has no types. These are of what the tests use; a test that
-// needs another assertion adds its line.
+// npm's build of the standard library has no types. These are the types that the tests use. If
+// a test needs another assertion, add its line here.
 
 type Comparison = <T>(actual: T, expected: T, message?: string) => void;
 type ErrorClass<E extends Error> = abstract new (...args: never[]) => E;

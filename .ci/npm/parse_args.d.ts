@@ -1,16 +1,16 @@
-// npm's build of the standard library has no types. These are of what is used here.
+// npm's build of the standard library has no types. These are the types that the program uses.
 
-/** What the flags are; `S` have a value, `B` are on or off, `C` may be repeated. */
+/** The flags: those in `S` have a value, those in `B` are on or off, those in `C` may be repeated. */
 export interface ParseOptions<S extends string, B extends string, C extends string> {
   string?: readonly S[];
   boolean?: readonly B[];
   collect?: readonly C[];
   alias?: Record<string, string>;
-  /** Is asked for each flag that is none of these; false leaves it out. */
+  /** Called for each other flag; if it returns false, the flag is left out. */
   unknown?: (arg: string, key?: string, value?: unknown) => unknown;
 }
 
-/** Names that are known while compiling have types; others could be anything. */
+/** Names that are known at compile time have types; others have the type `unknown`. */
 type Flags<Name extends string, Type> = { [N in Name]: string extends Name ? unknown : Type };
 
 export function parseArgs<

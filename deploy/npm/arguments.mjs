@@ -31,7 +31,7 @@ export function* given(args, { valued, letters }) {
   }
 }
 
-/** What Deno has to grant: no more than the arguments name. */
+/** The permissions that Deno must grant: only what the arguments name. */
 export function permissions(args, flags) {
   const pairs = [...given(args, flags)];
   const paths = pairs.filter(([name, value]) => flags.read.includes(name) && value !== "");

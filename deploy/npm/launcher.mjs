@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 // Starts Firstline in the Deno that npm has installed beside it, with no more permissions than its
-// arguments name, and hands streams, signals and the exit code on.
+// arguments name, and passes on streams, signals and the exit code.
 import { spawn } from "node:child_process";
 import { createRequire } from "node:module";
 import { constants } from "node:os";
@@ -9,7 +9,7 @@ import { permissions } from "./arguments.mjs";
 
 const require = createRequire(import.meta.url);
 const isWindows = process.platform === "win32";
-/** Under npx one Ctrl-C comes twice: from the terminal and from npm. */
+/** Under npx, one Ctrl-C arrives twice: from the terminal and from npm. */
 const SAME_SIGNAL_MS = 200;
 const PARENT_CHECK_MS = 200;
 
@@ -18,10 +18,10 @@ function fail({ message }) {
   process.exit(1);
 }
 
-/** The command line: Deno, what it may do, the program, its arguments. */
+/** The command line: Deno, its permissions, the program, and the arguments. */
 function command(args) {
   try {
-    const deno = require("deno/install_api.cjs").runInstall(); // the path, whether npm ran it or not
+    const deno = require("deno/install_api.cjs").runInstall(); // the path, even if npm has not run it
     const own = ["--no-prompt", "--no-config", "--no-code-cache"];
     const program = fileURLToPath(new URL("./firstline.mjs", import.meta.url));
     const granted = permissions(args, require("./flags.json"));
@@ -33,8 +33,8 @@ function command(args) {
 
 const child = spawn(...command(process.argv.slice(2)), {
   stdio: "inherit",
-  // In a process group of its own, so that a terminal's Ctrl-C reaches it once, through us. On
-  // Windows a detached child would get a window; there the console tells both.
+  // In a process group of its own, so that Ctrl-C in a terminal reaches it only once, through this
+  // process. On Windows a detached child would open a window; there the console signals both.
   detached: !isWindows,
   env: { ...process.env, DENO_NO_UPDATE_CHECK: "1" },
 });
@@ -49,7 +49,7 @@ function handOn(signal) {
 }
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(signal, handOn);
 
-// npx hands SIGTERM to a shell between us, which ends without telling.
+// npx sends SIGTERM to a shell between npx and this process. The shell ends without passing it on.
 const parent = process.ppid;
 if (process.env.npm_command === "exec") {
   const watch = setInterval(() => {

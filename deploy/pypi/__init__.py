@@ -1,5 +1,5 @@
 """Starts Firstline in the Deno that pip has installed beside it, with no more permissions than its
-arguments name, and hands streams, signals and the exit code on."""
+arguments name, and passes on streams, signals and the exit code."""
 
 import json
 import os
@@ -48,7 +48,7 @@ def given(args, flags):
 
 
 def permissions(args, flags):
-    """What Deno has to grant: no more than the arguments name."""
+    """The permissions that Deno must grant: only what the arguments name."""
     pairs = list(given(args, flags))
     paths = [value for name, value in pairs if name in flags["read"] and value != ""]
     for path in paths:
@@ -60,7 +60,7 @@ def permissions(args, flags):
 
 
 def command(args):
-    """The command line: Deno, what it may do, the program, its arguments."""
+    """The command line: Deno, its permissions, the program, and the arguments."""
     from deno import find_deno_bin
 
     with open(os.path.join(HERE, "flags.json"), encoding="utf-8") as file:
@@ -80,6 +80,7 @@ def main():
     environment = {**os.environ, "DENO_NO_UPDATE_CHECK": "1"}
     if os.name != "nt":
         os.execve(words[0], words, environment)
-    # Windows cannot replace a process. Its console tells both of a Ctrl-C, and we wait.
+    # Windows cannot replace a process. Its console sends Ctrl-C to both, so this one ignores it and
+    # waits for the other.
     signal.signal(signal.SIGINT, lambda *_: None)
     sys.exit(subprocess.call(words, env=environment))
