@@ -1168,6 +1168,21 @@ Deno.test(
   },
 );
 
+Deno.test("serve() answers half a line alike, whatever was asked before", WATCHED, async () => {
+  await using scripted = startScripted();
+  const replies = ["", PLAIN_REQUEST.replace("GET", "HEAD")].map(async (before) => {
+    const client = scripted.request(before);
+    await until(() => client.writes.length === (before === "" ? 0 : 1));
+    const { length } = client.wire;
+    client.send("H");
+    client.end();
+    await client.closed;
+    return undated(client.wire.slice(length));
+  });
+  const [alone, behind] = await Promise.all(replies);
+  assertEquals(behind, alone);
+});
+
 Deno.test("serve() ends when its listener is closed by others", WATCHED, async () => {
   const closed = Promise.withResolvers<never>();
   let closings = 0;

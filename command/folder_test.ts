@@ -267,6 +267,9 @@ Deno.test("folderResponder() lets a segment in braces stand for any without a fi
   assertEquals(ask("/users/a%20n").headers, [["Location", "/users/a%20n/"]]);
   assertEquals(ask("//users//evil?b").headers, [["Location", "/users/evil/?b"]]);
   assertEquals(ask("/orders/8", "PUT").headers, [["Allow", "GET, HEAD, DELETE, OPTIONS"]]);
+  const root = site(["/{id}.DELETE.txt"]); // and no key with a longer path
+  assertEquals(contentOf(root("/7", "DELETE")), "/{id}.DELETE.txt");
+  assertEquals(root("/7").headers, [["Allow", "DELETE, OPTIONS"]]);
   const own = site(["/{any}.GET.txt", "/a/index.html", "/b/c.GET.txt", "/{x}/index.GET.txt"]);
   assertEquals(own("/a").headers, [["Location", "/a/"]]); // it has a name of its own
   assertEquals(contentOf(own("/b")), "/{any}.GET.txt");

@@ -89,7 +89,7 @@ export class Routes<T> {
     table.set(key, answer);
     this.#methods = undefined;
     if (key.includes(`/${ANY_SEGMENT}`)) {
-      for (let at = key.indexOf("/", 1); at !== -1; at = key.indexOf("/", at + 1)) {
+      for (let at = 0; at !== -1; at = key.indexOf("/", at + 1)) {
         this.#prefixes.add(key.slice(0, at));
       }
     }
