@@ -1197,6 +1197,20 @@ Deno.test("serve() ends when its listener is closed by others", WATCHED, async (
   assertEquals([await server.shutdown(), closings], [{ aborted: 0 }, 0]);
 });
 
+Deno.test("shutdown() bears a listener that others close before it does", WATCHED, async () => {
+  const closed = Promise.withResolvers<never>();
+  const listener: Listener = {
+    addr: { transport: "tcp", hostname: "192.0.2.7", port: 7 },
+    accept: () => closed.promise,
+    close: () => fail(new Deno.errors.BadResource("closed before")),
+  };
+  const server = serve({ listener }, HELLO);
+  const ending = server.shutdown();
+  closed.reject(new Deno.errors.BadResource("closed"));
+  assertEquals(await ending, { aborted: 0 });
+  await sleep(60); // a rejection that nobody handles would end the test
+});
+
 Deno.test(
   "serve() lingers no longer than maxLingerMs, if that is the shorter limit",
   WATCHED,
