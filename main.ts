@@ -44,7 +44,7 @@ export async function main(args: string[]): Promise<number> {
     const settings = settingsFrom(values);
     if (settings.probe) return await probe(settings);
     const embeddedRoot = Deno.build.standalone ? import.meta.dirname : undefined;
-    return await run(settings, openerFrom(settings, embeddedRoot, end.signal));
+    return await run(settings, await openerFrom(settings, embeddedRoot, end.signal));
   } catch (error) {
     if (!(error instanceof UsageError || error instanceof StartError)) throw error;
     say(error.message);

@@ -34,7 +34,7 @@ export function parseFlags(args: readonly string[], lastWins = Deno.build.standa
   const kept = lastWins ? given.filter((one, at) => !isReplaced(one, given.slice(at + 1))) : given;
   checkTogether(kept);
   const names = (choose: (flag: Flag) => unknown) =>
-    ALL_FLAGS.filter(choose).map(({ name }) => name);
+    kept.filter(({ flag }) => choose(flag)).map(({ flag }) => flag.name);
   return parseArgs(kept.map(({ flag, value }) => `--${flag.name}=${value}`), {
     string: names((flag) => flag.value),
     boolean: names((flag) => !flag.value),
@@ -109,8 +109,9 @@ function unknown(argument: string): never {
 
 /** Completes a flag with the value joined to it, or with the next argument if that can be one. */
 function withValue(flag: Flag, joined: string | undefined, rest: string[]): Given {
-  const canTakeNext = flag.value ? /^[^-]/ : /^(true|false)$/;
-  const takesNext = joined === undefined && rest.length > 0 && canTakeNext.test(rest[0]);
+  const [next = ""] = rest;
+  const canTakeNext = flag.value ? next !== "" && !next.startsWith("-") : isBoolean(next);
+  const takesNext = joined === undefined && canTakeNext;
   const value = joined ?? (takesNext ? rest.shift()! : flag.value ? "" : "true");
   const label = `--${flag.name}`;
   if (flag.value && value === "") {
@@ -118,10 +119,14 @@ function withValue(flag: Flag, joined: string | undefined, rest: string[]): Give
       `Cannot use ${label} without a value: expected ${flag.value}, as in ${label}=VALUE`,
     );
   }
-  if (!flag.value && value !== "true" && value !== "false") {
+  if (!flag.value && !isBoolean(value)) {
     throw new UsageError(`Cannot use ${label} ${quote(value)}: expected true or false`);
   }
   return { flag, value, label };
+}
+
+function isBoolean(value: string): boolean {
+  return value === "true" || value === "false";
 }
 
 /** True if a later flag contradicts this one and can replace it. */

@@ -159,10 +159,11 @@ export const OWN_FILES: readonly string[] = ["main.ts", "server.ts", "command", 
  * @param embeddedRoot Where an executable has its embedded files.
  */
 export function locate(path: string, embeddedRoot: string | undefined): string {
+  if (embeddedRoot === undefined) return path;
   const isBelow = !/^([/\\]|[A-Za-z]:)|(^|[/\\])\.\.([/\\]|$)/.test(path);
   const [first] = path.split(/[/\\]/).filter((name) => name !== "" && name !== ".");
   const isOwn = first === undefined || OWN_FILES.includes(first.toLowerCase());
-  if (embeddedRoot === undefined || !isBelow || isOwn) return path;
+  if (!isBelow || isOwn) return path;
   const embedded = `${embeddedRoot}/${path}`;
   try {
     Deno.statSync(embedded);

@@ -5,9 +5,9 @@
  * @module
  */
 
-import type { Client, RequestLine } from "../server.ts";
+import type { Client, Reply, RequestLine } from "../server.ts";
 import { escapeHtml } from "./page.ts";
-import type { Fields } from "./reply_defaults.ts";
+import { type Fields, mergeFields, type ReplyTo } from "./reply_defaults.ts";
 import { encodePathAndQuery, encodeUri, pathAndQueryOf } from "./target.ts";
 
 /** A text that depends on the request. */
@@ -92,6 +92,20 @@ export function fieldsTemplateOf(fields: Fields): (...asked: Parameters<Template
     return [name, fill] as const;
   });
   return (...asked) => templates.map(([name, fill]) => [name, fill(...asked)]);
+}
+
+/** Fills in the placeholders of these header fields in each reply, whatever its content. */
+export function withTemplates(fields: Fields, answer: ReplyTo | Reply): ReplyTo | Reply {
+  if (!fields.some(([, value]) => hasPlaceholders(value))) return answer;
+  const fill = fieldsTemplateOf(fields);
+  return (request, client) => {
+    const fillIn = (reply: Reply) => ({
+      ...reply,
+      headers: mergeFields(reply.headers, fill(request, client)),
+    });
+    const reply = typeof answer === "function" ? answer(request, client) : answer;
+    return reply instanceof Promise ? reply.then(fillIn) : fillIn(reply);
+  };
 }
 
 /** Returns the encoding that keeps a value text in content of this type. */

@@ -1,14 +1,10 @@
-import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
+import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import { escapeControls, type Reply, type Responder } from "../server.ts";
-import { TemporaryFolder } from "../tests/files.ts";
-import { needing } from "../tests/needs.ts";
 import { CLIENT, requestOf } from "../tests/requests.ts";
-import { flushMessages, UsageError } from "./messages.ts";
+import { UsageError } from "./messages.ts";
 import { responderFrom } from "./replies.ts";
 import { settingsFrom } from "./settings.ts";
 import type { Values } from "./values.ts";
-
-const test = needing("read", "write");
 
 /** The reply with these flags. */
 function answer(values: Values, line = "GET / HTTP/1.1"): Reply {
@@ -28,7 +24,7 @@ Deno.test("responderFrom() returns a constant reply if nothing depends on the re
   constants.push({ redirect: "/a" }, { status: "204" }, { text: "a", status: "404" });
   assertEquals(constants.filter((values) => !isConstant(values)), []);
   const others: Values[] = [{}, { text: "{port}" }, { text: "a", header: ["A: {method}"] }];
-  others.push({ redirect: "{target}" }, { text: "a", delay: "1" }, { text: "a", health: "/b" });
+  others.push({ redirect: "{target}" }, { text: "a", delay: "1" });
   assertEquals(others.filter(isConstant), []);
 });
 
@@ -124,18 +120,11 @@ Deno.test("responderFrom() rejects a second type, and a location whose host the 
   ]);
 });
 
-test("responderFrom() fills in the placeholders of fields for every kind of content", async () => {
-  using folder = new TemporaryFolder({ "a.css": "a" });
+Deno.test("responderFrom() fills in the placeholders of fields for every kind of content", () => {
   const header = ["X-A: {method} {target}", "allow: {port}"];
   const fields: [string, string][] = [["X-A", "PUT /a?{client}"], ["allow", "7"]];
   const line = "PUT /a?{client} HTTP/1.1";
   assertEquals(answer({ text: "a", header }, line).headers, fields);
-  assertEquals(answer({ file: folder.path, header }, line), {
-    status: 404,
-    headers: fields,
-    body: "404 Not Found\n",
-  });
-  await flushMessages(); // how many files it holds
   assertEquals(answer({ header, status: "404" }, line).headers?.slice(4), fields);
   assertEquals(answer({ redirect: "/b{target}", header }, line).headers, [
     ["Location", "/b/a?%7Bclient%7D"],
@@ -156,20 +145,4 @@ Deno.test("responderFrom() escapes placeholders for the type of the text", () =>
     answer({ text: '{"a":"{target}"}', header: json }, line).body,
     '{"a":"/\\u003ca\\u003e\\u0022\\u005c"}',
   );
-});
-
-test("responderFrom() watches no longer than the signal lets it, and nothing that is embedded", async () => {
-  using folder = new TemporaryFolder({ "site/a.txt": "a", "page.html": "b" });
-  const settings = settingsFrom({ file: "site", watch: true });
-  assertThrows(
-    () => responderFrom(settings, folder.path),
-    UsageError,
-    'Cannot use --watch with --file "site": it is embedded in this executable, and cannot change',
-  );
-  const end = new AbortController();
-  const file = folder.pathOf("page.html");
-  const responder = responderFrom(settingsFrom({ file, watch: true }), undefined, end.signal);
-  assert(typeof responder === "function");
-  end.abort(); // or a timer would be left
-  await flushMessages();
 });

@@ -53,8 +53,14 @@ export interface Settings {
 export type Content =
   | { readonly kind: "page"; readonly link: string | undefined }
   | { readonly kind: "text"; readonly text: string }
-  | { readonly kind: "file" | "raw"; readonly path: string }
-  | { readonly kind: "redirect" | "lab" };
+  | { readonly kind: "redirect" | "lab" }
+  | HeldContent;
+
+/** A file or folder in memory, and the flag that names it. */
+export interface HeldContent {
+  readonly kind: "file" | "raw";
+  readonly path: string;
+}
 
 const MAX_PORT = 65535;
 

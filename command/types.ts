@@ -133,11 +133,11 @@ const OTHER_TYPES: Readonly<Record<string, string>> = {
 /** Names without an extension that usually belong to text files. */
 const TEXT_NAMES = /^(README|LICEN[CS]E|COPYING|NOTICE|AUTHORS|CHANGELOG|NEWS|TODO|Makefile)$/i;
 
-const TYPES: ReadonlyMap<string, string> = new Map(
-  Object.entries({ ...TEXT_TYPES, ...OTHER_TYPES }).flatMap(([type, extensions]) =>
-    extensions.split(" ").map((extension) => [extension, type])
-  ),
-);
+/** The types by their extensions. */
+const TYPES = new Map<string, string>();
+for (const types of [TEXT_TYPES, OTHER_TYPES]) {
+  for (const type in types) for (const name of types[type].split(" ")) TYPES.set(name, type);
+}
 
 /** The value of `Content-Type` for a file with this path and content. */
 export function contentTypeOf(path: string, content: Uint8Array): string {

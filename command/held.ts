@@ -1,0 +1,107 @@
+/**
+ * Replies that are made of files in memory, and what the start says about these files.
+ *
+ * @module
+ */
+
+import type { Reply, Responder } from "../server.ts";
+import { delayed } from "./delay.ts";
+import { type Held, type HeldFile, leftOutText, Source, UnusableFile } from "./files.ts";
+import { folderResponder } from "./folder.ts";
+import { hasBareLf, rawResponder } from "./http_files.ts";
+import { plural, quote, say, UsageError } from "./messages.ts";
+import { withTemplates } from "./placeholders.ts";
+import { type ReplyTo, withDefaults } from "./reply_defaults.ts";
+import type { HeldContent, Settings } from "./settings.ts";
+import { contentTypeOf } from "./types.ts";
+import { Watch } from "./watch.ts";
+
+/**
+ * Answers with a file or folder as it was read; with `--watch`, as it was last read.
+ *
+ * @param content The file or folder, and the flag that names it.
+ * @param embeddedRoot Where an executable has its embedded files.
+ * @param signal Ends the watching.
+ * @throws {UsageError} If it cannot be used.
+ * @throws {StartError} If Deno does not permit to read it.
+ */
+export function heldResponder(
+  { kind, path }: HeldContent,
+  settings: Settings,
+  embeddedRoot?: string,
+  signal?: AbortSignal,
+): Responder | Reply {
+  const source = new Source(kind, path, embeddedRoot);
+  if (settings.watch && source.isEmbedded) {
+    throw new UsageError(
+      `Cannot use --watch with ${source.name}: it is embedded in this executable, and cannot change`,
+    );
+  }
+  const first = source.read();
+  let answer = source.use(() => responderTo(first, source, settings));
+  announce(first, source, settings.list);
+  if (!settings.watch) return answer;
+  const apply = (held: Held) => {
+    answer = responderTo(held, source, settings);
+    announce(held, source, settings.list, "reloaded, ");
+  };
+  const report = (reason: string) => say(`keeping the old content of ${source.name}: ${reason}`);
+  const watch = new Watch(source, first, apply, report);
+  signal?.addEventListener("abort", () => watch[Symbol.dispose]());
+  return (request, client) => typeof answer === "function" ? answer(request, client) : answer;
+}
+
+function responderTo(held: Held, source: Source, settings: Settings): Responder | Reply {
+  return source.flag === "raw"
+    ? rawResponder(held, settings.delay)
+    : delayed(withTemplates(settings.headers, fileReplyTo(held, source, settings)), settings.delay);
+}
+
+function fileReplyTo(
+  held: Held,
+  { path }: Source,
+  { status, headers, list }: Settings,
+): ReplyTo | Reply {
+  const defaults = { status, headers };
+  if ("files" in held) return folderResponder(held, defaults, list);
+  if (list) throw new UnusableFile("expected a folder with --list");
+  const type = contentTypeOf(path, held.content);
+  return withDefaults({ headers: [["Content-Type", type]], body: held.content }, defaults);
+}
+
+/** Says how much is held, whether `/` has an answer, and which raw responses are risky. */
+function announce(held: Held, source: Source, isListed: boolean, prefix = ""): void {
+  const { flag, path } = source;
+  if ("files" in held) {
+    const { files, bytes, leftOut } = held;
+    const root = isListed ? "" : rootText([...files.keys()], flag);
+    const counts = `${plural(files.size, "file")}, ${plural(bytes, "byte")}`;
+    say(`${prefix}holding ${counts}${leftOutText(leftOut)}${root}`);
+  } else if (prefix !== "") say(`${prefix}holding ${plural(held.content.length, "byte")}`);
+  if (flag === "raw") announceBareLf(held, path);
+}
+
+/** The file that people expect at `/`, and all those that answer it. */
+const ROOTS = {
+  file: { name: "index.html", pattern: /^\/(index\.html?|200\.html|index\.GET(\..*)?)$/ },
+  raw: { name: "index.http", pattern: /^\/index\.(.*\.)?http$/ },
+};
+
+function rootText(paths: readonly string[], flag: Source["flag"]): string {
+  const { name, pattern } = ROOTS[flag];
+  return paths.some((path) => pattern.test(path)) ? "" : `; no ${name}, so / is not found`;
+}
+
+/** A message names at most this many files. */
+const MAX_NAMES = 5;
+
+function announceBareLf(held: Held, path: string): void {
+  const files: Array<[string, HeldFile]> = "files" in held ? [...held.files] : [[path, held]];
+  const names = files.filter(([, file]) => hasBareLf(file.content)).map(([name]) => quote(name));
+  if (names.length === 0) return;
+  const rest = names.length > MAX_NAMES ? ` and ${names.length - MAX_NAMES} more` : "";
+  say(
+    "lines of the head end in LF alone, which some clients refuse, in " +
+      names.slice(0, MAX_NAMES).join(", ") + rest,
+  );
+}

@@ -1,0 +1,47 @@
+import { assert, assertEquals, assertThrows } from "@std/assert";
+import type { Reply, Responder } from "../server.ts";
+import { TemporaryFolder } from "../tests/files.ts";
+import { needing } from "../tests/needs.ts";
+import { CLIENT, requestOf } from "../tests/requests.ts";
+import { heldResponder } from "./held.ts";
+import { flushMessages, UsageError } from "./messages.ts";
+import { type HeldContent, settingsFrom } from "./settings.ts";
+import type { Values } from "./values.ts";
+
+const test = needing("read", "write");
+
+/** What answers with these flags. */
+function answer(values: Values, embeddedRoot?: string, signal?: AbortSignal): Responder | Reply {
+  const settings = settingsFrom(values);
+  return heldResponder(settings.content as HeldContent, settings, embeddedRoot, signal);
+}
+
+test("heldResponder() fills in the placeholders of fields", async () => {
+  using folder = new TemporaryFolder({ "a.css": "a" });
+  const responder = answer({
+    file: folder.path,
+    header: ["X-A: {method} {target}", "allow: {port}"],
+  });
+  await flushMessages(); // how many files it holds
+  assert(typeof responder === "function");
+  assertEquals(responder(requestOf("PUT /a?{client} HTTP/1.1"), CLIENT), {
+    status: 404,
+    headers: [["X-A", "PUT /a?{client}"], ["allow", "7"]],
+    body: "404 Not Found\n",
+  });
+});
+
+test("heldResponder() watches no longer than the signal lets it, and nothing that is embedded", async () => {
+  using folder = new TemporaryFolder({ "site/a.txt": "a", "page.html": "b" });
+  assertThrows(
+    () => answer({ file: "site", watch: true }, folder.path),
+    UsageError,
+    'Cannot use --watch with --file "site": it is embedded in this executable, and cannot change',
+  );
+  const end = new AbortController();
+  const file = folder.pathOf("page.html");
+  const responder = answer({ file, watch: true }, undefined, end.signal);
+  assert(typeof responder === "function");
+  end.abort(); // or a timer would be left
+  await flushMessages();
+});
