@@ -828,8 +828,8 @@ Deno.test(
   "serve() ticks eight times within its shortest limit, and at least four times a second",
   WATCHED,
   async () => {
-    using ticks = new HeldTicks();
     const tickMs = async (limits: ServeOptions) => {
+      using ticks = new HeldTicks();
       await using scripted = startScripted(HELLO, limits);
       await scripted.request(LAST_REQUEST).closed;
       return ticks.delays.at(-1);
@@ -959,7 +959,7 @@ Deno.test(
   },
 );
 
-Deno.test("serve() writes for 8 ms in each time slice", WATCHED, async () => {
+Deno.test("serve() writes for 2 ms in each time slice", WATCHED, async () => {
   const turnsFor = async (milliseconds: number) => {
     using time = new SkippableTime(true);
     await using scripted = startScripted({ body: new Uint8Array(32 * MEBIBYTE) });
@@ -985,7 +985,7 @@ Deno.test("serve() counts the time of failed writes against the time slice", WAT
     };
   }
   const turns = await turnsUntil(() => clients.every(({ isClosed }) => isClosed));
-  assert(turns > 15 && turns < 40, `${turns} turns`);
+  assert(turns > 60 && turns < 160, `${turns} turns`);
 });
 
 /** Connects clients one after another, for which each write of large content takes 10 ms. */
@@ -1020,7 +1020,7 @@ Deno.test(
     const clients = await connectAll(scripted, time, "abcdefghijkl", order);
     for (const client of clients.toReversed()) client.send(LAST_REQUEST);
     for (const client of clients) await client.closed;
-    assertEquals(order.join(""), "lkjihgfe" + "ldkcjbia" + "hgfedcba");
+    assertEquals(order.join(""), "lkljkijhighfgefdecdbcaba");
   },
 );
 
@@ -1043,37 +1043,30 @@ Deno.test(
   },
 );
 
-Deno.test(
-  "serve() starts another piece when one ends, within the same time slice",
-  WATCHED,
-  async () => {
-    using time = new SkippableTime(true);
-    await using scripted = startScripted({ body: new Uint8Array(MEBIBYTE / 2) });
-    using timers = new HeldTimers();
-    const writes: Array<PromiseWithResolvers<number>> = [];
-    for (let count = 0; count < 20; count++) {
+Deno.test("serve() starts a write at once while a time slice lasts", WATCHED, async () => {
+  using time = new SkippableTime(true);
+  await using scripted = startScripted({ body: new Uint8Array(MEBIBYTE / 2) });
+  using timers = new HeldTicks(0);
+  let writes = 0;
+  const writesAfter = async (clients: number) => {
+    for (; clients > 0; clients--) {
       const client = scripted.request(LAST_REQUEST);
       client.onWrite = ({ length }) => {
         if (length < 1000) return length;
-        writes.push(Promise.withResolvers());
-        return writes[writes.length - 1].promise;
+        writes++;
+        time.jump(0.5);
+        return new Promise(() => {});
       };
     }
-    const writesAfter = async (...ended: number[]) => {
-      for (const at of ended) writes[at].reject(new Deno.errors.BrokenPipe("gone"));
-      await sleep(1);
-      return writes.length;
-    };
-    assertEquals(await writesAfter(), 8);
-    timers.fire();
-    assertEquals(await writesAfter(), 16);
-    assertEquals(await writesAfter(8), 17);
-    time.jump(10);
-    assertEquals(await writesAfter(9, 10, 11, 12, 13), 17, "too late");
-    timers.fire();
-    assertEquals(await writesAfter(), 20);
-  },
-);
+    await sleep(1); // until() would wait for a held timer
+    return writes;
+  };
+  assertEquals(await writesAfter(3), 3);
+  assertEquals(await writesAfter(1), 4);
+  assertEquals(await writesAfter(3), 4, "too late");
+  timers.tick();
+  assertEquals(await writesAfter(0), 7);
+});
 
 Deno.test("serve() applies writeTimeoutMs to the wait for a time slice", WATCHED, async () => {
   using time = new SkippableTime();
@@ -1081,38 +1074,17 @@ Deno.test("serve() applies writeTimeoutMs to the wait for a time slice", WATCHED
   await using scripted = startScripted({ body: new Uint8Array(MEBIBYTE / 2) }, limits);
   const clients = Array.from({ length: 12 }, () => connectSlow(scripted, time, 10));
   await until(() => scripted.accepts === 13);
-  using timers = new HeldTimers();
+  using timers = new HeldTicks(0);
   for (const client of clients) client.send(LAST_REQUEST);
   await time.skip(80_000);
   const open = clients.filter(({ isClosed }) => !isClosed);
-  assertEquals(open.length, 4);
+  assertEquals(open.length, 11);
   await time.skip(30_000);
-  timers.fire();
+  timers.tick();
   await sleep(1);
+  open.shift(); // gets the time slice that starts while the sweep waits
   for (const client of open) assertEquals([client.isClosed, client.writes.length], [true, 1]);
 });
-
-/** Until disposed of, timers of 0 ms fire only when the test calls `fire()`. */
-class HeldTimers implements Disposable {
-  readonly #setTimeout = globalThis.setTimeout;
-  #held: Array<() => void> = [];
-
-  constructor() {
-    const { setTimeout } = globalThis; // must not be called as a method of this class
-    const hold = (fire: () => void, milliseconds: number) =>
-      milliseconds === 0 ? this.#held.push(fire) : setTimeout(fire, milliseconds);
-    globalThis.setTimeout = hold as typeof setTimeout;
-  }
-
-  fire(): void {
-    for (const fire of this.#held.splice(0)) fire();
-  }
-
-  [Symbol.dispose](): void {
-    globalThis.setTimeout = this.#setTimeout;
-    this.fire();
-  }
-}
 
 // ---------------------------------------------------------------- replies that take their time
 
@@ -1422,14 +1394,17 @@ Deno.test(
   "serve() gives no time slice to connections that reset while they wait for one",
   WATCHED,
   async () => {
+    using time = new SkippableTime(true);
     await using scripted = startScripted({ body: new Uint8Array(MEBIBYTE / 2) });
     const clients = Array.from({ length: 12 }, () => scripted.queue(new ScriptedSocket()));
-    using timers = new HeldTimers();
+    using timers = new HeldTicks(0);
     const started: ScriptedSocket[] = [];
     for (const client of clients) {
       client.onWrite = ({ length }) => {
-        if (length > 1000) started.push(client);
-        return length > 1000 ? new Promise(() => {}) : length;
+        if (length < 1000) return length;
+        time.jump(0.25);
+        started.push(client);
+        return new Promise(() => {});
       };
       client.send(PLAIN_REQUEST);
     }
@@ -1439,7 +1414,7 @@ Deno.test(
     for (const client of waiting.slice(1)) client.fail();
     await sleep(1);
     assertEquals(waiting.map(({ isClosed }) => isClosed), [false, true, true, true]);
-    timers.fire();
+    timers.tick();
     await sleep(1);
     assertEquals(started.slice(8), [waiting[0]]);
     assertEquals(waiting.slice(1).map(({ offers }) => offers.length), [1, 1, 1]);
@@ -1448,13 +1423,13 @@ Deno.test(
 
 Deno.test("serve() yields to the event loop after each 128 accepts", WATCHED, async () => {
   await using scripted = startScripted();
-  using timers = new HeldTimers();
+  using timers = new HeldTicks(0);
   for (let count = 0; count < 300; count++) scripted.queue(new ScriptedSocket());
   const accepts: number[] = [];
   for (let turn = 0; turn < 4; turn++) {
     await sleep(1);
     accepts.push(scripted.accepts);
-    timers.fire();
+    timers.tick();
   }
   assertEquals(accepts, [127, 255, 301, 301]);
 });

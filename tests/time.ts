@@ -65,15 +65,20 @@ export class SkippableTime implements Disposable {
   }
 }
 
-/** Until disposed of, timers of `AbortSignal.timeout()` fire only when the test calls `tick()`. */
+/**
+ * Until disposed of, timers of `AbortSignal.timeout()` with this delay, or with that of the first
+ * one, fire only when the test calls `tick()`.
+ */
 export class HeldTicks implements Disposable {
-  /** The delay of each timer. */
+  /** The delay of each timer that was held. */
   readonly delays: number[] = [];
   readonly #timeout = AbortSignal.timeout;
   #held: AbortController[] = [];
 
-  constructor() {
+  constructor(delay?: number) {
     AbortSignal.timeout = (milliseconds) => {
+      delay ??= milliseconds;
+      if (milliseconds !== delay) return this.#timeout.call(AbortSignal, milliseconds);
       this.delays.push(milliseconds);
       const controller = new AbortController();
       this.#held.push(controller);
