@@ -135,8 +135,22 @@ const TEXT_PEERS: readonly Peer[] = [
   },
 ];
 
-/** Peers from Debian packages. */
+/** Peers for files. All but the first are Debian packages. */
 const FILE_PEERS: readonly Peer[] = [
+  {
+    ...denoPeer("bare", "bare `Deno.listen` loop"),
+    command: (port, _temporary, root) => {
+      const permissions = ["--allow-net", `--allow-read=${root}`];
+      return [
+        Deno.execPath(),
+        "run",
+        ...permissions,
+        `${HERE}/peer_bare_files.ts`,
+        `${port}`,
+        root!,
+      ];
+    },
+  },
   NGINX,
   {
     name: "lighttpd",
