@@ -898,6 +898,44 @@ Deno.test(
 );
 
 Deno.test(
+  "serve() frees an input buffer at once, unless a read is under way",
+  WATCHED,
+  async () => {
+    const buffers: ArrayBuffer[] = [];
+    const wrap = (socket: Socket) => {
+      const { read } = socket;
+      socket.read = (into) => {
+        buffers.push(into.buffer as ArrayBuffer);
+        return read.call(socket, into);
+      };
+      return socket;
+    };
+    await using scripted = startScripted(HELLO, { wrap });
+    const areDetached = async (client: ScriptedSocket) => {
+      await client.closed;
+      await sleep(0); // the connection ends in the turn after that
+      return buffers.splice(0).map(({ detached }) => detached);
+    };
+    assertEquals(await areDetached(scripted.request(LAST_REQUEST)), [true]);
+    const left = scripted.request(PLAIN_REQUEST);
+    await until(() => buffers.length === 2);
+    left.fail();
+    assertEquals(await areDetached(left), [false, false]);
+    const long = scripted.request(`GET /${"a".repeat(3000)} HTTP/1.1\r\n`);
+    await until(() => long.calls.includes("closeWrite"));
+    const [first, second, third, shared] = buffers.slice(0);
+    assertEquals([first, second, third, shared].map(({ detached }) => detached), [
+      true,
+      true,
+      false,
+      false,
+    ]);
+    long.end();
+    assertEquals((await areDetached(long)).slice(0, 3), [true, true, true]);
+  },
+);
+
+Deno.test(
   "serve() times out the remaining connections when others end in any order",
   WATCHED,
   async () => {
