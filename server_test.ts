@@ -1221,6 +1221,16 @@ Deno.test("shutdown() bears a listener that others close before it does", WATCHE
   await sleep(60); // a rejection that nobody handles would end the test
 });
 
+Deno.test("shutdown() bears a listener that others close at capacity", WATCHED, async () => {
+  await using scripted = startScripted(HELLO, { maxConnections: 1 });
+  const client = scripted.queue(new ScriptedSocket());
+  await until(() => client.calls.includes("read"));
+  const closed = () => new Deno.errors.BadResource("closed before");
+  scripted.close = () => fail(closed());
+  scripted.accept = () => Promise.reject(closed());
+  assertEquals(await scripted.server.shutdown(), { aborted: 0 });
+});
+
 Deno.test(
   "serve() lingers no longer than maxLingerMs, if that is the shorter limit",
   WATCHED,
