@@ -9,7 +9,15 @@ const UNITS = { B: 1, KB: 1e3, MB: 1e6 };
 const report = readFileSync(0, "utf8");
 // A folder is shown with what is in it, or as `NAME/*`.
 const embedded = Array.from(report.matchAll(/^[├└]\S+ ([^\s/]+)/gm), ([, name]) => name);
-assert.deepEqual(embedded, ["command", "deno.json", "main.ts", "server.ts"]);
+assert.deepEqual(embedded, [
+  "command",
+  "deno.json",
+  "folders",
+  "lab",
+  "main.ts",
+  "replies",
+  "server.ts",
+]);
 
 const sizes = Array.from(
   report.matchAll(/^(Files|Remote modules): ([\d.]+)(B|KB|MB)$/gm),

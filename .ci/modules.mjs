@@ -4,13 +4,19 @@ import { readFileSync } from "node:fs";
 import { relative } from "node:path";
 import { fileURLToPath } from "node:url";
 
-/** What each file may import. The first row that matches applies; a folder means all files in it. */
-const ALLOWED = [
-  [/^server\.ts$/, []],
-  [/^server_test\.ts$/, ["server.ts", "tests/", "@std/assert", "node:"]],
-  [/^main\.ts$/, ["server.ts", "command/", "deno.json"]],
-  [/^command\/\w+_test\.ts$/, [
+/** What the files of each floor may import, from the lowest up. A folder means all files in it. */
+const FLOORS = [
+  ["server.ts", []],
+  ["replies/", ["server.ts", "replies/"]],
+  ["folders/", ["server.ts", "replies/", "folders/"]],
+  ["lab/", ["server.ts", "replies/", "lab/", "node:"]],
+  ["command/", ["server.ts", "replies/", "folders/", "lab/", "command/", "@std/cli/", "@std/net/"]],
+  ["main.ts", ["server.ts", "command/", "deno.json"]],
+  ["tests/", [
     "server.ts",
+    "replies/",
+    "folders/",
+    "lab/",
     "command/",
     "main.ts",
     "tests/",
@@ -18,14 +24,36 @@ const ALLOWED = [
     "node:",
     "deno.json",
   ]],
-  [/^command\/reset\.ts$/, ["server.ts", "node:net"]],
-  [/^command\/arguments\.ts$/, ["server.ts", "command/", "@std/cli/"]],
-  [/^command\/start\.ts$/, ["server.ts", "command/", "@std/net/"]],
-  [/^command\//, ["server.ts", "command/"]],
-  [/^tests\//, ["server.ts", "command/", "main.ts", "tests/", "@std/", "node:", "deno.json"]],
-  [/^faults\//, ["server.ts", "command/", "tests/", "faults/", "@std/", "node:"]],
-  [/^bench\//, ["command/", "tests/", "bench/", "@std/", "node:", "deno.json"]],
+  ["faults/", [
+    "server.ts",
+    "replies/",
+    "folders/",
+    "lab/",
+    "command/",
+    "tests/",
+    "faults/",
+    "@std/",
+    "node:",
+  ]],
+  ["bench/", [
+    "server.ts",
+    "replies/",
+    "command/",
+    "tests/",
+    "bench/",
+    "@std/",
+    "node:",
+    "deno.json",
+  ]],
 ];
+/** What a test may import, besides what its floor may. */
+const TESTS = FLOORS.find(([floor]) => floor === "tests/")[1];
+/** The rooms that use nothing of Deno. */
+const PURE = /^(replies)\/(?!.*_test\.ts$)/;
+/** More source files in a folder than this, and nobody sees what it is. */
+const MAX_FILES = 10;
+
+const isIn = (place) => (file) => place.endsWith("/") ? file.startsWith(place) : file === place;
 
 const { modules, redirects = {} } = JSON.parse(readFileSync(0, "utf8"));
 const files = process.argv.slice(2);
@@ -46,13 +74,22 @@ for (const { specifier, dependencies = [] } of modules) {
 
 const faults = files.filter((file) => !imports.has(file)).map((file) => `${file} is in no graph`);
 for (const [file, names] of imports) {
-  const allowed = ALLOWED.find(([files]) => files.test(file))?.[1];
+  const floor = FLOORS.find(([place]) => isIn(place)(file));
+  const allowed = file.endsWith("_test.ts") ? TESTS : floor?.[1];
   if (!allowed) faults.push(`${file} is in a place where no file is expected`);
   const fits = (name) =>
     allowed?.some((other) => name === other || /[/:]$/.test(other) && name.startsWith(other));
   faults.push(
     ...names.filter((name) => !fits(name)).map((name) => `${file} must not import ${name}`),
   );
+  const code = readFileSync(file, "utf8").replace(/^ *(\/\*\*|\*|\/\/).*$/gm, "");
+  if (PURE.test(file) && /\bDeno\b/.test(code)) faults.push(`${file} must not use Deno`);
+}
+for (const [floor] of FLOORS.slice(0, -3)) {
+  const sources = files.filter((file) => isIn(floor)(file) && !file.endsWith("_test.ts"));
+  if (sources.length > MAX_FILES) {
+    faults.push(`${floor} has ${sources.length} source files, more than ${MAX_FILES}`);
+  }
 }
 
 /** Follows the imports; a file that reaches itself is a cycle. */
@@ -71,3 +108,4 @@ if (faults.length > 0) {
   process.exit(1);
 }
 console.log(`${imports.size} files import only what they may, and no two each other.`);
+console.log(FLOORS.slice(0, 6).map(([floor]) => floor).reverse().join(" > "));

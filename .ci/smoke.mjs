@@ -127,7 +127,7 @@ async function checkReleased(program) {
   });
   await serving(program, ["--port", "0", "--file", "."], async (url) => {
     assert.equal((await answer(`${url}notice.html`)).body, "<p>Back at noon");
-    for (const own of ["main.ts", "server.ts", "deno.json", "command/flags.ts"]) {
+    for (const own of ["main.ts", "server.ts", "deno.json", "command/flags.ts", "lab/lab.ts"]) {
       assert.equal((await answer(url + own)).status, 404, own);
     }
   });

@@ -5,7 +5,7 @@
  */
 
 import { parseArgs } from "@std/cli/parse-args";
-import { UsageError } from "../command/messages.ts";
+import { UsageError } from "../replies/text.ts";
 import { integerOf, stringOf, type Values } from "../command/values.ts";
 import { sleep } from "../tests/time.ts";
 import { type Load, run } from "./load.ts";

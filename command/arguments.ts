@@ -7,7 +7,7 @@
 
 import { parseArgs } from "@std/cli/parse-args";
 import { ALL_FLAGS, type Flag } from "./flags.ts";
-import { quote, UsageError } from "./messages.ts";
+import { quote, UsageError } from "../replies/text.ts";
 import type { Values } from "./values.ts";
 
 /** A flag among the arguments. */

@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { parseFlags } from "./arguments.ts";
 import { ALL_FLAGS } from "./flags.ts";
-import { UsageError } from "./messages.ts";
+import { UsageError } from "../replies/text.ts";
 
 /** The values of the flags in these arguments. */
 function meaning(args: string[], lastWins = false): Record<string, unknown> {

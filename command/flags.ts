@@ -6,7 +6,7 @@
  */
 
 import { DEFAULT_LIMITS } from "../server.ts";
-import { DEFAULT_LINK } from "./page.ts";
+import { DEFAULT_LINK } from "../replies/link.ts";
 
 /** The values of flags that are not given. */
 export const DEFAULTS = {

@@ -5,9 +5,19 @@
  * @module
  */
 
-import { type Client, clientOf, escapeControls, type Exchange, type Socket } from "../server.ts";
-import { hostAndPort, messageOf, plural, say } from "./messages.ts";
-import { Output } from "./output.ts";
+import {
+  type Client,
+  clientOf,
+  escapeControls,
+  type Exchange,
+  type ServeOptions,
+  type Socket,
+} from "../server.ts";
+import { pathOf } from "../replies/target.ts";
+import { hostAndPort, messageOf, plural } from "../replies/text.ts";
+import { Output, say } from "./output.ts";
+import type { Settings } from "./settings.ts";
+import { runtimeMessage } from "./start.ts";
 
 /** Lines are collected this long and written together, so that a busy log costs little. */
 const LOG_GATHER_MS = 10;
@@ -19,6 +29,20 @@ export function openLog(): Output {
     onLoss: (lines, reason) =>
       say(`dropped ${plural(lines, "line")} of the log so far: ${messageOf(reason)}`),
   });
+}
+
+/** What the server calls: the access log, the view of the wire, and error messages. */
+export function hooksFrom({ log, wire, health }: Settings, output: Output): ServeOptions {
+  const show = (text: string) => output.write(text);
+  const inColor = Deno.stdout.isTerminal() && !Deno.noColor;
+  const lineOf = { common: commonLogLine, json: jsonLogLine, none: undefined }[log];
+  const isHealthCheck = ({ status, requestLine }: Exchange) =>
+    status === 200 && pathOf(requestLine.split(" ")[1]) === health;
+  return {
+    onExchange: lineOf && ((exchange) => isHealthCheck(exchange) || show(lineOf(exchange))),
+    wrap: wire ? (socket) => wiretap(socket, show, inColor) : undefined,
+    onError: (error) => say(runtimeMessage(error)),
+  };
 }
 
 // ---------------------------------------------------------------- access log

@@ -4,7 +4,8 @@
  * @module
  */
 
-import { sleep } from "./delay.ts";
+import { sleep } from "../replies/delay.ts";
+import { hostAndPort, messageOf, plural, StartError, urlOf, UsageError } from "../replies/text.ts";
 
 /** At most this much text waits for a slow reader; further lines are dropped. */
 const MAX_WAITING_CHARACTERS = 1024 * 1024;
@@ -146,4 +147,43 @@ function countLines(bytes: Uint8Array): number {
     if (at > 0 && bytes[at - 1] !== LF) lines++;
   }
   return lines;
+}
+
+// ---------------------------------------------------------------- messages
+
+const messages = new Output(Deno.stderr, {
+  onLoss: (lines, reason) =>
+    say(`dropped ${plural(lines, "message")} so far: ${messageOf(reason)}`),
+});
+
+/** Writes a message to stderr; messages keep their order. */
+export function say(message: string): void {
+  messages.write(`firstline: ${message}\n`);
+}
+
+/** Resolves when all messages are written, or after half a second if nobody reads them. */
+export function flushMessages(): Promise<void> {
+  return messages.finish();
+}
+
+/** Says where the server listens. */
+export function sayAddress({ hostname, port }: Deno.NetAddr): void {
+  say(`listening on ${hostAndPort(hostname, port)}, ${urlOf(hostname, port)}`);
+}
+
+/** Says why the command failed, and returns its exit code. A bug is thrown again. */
+export function exitCodeOf(error: unknown): number {
+  if (!(error instanceof UsageError || error instanceof StartError)) throw error;
+  say(error.message);
+  return error instanceof UsageError ? 2 : 1;
+}
+
+/** Writes the text of `--help` or `--version`, and returns the exit code. */
+export function print(text: string): number {
+  try {
+    console.log(text.trimEnd());
+    return 0;
+  } catch (error) {
+    throw new StartError(`Cannot write to stdout: ${messageOf(error)}`);
+  }
 }

@@ -4,13 +4,14 @@
  * @module
  */
 
-import type { Span } from "./delay.ts";
+import type { Span } from "../replies/delay.ts";
 import { DEFAULTS } from "./flags.ts";
-import { messageOf, quote, StartError, UsageError } from "./messages.ts";
-import { hasPlaceholders, originsOf } from "./placeholders.ts";
-import { contentTypesIn, type Fields, mergeFields, parseField } from "./reply_defaults.ts";
-import { type ListenOptions, permissionHint } from "./start.ts";
-import { encodeUri } from "./target.ts";
+import { messageOf, quote, StartError, UsageError } from "../replies/text.ts";
+import { hasPlaceholders, originsOf } from "../replies/placeholders.ts";
+import { contentTypesIn, type Fields, mergeFields, parseField } from "../replies/fields.ts";
+import { permissionHint } from "../folders/permissions.ts";
+import type { ListenOptions } from "./start.ts";
+import { encodeUri } from "../replies/target.ts";
 import {
   integer,
   integerOf,
@@ -54,13 +55,7 @@ export type Content =
   | { readonly kind: "page"; readonly link: string | undefined }
   | { readonly kind: "text"; readonly text: string }
   | { readonly kind: "redirect" | "lab" }
-  | HeldContent;
-
-/** A file or folder in memory, and the flag that names it. */
-export interface HeldContent {
-  readonly kind: "file" | "raw";
-  readonly path: string;
-}
+  | { readonly kind: "file" | "raw"; readonly path: string };
 
 const MAX_PORT = 65535;
 

@@ -1,5 +1,5 @@
 import { assertEquals, assertThrows } from "@std/assert";
-import { UsageError } from "./messages.ts";
+import { UsageError } from "../replies/text.ts";
 import { settingsFrom } from "./settings.ts";
 import type { Values } from "./values.ts";
 

@@ -1,13 +1,16 @@
 /**
- * Starts the server, or explains in one sentence why it cannot start. Permissions are looked up and
- * never asked for: a service must not hang on a prompt.
+ * Starts the server, or explains in one sentence why it cannot start; and stops it at a signal.
+ * Permissions are looked up and never asked for: a service must not hang on a prompt.
  *
  * @module
  */
 
 import { getAvailablePort } from "@std/net/get-available-port";
+import { sleep } from "../replies/delay.ts";
 import type { ServeOptions, Server } from "../server.ts";
-import { hostAndPort, messageOf, quote, say, StartError, UsageError } from "./messages.ts";
+import { permissionHint } from "../folders/permissions.ts";
+import { hostAndPort, messageOf, plural, quote, StartError, UsageError } from "../replies/text.ts";
+import { say } from "./output.ts";
 
 /**
  * The oldest Deno in which closing a connection settles pending reads and writes. Before 2.9.0 no
@@ -108,29 +111,44 @@ export function mayUse(hostname: string, port: number): boolean {
   return Deno.permissions.querySync({ name: "net", host }).state === "granted";
 }
 
-/** True if the read permission covers this path. */
-export function mayRead(path: string): boolean {
-  return Deno.permissions.querySync({ name: "read", path }).state === "granted";
-}
-
-/**
- * How to get what Deno grants by a flag.
- *
- * @param isExecutable True in an executable, whose flags were fixed when it was compiled.
- */
-export function permissionHint(
-  flag: string,
-  isExecutable: boolean = Deno.build.standalone,
-): string {
-  return isExecutable
-    ? `this executable was compiled without ${flag}`
-    : `add ${flag} before main.ts, or to deno install`;
-}
-
 /** An address, and how to get the permission for it. */
 export function missingPermission(hostname: string, port: number): string {
   const address = hostAndPort(hostname, port);
   return `${address}: permission missing, ${
     permissionHint(`--allow-net or --allow-net=${address}`)
   }`;
+}
+
+// ---------------------------------------------------------------- stop
+
+/** Under `deno task`, one Ctrl-C arrives twice: from the terminal and from the task runner. */
+const SAME_SIGNAL_MS = 50;
+
+/** A signal that stops the server. */
+export type StopSignal = "SIGINT" | "SIGTERM";
+
+/** Resolves at the first signal; the second ends the process at once. */
+export function firstSignal(): Promise<StopSignal> {
+  const { promise, resolve } = Promise.withResolvers<StopSignal>();
+  let first = Infinity;
+  const on = (signal: StopSignal, exitCode: number) =>
+    Deno.addSignalListener(signal, () => {
+      const now = performance.now();
+      if (now - first >= SAME_SIGNAL_MS) Deno.exit(exitCode);
+      first = Math.min(first, now);
+      resolve(signal);
+    });
+  on("SIGINT", 130);
+  if (Deno.build.os !== "windows") on("SIGTERM", 143);
+  return promise;
+}
+
+/** Shuts the server down. Resolves to the exit code: 1 if a connection did not finish in time. */
+export async function stop(server: Server, signal: StopSignal): Promise<number> {
+  const shutdown = server.shutdown();
+  await sleep(SAME_SIGNAL_MS); // until then, a second signal is ignored
+  say(`${signal} received, finishing the replies in flight; a second signal exits at once`);
+  const { aborted } = await shutdown;
+  if (aborted > 0) say(`cut off ${plural(aborted, "connection")} that did not finish in time`);
+  return aborted > 0 ? 1 : 0;
 }

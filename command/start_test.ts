@@ -1,12 +1,7 @@
 import { assertEquals, assertThrows } from "@std/assert";
-import { StartError } from "./messages.ts";
-import {
-  checkDenoVersion,
-  missingPermission,
-  OLDEST_DENO,
-  permissionHint,
-  runtimeMessage,
-} from "./start.ts";
+import { permissionHint } from "../folders/permissions.ts";
+import { StartError } from "../replies/text.ts";
+import { checkDenoVersion, missingPermission, OLDEST_DENO, runtimeMessage } from "./start.ts";
 
 Deno.test("permissionHint() says where the flag goes, or that an executable lacks it", () => {
   assertEquals(

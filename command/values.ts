@@ -5,8 +5,8 @@
  * @module
  */
 
-import type { Span } from "./delay.ts";
-import { quote, UsageError } from "./messages.ts";
+import type { Span } from "../replies/delay.ts";
+import { quote, UsageError } from "../replies/text.ts";
 
 /** The value of each flag, by its name. */
 export type Values = Readonly<Record<string, unknown>>;

@@ -1,5 +1,5 @@
 import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
-import { UsageError } from "./messages.ts";
+import { UsageError } from "../replies/text.ts";
 import { integerOf, millisecondsOf, spanOf } from "./values.ts";
 
 function mistake(work: () => unknown): string {

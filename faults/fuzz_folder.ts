@@ -4,8 +4,8 @@
  * @module
  */
 
-import { type Bytes, UnusableFile } from "../command/files.ts";
-import { folderResponder } from "../command/folder.ts";
+import { type Bytes, UnusableFile } from "../folders/read.ts";
+import { folderResponder } from "../folders/folder.ts";
 import { parseRequestLine, type Reply } from "../server.ts";
 import { heldFolder } from "../tests/files.ts";
 import { bytesOf, textOf } from "../tests/wire.ts";

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Listed } from "../command/lab_page.ts";
+import type { Listed } from "../lab/page.ts";
 import { HOST } from "../tests/clients.ts";
 import { TemporaryFolder } from "../tests/files.ts";
 import { ANY_PORT, ServerProcess } from "../tests/process.ts";

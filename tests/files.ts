@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Bytes, Folder } from "../command/files.ts";
+import type { Bytes, Folder } from "../folders/read.ts";
 
 /** A folder in memory, as if it had been read. */
 export function heldFolder(files: Iterable<readonly [path: string, content: Bytes]>): Folder {

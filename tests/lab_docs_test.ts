@@ -1,8 +1,8 @@
 /** docs/lab.md lists the entries of the lab, and its loops run. */
 
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { lab } from "../command/lab.ts";
-import type { Listed } from "../command/lab_page.ts";
+import { lab } from "../lab/lab.ts";
+import type { Listed } from "../lab/page.ts";
 import { type Reply, serve } from "../server.ts";
 import { HOST } from "./clients.ts";
 import { needing } from "./needs.ts";

@@ -8,8 +8,8 @@ import {
   assertRejects,
   assertStringIncludes,
 } from "@std/assert";
-import { lab, listenWithReset } from "../command/lab.ts";
-import type { Listed } from "../command/lab_page.ts";
+import { lab, listenWithReset } from "../lab/lab.ts";
+import type { Listed } from "../lab/page.ts";
 import { type Exchange, type RawReply, type Reply, serve, type Server } from "../server.ts";
 import { connect, HOST, reset, resettable, send, talk } from "./clients.ts";
 import { needing } from "./needs.ts";

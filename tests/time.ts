@@ -4,7 +4,7 @@
  * @module
  */
 
-import { sleep } from "../command/delay.ts";
+import { sleep } from "../replies/delay.ts";
 
 export { sleep };
 

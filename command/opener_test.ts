@@ -1,8 +1,8 @@
 import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import { escapeControls, type Reply, type Responder } from "../server.ts";
 import { CLIENT, requestOf } from "../tests/requests.ts";
-import { UsageError } from "./messages.ts";
-import { responderFrom } from "./replies.ts";
+import { UsageError } from "../replies/text.ts";
+import { responderFrom } from "./opener.ts";
 import { settingsFrom } from "./settings.ts";
 import type { Values } from "./values.ts";
 

@@ -6,10 +6,10 @@
  */
 
 import type { RawReply, Reply, Responder } from "../server.ts";
-import { randomDelay, sleep, type Span } from "./delay.ts";
-import { type Bytes, type Folder, type Held, UnusableFile } from "./files.ts";
-import { messageOf, quote } from "./messages.ts";
-import { contentTypesIn, type Fields, parseField } from "./reply_defaults.ts";
+import { randomDelay, sleep, type Span } from "../replies/delay.ts";
+import { type Bytes, type Folder, type Held, UnusableFile } from "./read.ts";
+import { messageOf, quote } from "../replies/text.ts";
+import { contentTypesIn, type Fields, parseField } from "../replies/fields.ts";
 import {
   addAliases,
   addComposedNames,
@@ -20,7 +20,7 @@ import {
   routeOf,
   Routes,
 } from "./routes.ts";
-import { decodedPath } from "./target.ts";
+import { decodedPath } from "../replies/target.ts";
 import { isUtf8 } from "./types.ts";
 
 // ---------------------------------------------------------------- --raw

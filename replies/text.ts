@@ -1,33 +1,17 @@
 /**
- * Messages to the operator: the errors with their exit codes, the stream they go to, and how they
- * write values, counts and addresses.
+ * The words of messages: the errors that end the command, and how values, counts and addresses are
+ * written.
  *
  * @module
  */
 
 import { escapeControls } from "../server.ts";
-import { Output } from "./output.ts";
 
 /** A mistake in the arguments: exit code 2. */
 export class UsageError extends Error {}
 
 /** The server could not start: exit code 1. */
 export class StartError extends Error {}
-
-const messages = new Output(Deno.stderr, {
-  onLoss: (lines, reason) =>
-    say(`dropped ${plural(lines, "message")} so far: ${messageOf(reason)}`),
-});
-
-/** Writes a message to stderr; messages keep their order. */
-export function say(message: string): void {
-  messages.write(`firstline: ${message}\n`);
-}
-
-/** Resolves when all messages are written, or after half a second if nobody reads them. */
-export function flushMessages(): Promise<void> {
-  return messages.finish();
-}
 
 /** The message of an error and, after a colon, that of its cause. */
 export function messageOf(error: unknown): string {

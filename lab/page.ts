@@ -5,7 +5,7 @@
  */
 
 import type { Reply } from "../server.ts";
-import { escapeHtml, htmlPage, PAGE_HEADERS } from "./page.ts";
+import { escapeHtml, htmlPage, PAGE_HEADERS } from "../replies/page.ts";
 
 /** An entry as the lists show it. */
 export interface Listed {

@@ -3,26 +3,26 @@ import type { Reply, Responder } from "../server.ts";
 import { TemporaryFolder } from "../tests/files.ts";
 import { needing } from "../tests/needs.ts";
 import { CLIENT, requestOf } from "../tests/requests.ts";
-import { heldResponder } from "./held.ts";
-import { flushMessages, UsageError } from "./messages.ts";
-import { type HeldContent, settingsFrom } from "./settings.ts";
-import type { Values } from "./values.ts";
+import { type FileSettings, heldResponder } from "./serve.ts";
+import { UsageError } from "../replies/text.ts";
+import { settingsFrom } from "../command/settings.ts";
+import type { Values } from "../command/values.ts";
 
 const test = needing("read", "write");
 
 /** What answers with these flags. */
 function answer(values: Values, embeddedRoot?: string, signal?: AbortSignal): Responder | Reply {
   const settings = settingsFrom(values);
-  return heldResponder(settings.content as HeldContent, settings, embeddedRoot, signal);
+  const content = settings.content as Pick<FileSettings, "kind" | "path">;
+  return heldResponder({ ...settings, ...content, embeddedRoot }, () => {}, signal);
 }
 
-test("heldResponder() fills in the placeholders of fields", async () => {
+test("heldResponder() fills in the placeholders of fields", () => {
   using folder = new TemporaryFolder({ "a.css": "a" });
   const responder = answer({
     file: folder.path,
     header: ["X-A: {method} {target}", "allow: {port}"],
   });
-  await flushMessages(); // how many files it holds
   assert(typeof responder === "function");
   assertEquals(responder(requestOf("PUT /a?{client} HTTP/1.1"), CLIENT), {
     status: 404,
@@ -31,7 +31,7 @@ test("heldResponder() fills in the placeholders of fields", async () => {
   });
 });
 
-test("heldResponder() watches no longer than the signal lets it, and nothing that is embedded", async () => {
+test("heldResponder() watches no longer than the signal lets it, and nothing that is embedded", () => {
   using folder = new TemporaryFolder({ "site/a.txt": "a", "page.html": "b" });
   assertThrows(
     () => answer({ file: "site", watch: true }, folder.path),
@@ -43,5 +43,4 @@ test("heldResponder() watches no longer than the signal lets it, and nothing tha
   const responder = answer({ file, watch: true }, undefined, end.signal);
   assert(typeof responder === "function");
   end.abort(); // or a timer would be left
-  await flushMessages();
 });

@@ -4,8 +4,8 @@
  * @module
  */
 
-import { messageOf, quote, StartError, UsageError } from "./messages.ts";
-import { mayRead, permissionHint } from "./start.ts";
+import { messageOf, quote, StartError, UsageError } from "../replies/text.ts";
+import { mayRead, permissionHint } from "./permissions.ts";
 
 /** The content of a file. */
 export type Bytes = Uint8Array<ArrayBuffer>;
@@ -150,7 +150,15 @@ export function reasonFor(error: unknown): string {
 }
 
 /** Executables embed the program under these names. It is not meant to be served. */
-export const OWN_FILES: readonly string[] = ["main.ts", "server.ts", "command", "deno.json"];
+export const OWN_FILES: readonly string[] = [
+  "main.ts",
+  "server.ts",
+  "replies",
+  "folders",
+  "lab",
+  "command",
+  "deno.json",
+];
 
 /**
  * Finds a path. In an executable, a relative path means the embedded file or folder of that name if

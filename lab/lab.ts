@@ -40,9 +40,9 @@ import {
   sends,
   STALL,
   trickle,
-} from "./lab_pieces.ts";
-import { indexOf, type Listed } from "./lab_page.ts";
-import { pathOf } from "./target.ts";
+} from "./pieces.ts";
+import { indexOf, type Listed } from "./page.ts";
+import { pathOf } from "../replies/target.ts";
 
 export { listenWithReset } from "./reset.ts";
 

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { type Held, type HeldFile, linkTarget, reasonFor, type Source } from "./files.ts";
+import { type Held, type HeldFile, linkTarget, reasonFor, type Source } from "./read.ts";
 
 /**
  * How often the path is resolved again. No watcher reports that a folder, or a link on the way to

@@ -1,32 +1,16 @@
 /**
- * The health of a server: `--health` answers for it, and `--probe` asks.
+ * Asks a server for its health, for `--probe`.
  *
  * @module
  */
 
-import { escapeControls, type Reply, type Responder } from "../server.ts";
-import { sleep } from "./delay.ts";
-import { connectableHost, hostAndPort, messageOf, say, StartError } from "./messages.ts";
+import { escapeControls } from "../server.ts";
+import { sleep } from "../replies/delay.ts";
+import { HEALTHY } from "../replies/health.ts";
+import { connectableHost, hostAndPort, messageOf, StartError } from "../replies/text.ts";
+import { say } from "./output.ts";
 import type { Settings } from "./settings.ts";
 import { mayUse, missingPermission } from "./start.ts";
-import { pathOf } from "./target.ts";
-
-/** The reply to a health check. */
-export const HEALTHY: Reply = Object.freeze({ status: 200, body: "ok" });
-
-/**
- * Answers health checks at once, and leaves all other requests to `answer`.
- *
- * @param path The path of the health check; `undefined` for none.
- */
-export function withHealth(
-  path: string | undefined,
-  answer: Responder | Reply,
-): Responder | Reply {
-  if (path === undefined) return answer;
-  const others = typeof answer === "function" ? answer : () => answer;
-  return (request, client) => pathOf(request.target) === path ? HEALTHY : others(request, client);
-}
 
 /** Below the shortest time that container runtimes grant a health check by default. */
 const PROBE_TIMEOUT_MS = 3_000;

@@ -5,7 +5,7 @@
  */
 
 import { checkField, type Client, type Reply, type RequestLine } from "../server.ts";
-import { messageOf } from "./messages.ts";
+import { messageOf } from "./text.ts";
 
 /** Header fields in order. */
 export type Fields = NonNullable<Reply["headers"]>;

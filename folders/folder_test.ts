@@ -2,9 +2,9 @@ import { assert, assertEquals, assertThrows } from "@std/assert";
 import type { Reply } from "../server.ts";
 import { heldFolder } from "../tests/files.ts";
 import { CLIENT, requestOf } from "../tests/requests.ts";
-import { type Bytes, UnusableFile } from "./files.ts";
+import { type Bytes, UnusableFile } from "./read.ts";
 import { folderResponder } from "./folder.ts";
-import type { Fields, ReplyDefaults } from "./reply_defaults.ts";
+import type { Fields, ReplyDefaults } from "../replies/fields.ts";
 
 type Ask = (target: string, method?: string) => Reply;
 

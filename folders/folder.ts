@@ -6,18 +6,18 @@
  */
 
 import type { Reply } from "../server.ts";
-import { randomDelay, sleep, type Span } from "./delay.ts";
-import { type Bytes, type Folder, UnusableFile } from "./files.ts";
+import { randomDelay, sleep, type Span } from "../replies/delay.ts";
+import { type Bytes, type Folder, UnusableFile } from "./read.ts";
 import { type HttpFile, parseHttpFile } from "./http_files.ts";
 import { addListings } from "./listing.ts";
-import { quote } from "./messages.ts";
+import { quote } from "../replies/text.ts";
 import {
   type Fields,
   mergeFields,
   type ReplyDefaults,
   type ReplyTo,
   withDefaults,
-} from "./reply_defaults.ts";
+} from "../replies/fields.ts";
 import {
   addAliases,
   addComposedNames,
@@ -30,7 +30,7 @@ import {
   routeOf,
   Routes,
 } from "./routes.ts";
-import { decodedPath, encodePathAndQuery, queryOf } from "./target.ts";
+import { decodedPath, encodePathAndQuery, queryOf } from "../replies/target.ts";
 import { contentTypeOf } from "./types.ts";
 
 /**

@@ -7,7 +7,7 @@
 
 import type { Client, Reply, RequestLine } from "../server.ts";
 import { escapeHtml } from "./page.ts";
-import { type Fields, mergeFields, type ReplyTo } from "./reply_defaults.ts";
+import { type Fields, mergeFields, type ReplyTo } from "./fields.ts";
 import { encodePathAndQuery, encodeUri, pathAndQueryOf } from "./target.ts";
 
 /** A text that depends on the request. */

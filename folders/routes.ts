@@ -6,9 +6,9 @@
  */
 
 import type { Reply } from "../server.ts";
-import { UnusableFile } from "./files.ts";
-import { quote } from "./messages.ts";
-import { type Fields, mergeFields, withDefaults } from "./reply_defaults.ts";
+import { UnusableFile } from "./read.ts";
+import { quote } from "../replies/text.ts";
+import { type Fields, mergeFields, withDefaults } from "../replies/fields.ts";
 
 /** The methods that a file name may contain, in the order of `Allow`. */
 export const METHODS: readonly string[] = [

@@ -5,9 +5,10 @@
  */
 
 import type { Client, Reply, RequestLine } from "../server.ts";
+import { escapeHtml } from "./html.ts";
+import { DEFAULT_LINK, labelOf } from "./link.ts";
 
-/** The default link of the page: the specification of what the page shows. */
-export const DEFAULT_LINK = "https://www.rfc-editor.org/rfc/rfc9112";
+export { DEFAULT_LINK, escapeHtml };
 
 /** The home of the program. */
 export const PROJECT_URL = "https://jsr.io/@firstline/firstline";
@@ -119,33 +120,3 @@ ${content}
 </html>
 `;
 }
-
-/** The label of a link, in HTML. Lines break inside of its target only if nowhere else. */
-function labelOf(link: string): string {
-  const [, mailbox] = /^mailto:([^?]*)/i.exec(link) ?? [];
-  if (mailbox !== undefined) return `Write to <b>${escapeHtml(mailbox)}</b>`;
-  const place = link.replace(/^https?:\/\//i, "").replace(/(?<=.)\/$/, "");
-  return `Follow this link to <b>${escapeHtml(place)}</b>`;
-}
-
-/**
- * Escapes text for HTML, between tags and in quoted attributes.
- *
- * @example
- * ```ts
- * import { escapeHtml } from "./page.ts";
- *
- * console.log(escapeHtml('<a href="x">')); // "&lt;a href=&quot;x&quot;&gt;"
- * ```
- */
-export function escapeHtml(text: string): string {
-  return text.replace(/[&<>"']/g, (character) => HTML_ENTITIES[character]);
-}
-
-const HTML_ENTITIES: Record<string, string> = {
-  "&": "&amp;",
-  "<": "&lt;",
-  ">": "&gt;",
-  '"': "&quot;",
-  "'": "&#39;",
-};

@@ -3,7 +3,7 @@ import type { Responder } from "../server.ts";
 import { heldFolder } from "../tests/files.ts";
 import { CLIENT, requestOf } from "../tests/requests.ts";
 import { bytesOf, textOf } from "../tests/wire.ts";
-import { type Bytes, UnusableFile } from "./files.ts";
+import { type Bytes, UnusableFile } from "./read.ts";
 import { endOfHead, hasBareLf, parseHttpFile, rawResponder } from "./http_files.ts";
 
 Deno.test("endOfHead() finds the end of the first empty line, with or without CR", () => {

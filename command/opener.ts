@@ -5,12 +5,13 @@
  */
 
 import { type Reply, type Responder, serve, type Server } from "../server.ts";
-import { delayed } from "./delay.ts";
+import { delayed } from "../replies/delay.ts";
 import { DEFAULTS } from "./flags.ts";
-import { withHealth } from "./health.ts";
-import { say, urlOf } from "./messages.ts";
-import { page } from "./page.ts";
-import { encoderFor, hasPlaceholders, templateOf, withTemplates } from "./placeholders.ts";
+import { withHealth } from "../replies/health.ts";
+import { urlOf } from "../replies/text.ts";
+import { say } from "./output.ts";
+import { page } from "../replies/page.ts";
+import { encoderFor, hasPlaceholders, templateOf, withTemplates } from "../replies/placeholders.ts";
 import {
   contentTypesIn,
   type Fields,
@@ -19,7 +20,7 @@ import {
   type ReplyDefaults,
   type ReplyTo,
   withDefaults,
-} from "./reply_defaults.ts";
+} from "../replies/fields.ts";
 import type { Settings } from "./settings.ts";
 import type { ListenOptions, Open } from "./start.ts";
 
@@ -40,14 +41,18 @@ export async function openerFrom(
   const { content, health } = settings;
   if (content.kind === "lab") return (options) => openLab(options, health);
   const answer = content.kind === "file" || content.kind === "raw"
-    ? (await import("./held.ts")).heldResponder(content, settings, embeddedRoot, signal)
+    ? (await import("../folders/serve.ts")).heldResponder(
+      { ...settings, ...content, embeddedRoot },
+      say,
+      signal,
+    )
     : responderFrom(settings);
   const responder = withHealth(health, answer);
   return (options) => serve(options, responder);
 }
 
 async function openLab(options: ListenOptions, health: string | undefined): Promise<Server> {
-  const { lab, listenWithReset } = await import("./lab.ts");
+  const { lab, listenWithReset } = await import("../lab/lab.ts");
   const listener = await listenWithReset(options);
   const { hostname, port } = listener.addr;
   if (hostname === DEFAULTS.labHost) {

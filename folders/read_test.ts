@@ -11,8 +11,8 @@ import {
   OWN_FILES,
   readUnchanged,
   Source,
-} from "./files.ts";
-import { StartError, UsageError } from "./messages.ts";
+} from "./read.ts";
+import { StartError, UsageError } from "../replies/text.ts";
 
 const test = needing("read", "write");
 

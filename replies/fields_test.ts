@@ -1,5 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import { withDefaults } from "./reply_defaults.ts";
+import { withDefaults } from "./fields.ts";
 
 Deno.test("withDefaults() replaces fields of the same name, in either case, and adds the others", () => {
   const reply = { status: 404, headers: [["A", "1"], ["B", "2"]], body: "c" } as const;

@@ -3,7 +3,7 @@ import { TemporaryFolder } from "../tests/files.ts";
 import { needing } from "../tests/needs.ts";
 import { sleep, WATCHED } from "../tests/time.ts";
 import { textOf } from "../tests/wire.ts";
-import { type Held, Source, UnusableFile } from "./files.ts";
+import { type Held, Source, UnusableFile } from "./read.ts";
 import { Watch } from "./watch.ts";
 
 const register = needing("read", "write");

@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { urlOf } from "./messages.ts";
+import { urlOf } from "./text.ts";
 
 Deno.test("urlOf() returns a URL that opens on this machine", () => {
   assertEquals(urlOf("0.0.0.0", 80), "http://localhost:80/");

@@ -5,10 +5,10 @@
  */
 
 import type { Reply } from "../server.ts";
-import type { Folder } from "./files.ts";
-import { plural } from "./messages.ts";
-import { escapeHtml, htmlPage, PAGE_HEADERS } from "./page.ts";
-import { type ReplyDefaults, withDefaults } from "./reply_defaults.ts";
+import type { Folder } from "./read.ts";
+import { plural } from "../replies/text.ts";
+import { escapeHtml, htmlPage, PAGE_HEADERS } from "../replies/page.ts";
+import { type ReplyDefaults, withDefaults } from "../replies/fields.ts";
 import { routeOf, type Routes } from "./routes.ts";
 
 /** A row of a listing. */
