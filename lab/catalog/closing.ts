@@ -1,0 +1,45 @@
+/**
+ * Connections that close, stall or are reset too early or too late.
+ *
+ * @module
+ */
+
+import { type Catalog, LASTS, OPEN } from "./entry.ts";
+import { chunk, chunked, OK, ok, STALL } from "../pieces.ts";
+
+/** Connections that close, stall or are reset too early or too late. */
+// deno-fmt-ignore: a table with two or three lines per entry
+export const CLOSING: Catalog = {
+  "Closing and stalling": [
+    { name: "empty", section: "9112 §9.5", about: "closes without sending anything",
+      client: "reports an error; may try again", wrong: [] },
+    { name: "cut-head", section: "9112 §8", about: "closes in the middle of the head",
+      client: "reports that the response is incomplete", wrong: [`${OK}Content-Le`] },
+    { name: "hang", takes: LASTS, section: "9112 §9.5", about: "answers nothing and stays open",
+      client: "gives up after its timeout", curl: "-im 5", wrong: [STALL], ending: "close" },
+    { name: "hang-head", takes: LASTS, section: "9112 §9.5", about: "stops in the middle of the head",
+      client: "gives up after its timeout", curl: "-im 5", wrong: [`${OK}Content-Le`, STALL], ending: "close" },
+    { name: "hang-body", takes: LASTS, section: "9112 §9.5", about: "stops in the middle of the content",
+      client: "gives up after its timeout", curl: "-im 5",
+      wrong: [ok("Content-Length: 10", "01234"), STALL], ending: "close" },
+    { name: "hang-chunk", takes: LASTS, section: "9112 §9.5", about: "stops between two chunks",
+      client: "gives up after its timeout", curl: "-im 5", wrong: [chunked(chunk("01234")), STALL], ending: "close" },
+    { name: "close-late", takes: LASTS, section: "9112 §9.6", about: "announces that it closes, and stays open",
+      client: "reads the response by its length, and closes", curl: "-im 5",
+      wrong: [ok("Content-Length: 3", "ok\n"), STALL], ending: "close" },
+    { name: "close-unsaid", section: "9112 §9.6", about: "closes after the response without announcing it",
+      client: "accepts the response, and sends its next request on a new connection", wrong: [OPEN] },
+    { name: "reset-idle", section: "9112 §9.5", about: "answers, and resets the open connection a moment later",
+      client: "accepts the response, and sends its next request on a new connection",
+      wrong: [OPEN, 0.1], ending: "reset" },
+    { name: "unread", section: "9112 §9.6", about: "answers, and closes with the request half read",
+      client: "reads the response if it still can; otherwise reports an error", curl: "-iT bigfile",
+      wrong: [ok("Content-Length: 3", "ok\n")], ending: "close" },
+    { name: "reset", section: "9112 §9.5", about: "resets the connection instead of answering",
+      client: "reports a reset; may try again", wrong: [], ending: "reset" },
+    { name: "reset-body", section: "9112 §9.5", about: "resets the connection in the middle of the content",
+      client: "reports a reset, not a complete response",
+      // without the wait, the reset would discard content that the client has not read yet
+      wrong: [ok("Content-Length: 10", "01234"), 0.1], ending: "reset" },
+  ],
+};
