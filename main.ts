@@ -12,7 +12,14 @@ import { hooksFrom, openLog } from "./command/log.ts";
 import { exitCodeOf, flushMessages, print, sayAddress } from "./command/output.ts";
 import { openerFrom } from "./command/opener.ts";
 import { type Settings, settingsFrom } from "./command/settings.ts";
-import { firstSignal, type Open, start, stop } from "./command/start.ts";
+import {
+  exitCodeAt,
+  firstSignal,
+  start,
+  stop,
+  stopEarly,
+  type StopSignal,
+} from "./command/start.ts";
 
 /**
  * Runs the command, writes its messages to stderr, and resolves to its exit code.
@@ -20,15 +27,15 @@ import { firstSignal, type Open, start, stop } from "./command/start.ts";
  * @param args The arguments without the name of the program.
  */
 export async function main(args: string[]): Promise<number> {
+  const stopSignal = firstSignal(); // before anything is read, or process 1 never gets it
   const end = new AbortController();
   try {
     const values = parseFlags(args);
     if (values.help === true) return print(helpText());
     if (values.version === true) return print(`firstline ${manifest.version}`);
     const settings = settingsFrom(values);
-    if (settings.probe) return await probe(settings);
-    const embeddedRoot = Deno.build.standalone ? import.meta.dirname : undefined;
-    return await run(settings, await openerFrom(settings, embeddedRoot, end.signal));
+    if (settings.probe) return await Promise.race([probe(settings), stopSignal.then(exitCodeAt)]);
+    return await run(settings, stopSignal, end.signal);
   } catch (error) {
     return exitCodeOf(error);
   } finally {
@@ -38,12 +45,19 @@ export async function main(args: string[]): Promise<number> {
 }
 
 /** Serves until a signal arrives, then stops. Resolves to the exit code. */
-async function run(settings: Settings, open: Open): Promise<number> {
-  const stopSignal = firstSignal();
+async function run(
+  settings: Settings,
+  stopSignal: Promise<StopSignal>,
+  end: AbortSignal,
+): Promise<number> {
   const log = openLog();
   const options = { ...settings.options, ...hooksFrom(settings, log) };
+  const embeddedRoot = Deno.build.standalone ? import.meta.dirname : undefined;
 
-  const server = await start(options, settings.portGiven, open);
+  const starting = openerFrom(settings, embeddedRoot, end)
+    .then((open) => start(options, settings.portGiven, open));
+  const server = await Promise.race([starting, stopSignal]);
+  if (typeof server === "string") return stopEarly(server);
   sayAddress(server.addr);
 
   const exitCode = await stop(server, await stopSignal);

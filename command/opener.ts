@@ -41,7 +41,7 @@ export async function openerFrom(
   const { content, health } = settings;
   if (content.kind === "lab") return (options) => openLab(options, health);
   const answer = content.kind === "file" || content.kind === "raw"
-    ? (await import("../folders/serve.ts")).heldResponder(
+    ? await (await import("../folders/serve.ts")).heldResponder(
       { ...settings, ...content, embeddedRoot },
       say,
       signal,

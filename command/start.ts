@@ -127,20 +127,34 @@ const SAME_SIGNAL_MS = 50;
 /** A signal that stops the server. */
 export type StopSignal = "SIGINT" | "SIGTERM";
 
+/** The exit codes of a process that a signal ends at once. */
+const EXIT_CODE_AT: Readonly<Record<StopSignal, number>> = { SIGINT: 130, SIGTERM: 143 };
+
+/** The exit code of what a signal has ended before its time. */
+export function exitCodeAt(signal: StopSignal): number {
+  return EXIT_CODE_AT[signal];
+}
+
 /** Resolves at the first signal; the second ends the process at once. */
 export function firstSignal(): Promise<StopSignal> {
   const { promise, resolve } = Promise.withResolvers<StopSignal>();
   let first = Infinity;
-  const on = (signal: StopSignal, exitCode: number) =>
+  const on = (signal: StopSignal) =>
     Deno.addSignalListener(signal, () => {
       const now = performance.now();
-      if (now - first >= SAME_SIGNAL_MS) Deno.exit(exitCode);
+      if (now - first >= SAME_SIGNAL_MS) Deno.exit(exitCodeAt(signal));
       first = Math.min(first, now);
       resolve(signal);
     });
-  on("SIGINT", 130);
-  if (Deno.build.os !== "windows") on("SIGTERM", 143);
+  on("SIGINT");
+  if (Deno.build.os !== "windows") on("SIGTERM");
   return promise;
+}
+
+/** Says that a signal has ended the start, and returns the exit code: nothing was cut off. */
+export function stopEarly(signal: StopSignal): number {
+  say(`${signal} received before the start was complete`);
+  return 0;
 }
 
 /** Shuts the server down. Resolves to the exit code: 1 if a connection did not finish in time. */

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { sleep } from "../replies/delay.ts";
 import { messageOf, quote, StartError, UsageError } from "../replies/text.ts";
 import { mayRead, permissionHint } from "./permissions.ts";
 
@@ -63,6 +64,9 @@ const PIECE_BYTES = 4 * 1024 * 1024;
  */
 const SETTLED_MS = 3000;
 
+/** How long the first reading may keep signals waiting. */
+const SLICE_MS = 50;
+
 const SEPARATOR = Deno.build.os === "windows" ? "\\" : "/";
 
 /** A file or folder that cannot be used. Its message follows `Cannot use --file "PATH": `. */
@@ -116,6 +120,22 @@ export class Source {
         if (done) return value;
       }
     });
+  }
+
+  /**
+   * Reads all of it, and lets signals arrive meanwhile: 60 000 files take seconds.
+   *
+   * @throws {UsageError} If it cannot be used.
+   */
+  async readInSlices(): Promise<Held> {
+    const steps = this.readInSteps();
+    for (let end = performance.now() + SLICE_MS;;) {
+      const { done, value } = this.use(() => steps.next());
+      if (done) return value;
+      if (performance.now() < end) continue;
+      await sleep(0);
+      end = performance.now() + SLICE_MS;
+    }
   }
 
   /**

@@ -42,18 +42,18 @@ export type Say = (message: string) => void;
  * @throws {UsageError} If it cannot be used.
  * @throws {StartError} If Deno does not permit to read it.
  */
-export function heldResponder(
+export async function heldResponder(
   settings: FileSettings,
   say: Say,
   signal?: AbortSignal,
-): Responder | Reply {
+): Promise<Responder | Reply> {
   const source = new Source(settings.kind, settings.path, settings.embeddedRoot);
   if (settings.watch && source.isEmbedded) {
     throw new UsageError(
       `Cannot use --watch with ${source.name}: it is embedded in this executable, and cannot change`,
     );
   }
-  const first = source.read();
+  const first = await source.readInSlices();
   let answer = source.use(() => responderTo(first, source, settings));
   announce(first, source, settings.list, say);
   if (!settings.watch) return answer;

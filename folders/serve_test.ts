@@ -1,4 +1,4 @@
-import { assert, assertEquals, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertRejects } from "@std/assert";
 import type { Reply, Responder } from "../server.ts";
 import { TemporaryFolder } from "../tests/files.ts";
 import { needing } from "../tests/needs.ts";
@@ -11,15 +11,19 @@ import type { Values } from "../command/values.ts";
 const test = needing("read", "write");
 
 /** What answers with these flags. */
-function answer(values: Values, embeddedRoot?: string, signal?: AbortSignal): Responder | Reply {
+function answer(
+  values: Values,
+  embeddedRoot?: string,
+  signal?: AbortSignal,
+): Promise<Responder | Reply> {
   const settings = settingsFrom(values);
   const content = settings.content as Pick<FileSettings, "kind" | "path">;
   return heldResponder({ ...settings, ...content, embeddedRoot }, () => {}, signal);
 }
 
-test("heldResponder() fills in the placeholders of fields", () => {
+test("heldResponder() fills in the placeholders of fields", async () => {
   using folder = new TemporaryFolder({ "a.css": "a" });
-  const responder = answer({
+  const responder = await answer({
     file: folder.path,
     header: ["X-A: {method} {target}", "allow: {port}"],
   });
@@ -31,16 +35,16 @@ test("heldResponder() fills in the placeholders of fields", () => {
   });
 });
 
-test("heldResponder() watches no longer than the signal lets it, and nothing that is embedded", () => {
+test("heldResponder() watches no longer than the signal lets it, and nothing that is embedded", async () => {
   using folder = new TemporaryFolder({ "site/a.txt": "a", "page.html": "b" });
-  assertThrows(
+  await assertRejects(
     () => answer({ file: "site", watch: true }, folder.path),
     UsageError,
     'Cannot use --watch with --file "site": it is embedded in this executable, and cannot change',
   );
   const end = new AbortController();
   const file = folder.pathOf("page.html");
-  const responder = answer({ file, watch: true }, undefined, end.signal);
+  const responder = await answer({ file, watch: true }, undefined, end.signal);
   assert(typeof responder === "function");
   end.abort(); // or a timer would be left
 });

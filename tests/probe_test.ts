@@ -140,3 +140,14 @@ test("firstline --probe stops reading an endless response", WATCHED, async () =>
   assertEquals(await probe([], endless, false), { code: 1, message: "no HTTP response" });
   assert(performance.now() - start < 2500); // before its timeout
 });
+
+test(
+  "firstline --probe ends with 143 at SIGTERM, which says nothing about the server",
+  { ...WATCHED, ignore: Deno.build.os !== "linux" },
+  async () => {
+    using silent = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+    const flags = ["--probe", "--host", "127.0.0.1", "--port", `${silent.addr.port}`];
+    const shell = 'exec timeout --preserve-status 1 "$@"'; // its own patience is longer
+    assertEquals(await run(flags, { shell }), { code: 143, stdout: "", stderr: "" });
+  },
+);

@@ -34,6 +34,8 @@ export interface ProcessOptions {
   stdout?: "piped" | "null";
   /** The port in its arguments, for processes whose messages are lost. */
   port?: number;
+  /** The message after which it counts as started; by default that it listens. */
+  ready?: RegExp;
 }
 
 /** The command line that runs `firstline` from this or another checkout. */
@@ -164,10 +166,10 @@ export class ServerProcess implements AsyncDisposable {
     options: ProcessOptions = {},
   ): Promise<ServerProcess> {
     const command = firstline(args, options.permissions);
-    const { port } = options;
+    const { port, ready = /listening on \S+:(\d+),/ } = options;
     if (port !== undefined) return ServerProcess.startOn(port, command, options);
     return ServerProcess.#start(command, options, async (server) => {
-      const { input, 1: port } = await server.stderr.until(/listening on \S+:(\d+),/);
+      const { input, 1: port } = await server.stderr.until(ready);
       server.listening = input;
       server.port = Number(port);
     });

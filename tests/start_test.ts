@@ -13,6 +13,7 @@ import { WATCHED } from "./time.ts";
 
 const test = needing("net", "run");
 const writing = needing("net", "run", "write");
+const NOT_ON_WINDOWS = { ...WATCHED, ignore: Deno.build.os === "windows" };
 
 test(
   "firstline --help prints every flag with its default, despite invalid arguments",
@@ -278,3 +279,34 @@ writing("firstline exits with 1 under Deno older than 2.9", WATCHED, async () =>
   });
   assertEquals((await run(["--version"], { permissions })).code, 0);
 });
+
+/** Makes each file take a while to read, after a message at the first one. */
+const SLOW_DISK = `
+  const { openSync } = Deno;
+  let opened = 0;
+  Deno.openSync = (...given) => {
+    if (opened++ === 0) console.error("reading");
+    for (const end = performance.now() + 200; performance.now() < end;);
+    return openSync(...given);
+  };
+`;
+
+writing(
+  "firstline ends at once, with 0, if a signal arrives during the start",
+  NOT_ON_WINDOWS,
+  async () => {
+    const names = Array.from({ length: 300 }, (_, at) => `site/${at}.txt`); // a minute
+    using folder = new TemporaryFolder(Object.fromEntries(names.map((name) => [name, "a"])));
+    const preload = `--preload=${folder.write("slow.js", SLOW_DISK)}`;
+    const permissions = ["--allow-net", `--allow-read=${folder.path}`, preload];
+    for (const signal of ["SIGTERM", "SIGINT"] as const) {
+      const args = [...ANY_PORT, folder.pathOf("site")];
+      await using server = await ServerProcess.start(args, { permissions, ready: /^reading$/ });
+      assertEquals(await server.stop(signal), 0);
+      assertEquals(
+        server.stderr.text,
+        `reading\nfirstline: ${signal} received before the start was complete\n`,
+      );
+    }
+  },
+);
