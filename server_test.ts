@@ -10,6 +10,7 @@ import {
   assertThrows,
 } from "@std/assert";
 import {
+  type Address,
   checkField,
   type Client,
   clientOf,
@@ -39,7 +40,7 @@ import {
   talk,
 } from "./tests/clients.ts";
 import { needing } from "./tests/needs.ts";
-import { ScriptedServer, ScriptedSocket } from "./tests/scripted.ts";
+import { named, ScriptedServer, ScriptedSocket } from "./tests/scripted.ts";
 import { HeldTicks, SkippableTime, sleep, until, WATCHED } from "./tests/time.ts";
 import {
   bytesOf,
@@ -83,7 +84,9 @@ function startScripted(
   responder: Responder | Reply = HELLO,
   options: ServeOptions = {},
 ): ScriptedServer {
-  return new ScriptedServer(() => serve({ onError: fail, ...options }, responder));
+  return new ScriptedServer((listener) =>
+    serve({ listener, onError: fail, ...options }, responder)
+  );
 }
 
 function errorWire(status: string, expected: string, received: string): string {
@@ -171,7 +174,7 @@ Deno.test("serve() throws for an invalid fixed reply", WATCHED, () => {
 // ---------------------------------------------------------------- accepting
 
 test("serve() exposes its real address and calls onListen", WATCHED, async () => {
-  const heard: Deno.NetAddr[] = [];
+  const heard: Address[] = [];
   await using server = start(HELLO, { onListen: (addr) => heard.push(addr) });
   assertEquals(heard, [server.addr]);
   assert(server.addr.port > 0);
@@ -202,8 +205,16 @@ Deno.test(
   WATCHED,
   async () => {
     const listening = async (options: ServeOptions) => {
-      await using scripted = startScripted(HELLO, options);
-      const { hostname, port, tcpBacklog, reusePort } = scripted.listenOptions;
+      const { listen } = Deno;
+      const given: Deno.TcpListenOptions[] = [];
+      await using _scripted = new ScriptedServer((listener) => {
+        Object.assign(Deno, {
+          listen: (options: typeof given[0]) => (given.push(options), listener),
+        });
+        return serve(options, HELLO);
+      });
+      Object.assign(Deno, { listen });
+      const [{ hostname, port, tcpBacklog, reusePort }] = given;
       return [hostname, port, tcpBacklog, reusePort ?? false];
     };
     assertEquals(await listening({}), ["0.0.0.0", 8080, 2048, false]);
@@ -217,9 +228,9 @@ Deno.test(
   WATCHED,
   async () => {
     await using scripted = startScripted();
-    for (const Gone of [Deno.errors.NotConnected, Deno.errors.ConnectionReset]) {
+    for (const gone of ["NotConnected", "ConnectionReset"]) {
       const { accepts } = scripted;
-      scripted.queue(new Gone("gone"));
+      scripted.queue(named(gone));
       const client = scripted.request(LAST_REQUEST);
       for (let turn = 0; turn < 3; turn++) await sleep(0);
       assertEquals([scripted.accepts - accepts, client.isClosed], [2, true]);
@@ -282,7 +293,7 @@ Deno.test(
 Deno.test("serve() reads and writes through what wrap() returns", WATCHED, async () => {
   const clients: Client[] = [];
   const wrap = (socket: Socket): Socket => ({
-    remoteAddr: { transport: "tcp", hostname: "::ffff:203.0.113.5", port: 9 },
+    remoteAddr: { hostname: "::ffff:203.0.113.5", port: 9 },
     read: (into) => socket.read(into),
     write: (bytes) => socket.write(bytes.map((byte) => byte === 33 ? 63 : byte)),
     setNoDelay: () => socket.setNoDelay(),
@@ -297,7 +308,7 @@ Deno.test("serve() reads and writes through what wrap() returns", WATCHED, async
 });
 
 Deno.test("clientOf() shows an IPv4-mapped address as IPv4, and IPv6 unchanged", () => {
-  const shown = (hostname: string) => clientOf({ transport: "tcp", hostname, port: 1 }).hostname;
+  const shown = (hostname: string) => clientOf({ hostname, port: 1 }).hostname;
   assertEquals(shown("::ffff:192.0.2.1"), "192.0.2.1");
   assertEquals(shown("::ffff:c000:201"), "::ffff:c000:201");
   assertEquals(shown("2001:db8::ffff:1.2"), "2001:db8::ffff:1.2");
@@ -541,7 +552,7 @@ Deno.test("shutdown() resolves although new clients keep connecting", WATCHED, a
 });
 
 test("serve() returns a server that `await using` shuts down", WATCHED, async () => {
-  let addr: Deno.NetAddr;
+  let addr: Address;
   {
     await using server = serve({ hostname: HOST, port: 0 }, HELLO);
     addr = server.addr;
@@ -1019,7 +1030,7 @@ Deno.test("serve() counts the time of failed writes against the time slice", WAT
     client.onWrite = ({ length }) => {
       if (length < 1000) return length;
       time.jump(0.5);
-      throw new Deno.errors.ConnectionReset("left");
+      throw named("ConnectionReset");
     };
   }
   const turns = await turnsUntil(() => clients.every(({ isClosed }) => isClosed));
@@ -1197,12 +1208,12 @@ Deno.test("serve() ends when its listener is closed by others", WATCHED, async (
   const closed = Promise.withResolvers<never>();
   let closings = 0;
   const listener: Listener = {
-    addr: { transport: "tcp", hostname: "192.0.2.7", port: 7 },
+    addr: { hostname: "192.0.2.7", port: 7 },
     accept: () => closed.promise,
     close: () => closings++,
   };
   const server = serve({ listener }, HELLO);
-  closed.reject(new Deno.errors.BadResource("closed"));
+  closed.reject(named("BadResource"));
   assertEquals(await server.finished, { aborted: 0 });
   assertEquals([await server.shutdown(), closings], [{ aborted: 0 }, 0]);
 });
@@ -1210,13 +1221,13 @@ Deno.test("serve() ends when its listener is closed by others", WATCHED, async (
 Deno.test("shutdown() bears a listener that others close before it does", WATCHED, async () => {
   const closed = Promise.withResolvers<never>();
   const listener: Listener = {
-    addr: { transport: "tcp", hostname: "192.0.2.7", port: 7 },
+    addr: { hostname: "192.0.2.7", port: 7 },
     accept: () => closed.promise,
-    close: () => fail(new Deno.errors.BadResource("closed before")),
+    close: () => fail(named("BadResource")),
   };
   const server = serve({ listener }, HELLO);
   const ending = server.shutdown();
-  closed.reject(new Deno.errors.BadResource("closed"));
+  closed.reject(named("BadResource"));
   assertEquals(await ending, { aborted: 0 });
   await sleep(60); // a rejection that nobody handles would end the test
 });
@@ -1225,7 +1236,7 @@ Deno.test("shutdown() bears a listener that others close at capacity", WATCHED, 
   await using scripted = startScripted(HELLO, { maxConnections: 1 });
   const client = scripted.queue(new ScriptedSocket());
   await until(() => client.calls.includes("read"));
-  const closed = () => new Deno.errors.BadResource("closed before");
+  const closed = () => named("BadResource");
   scripted.close = () => fail(closed());
   scripted.accept = () => Promise.reject(closed());
   assertEquals(await scripted.server.shutdown(), { aborted: 0 });
@@ -1426,9 +1437,9 @@ Deno.test("serve() accepts connections from a custom listener", WATCHED, async (
   const conns = [new ScriptedSocket()];
   const closed = Promise.withResolvers<never>();
   const listener: Listener = {
-    addr: { transport: "tcp", hostname: "192.0.2.7", port: 7 },
+    addr: { hostname: "192.0.2.7", port: 7 },
     accept: () => conns.length > 0 ? Promise.resolve(conns.pop()!) : closed.promise,
-    close: () => closed.reject(new Deno.errors.BadResource("closed")),
+    close: () => closed.reject(named("BadResource")),
   };
   const [client] = conns;
   await using server = serve({ listener, port: 1 }, HELLO);
@@ -1778,27 +1789,27 @@ Deno.test("serve() continues after partial writes", WATCHED, async () => {
 
 /** Errors by which Deno reports that a connection has ended. */
 const GONE = [
-  Deno.errors.ConnectionReset,
-  Deno.errors.ConnectionAborted,
-  Deno.errors.BrokenPipe,
-  Deno.errors.NotConnected,
-  Deno.errors.TimedOut,
-  Deno.errors.Interrupted,
-  Deno.errors.BadResource,
+  "ConnectionReset",
+  "ConnectionAborted",
+  "BrokenPipe",
+  "NotConnected",
+  "TimedOut",
+  "Interrupted",
+  "BadResource",
 ];
 
 Deno.test("serve() reports no error when a client disconnects", WATCHED, async () => {
   const errors: unknown[] = [];
   await using scripted = startScripted(HELLO, { onError: (error) => errors.push(error) });
-  for (const Gone of GONE) {
+  for (const gone of GONE) {
     for (const sent of ["", "GET", PLAIN_REQUEST, "GET / HTTP/1.1\r\n"]) { // lingers after the last
       const client = scripted.request(sent);
       await until(() => client.calls.filter((call) => call === "read").length > (sent ? 1 : 0));
-      client.fail(new Gone("gone"));
+      client.fail(named(gone));
       await client.closed;
     }
     const writing = scripted.queue(new ScriptedSocket());
-    writing.onWrite = () => Promise.reject(new Gone("gone"));
+    writing.onWrite = () => Promise.reject(named(gone));
     writing.send(LAST_REQUEST);
     await writing.closed;
     assertEquals(writing.calls, ["setNoDelay", "read", "write", "close"]);
@@ -1962,7 +1973,7 @@ Deno.test(
       const client = scripted.queue(new ScriptedSocket());
       let toTake = left;
       client.onWrite = ({ length }) => {
-        if (toTake === 0) throw new Deno.errors.ConnectionReset("gone");
+        if (toTake === 0) throw named("ConnectionReset");
         const count = Math.min(length, toTake);
         toTake -= count;
         return count;
@@ -3085,7 +3096,7 @@ Deno.test(
     for (let count = 0; count < 100; count++) assert(await ask(7_000, 16_000) !== memory);
     for (let count = 0; count < 100; count++) {
       const client = scripted.queue(new ScriptedSocket());
-      client.onWrite = () => Promise.reject(new Deno.errors.BrokenPipe("gone"));
+      client.onWrite = () => Promise.reject(named("BrokenPipe"));
       client.send(LAST_REQUEST.replace("/", "/1"));
       await client.closed;
     }

@@ -101,7 +101,7 @@ export interface WireEvent {
  * @param show Receives whole lines of text.
  */
 export function wiretap(socket: Socket, show: (text: string) => void, inColor: boolean): Socket {
-  const client = clientOf(socket.remoteAddr as Deno.NetAddr);
+  const client = clientOf(socket.remoteAddr);
   const report = (kind: WireEvent["kind"], count = 0, bytes?: Uint8Array) =>
     show(wireLines({ client, kind, count, bytes: bytes?.subarray(0, count) }, inColor));
   let drained: number | undefined;

@@ -49,7 +49,7 @@ function listenerOf(server: Server): Listener {
     wake();
   });
   return {
-    addr: { transport: "tcp", hostname: address, port },
+    addr: { hostname: address, port },
     async accept() {
       while (!isClosed && waiting.length === 0) {
         await new Promise<void>((resolve) => wake = resolve);
@@ -76,7 +76,7 @@ function socketOf(socket: NodeSocket): Socket {
       method((error) => error ? reject(new Deno.errors.ConnectionReset()) : resolve())
     );
   return {
-    remoteAddr: { transport: "tcp", hostname: remoteAddress, port: remotePort },
+    remoteAddr: { hostname: remoteAddress, port: remotePort },
     async read(buffer) {
       for (;;) {
         if (socket.destroyed) throw new Deno.errors.ConnectionReset();

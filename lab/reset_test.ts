@@ -15,7 +15,8 @@ test(
     const listener = await listenWithReset(ANY_PORT);
     using client = await connect(listener.addr);
     using socket = await listener.accept();
-    assertEquals(socket.remoteAddr, client.localAddr);
+    const { hostname, port } = client.localAddr as Deno.NetAddr;
+    assertEquals(socket.remoteAddr, { hostname, port });
     await send(client, "abcde");
     await client.closeWrite();
     const buffer = new Uint8Array(3);
@@ -55,8 +56,7 @@ test(
     const clients = await Promise.all(Array.from({ length: 8 }, () => connect(listener.addr)));
     using first = await listener.accept();
     listener.close();
-    const isWaiting = ({ localAddr }: Deno.TcpConn) =>
-      localAddr.port !== (first.remoteAddr as Deno.NetAddr).port;
+    const isWaiting = ({ localAddr }: Deno.TcpConn) => localAddr.port !== first.remoteAddr.port;
     for (const client of clients.filter(isWaiting)) {
       await readAll(client).catch((error) => assert(isGone(error)));
     }

@@ -5,16 +5,21 @@
  * @module
  */
 
-import type { Server, Socket } from "../server.ts";
+import type { Address, Listener, Server, Socket } from "../server.ts";
 import { sleep, until } from "./time.ts";
 import { bytesOf, textOf } from "./wire.ts";
 
 /** The calls that a server may make. */
 export type Call = "read" | "write" | "setNoDelay" | "closeWrite" | "reset" | "close";
 
+/** An error of the network, by the name that Deno gives it. Only Deno has its class. */
+export function named(name: string): Error {
+  return Object.assign(new Error("scripted"), { name });
+}
+
 /** A client of a {@linkcode ScriptedServer}, and the socket that the server has of it. */
 export class ScriptedSocket implements Socket {
-  readonly remoteAddr: Deno.NetAddr = { transport: "tcp", hostname: "192.0.2.1", port: 49152 };
+  readonly remoteAddr: Address = { hostname: "192.0.2.1", port: 49152 };
   /** The calls of the server, in order. */
   readonly calls: Call[] = [];
   /** The bytes accepted from each write. */
@@ -46,7 +51,7 @@ export class ScriptedSocket implements Socket {
   }
 
   /** Makes pending and later reads and writes fail. */
-  fail(error: Error = new Deno.errors.ConnectionReset("reset by the test")): void {
+  fail(error: Error = named("ConnectionReset")): void {
     this.#receive(error);
     this.#failure.reject(error);
     this.onWrite = () => Promise.reject(error);
@@ -94,7 +99,7 @@ export class ScriptedSocket implements Socket {
 
   [Symbol.dispose](): void {
     this.calls.push("close");
-    this.fail(new Deno.errors.Interrupted("closed by the server"));
+    this.fail(named("Interrupted"));
   }
 
   #receive(input: Uint8Array | Error | null): void {
@@ -123,10 +128,8 @@ export class ScriptedSocket implements Socket {
 }
 
 /** A server whose clients are scripted. */
-export class ScriptedServer implements AsyncDisposable {
+export class ScriptedServer implements Listener, AsyncDisposable {
   readonly server: Server;
-  /** The options that the server passed to `Deno.listen()`. */
-  listenOptions: Deno.TcpListenOptions = { port: NaN };
   /** How often the server has called `accept()`. */
   accepts = 0;
 
@@ -134,16 +137,9 @@ export class ScriptedServer implements AsyncDisposable {
   readonly #clients: ScriptedSocket[] = [];
   #waiting: PromiseWithResolvers<ScriptedSocket> | undefined;
 
-  /** Runs `serve` with a `Deno.listen()` that returns this object. */
-  constructor(serve: () => Server) {
-    const { listen } = Deno;
-    const listenScripted = (options: Deno.TcpListenOptions) => (this.listenOptions = options, this);
-    Object.assign(Deno, { listen: listenScripted });
-    try {
-      this.server = serve();
-    } finally {
-      Object.assign(Deno, { listen });
-    }
+  /** Starts a server that listens to this object. */
+  constructor(serve: (listener: Listener) => Server) {
+    this.server = serve(this);
   }
 
   /** Puts a client, or an error of `accept()`, into the kernel's queue. */
@@ -161,7 +157,7 @@ export class ScriptedServer implements AsyncDisposable {
     return client;
   }
 
-  readonly addr: Deno.NetAddr = { transport: "tcp", hostname: "192.0.2.9", port: 80 };
+  readonly addr: Address = { hostname: "192.0.2.9", port: 80 };
 
   accept(): Promise<ScriptedSocket> {
     this.accepts++;
@@ -172,7 +168,7 @@ export class ScriptedServer implements AsyncDisposable {
   }
 
   close(): void {
-    this.#waiting?.reject(new Deno.errors.BadResource("Listener has been closed"));
+    this.#waiting?.reject(named("BadResource"));
   }
 
   #settleAccept(): void {
