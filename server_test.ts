@@ -1433,6 +1433,72 @@ Deno.test("serve() ends a connection as the `ending` of a raw reply says", WATCH
   assertEquals(await endingOf("reset", new Resettable()), ["reset", "close"]);
 });
 
+Deno.test("serve() reads on after a raw reply whose `ending` is open", WATCHED, async () => {
+  const raw = [bytesOf("raw,")];
+  const { exchanges, scripted } = startRecorded(({ target }) =>
+    target === "/raw" ? { raw, ending: "open" } : HELLO
+  );
+  await using _scripted = scripted;
+  const client = scripted.request(PLAIN_REQUEST.replace("/", "/raw").repeat(2) + PLAIN_REQUEST);
+  await until(() => client.wire.endsWith("!"));
+  client.send(LAST_REQUEST);
+  await client.closed;
+  assertEquals(undated(undated(client.wire)), "raw,raw," + HELLO_OPEN + HELLO_WIRE);
+  assertEquals(exchanges.map(({ bytes }) => bytes), [4, 4, 12, 12]);
+});
+
+Deno.test(
+  "serve() closes after a raw reply whose `ending` is open where it would after any reply",
+  WATCHED,
+  async () => {
+    await using scripted = startScripted(() => ({ raw: [bytesOf("raw")], ending: "open" }));
+    for (
+      const [request, calls] of [[LAST_REQUEST, ["close"]], ["GET / HTTP/1.1\r\n", [
+        "closeWrite",
+        "close",
+      ]]] as const
+    ) {
+      const client = scripted.request(request);
+      client.end();
+      await client.closed;
+      assertEquals(client.wire, "raw");
+      const after = client.calls.slice(client.calls.indexOf("write") + 1);
+      assertEquals(after.filter((call) => call !== "read"), [...calls], request);
+    }
+  },
+);
+
+Deno.test(
+  "shutdown() closes a raw reply that stalls at once, and does not count it as aborted",
+  WATCHED,
+  async () => {
+    await using scripted = startScripted(({ target }) => ({
+      raw: [bytesOf("a"), 1e6],
+      stalls: target === "/stalls",
+    }), { shutdownGraceMs: 300 });
+    const stalling = scripted.request(PLAIN_REQUEST.replace("/", "/stalls"));
+    const slow = scripted.request(PLAIN_REQUEST);
+    await until(() => stalling.wire + slow.wire === "aa");
+    const ending = scripted.server.shutdown();
+    await stalling.closed;
+    assertEquals(slow.isClosed, false);
+    assertEquals(await ending, { aborted: 1 });
+  },
+);
+
+Deno.test("shutdown() waits for half a line behind a raw reply that stalled", WATCHED, async () => {
+  const responder: Responder = ({ target }) =>
+    target === "/" ? HELLO : { raw: [bytesOf("a")], stalls: true, ending: "open" };
+  await using scripted = startScripted(responder);
+  const idle = scripted.queue(new ScriptedSocket());
+  const client = scripted.request(PLAIN_REQUEST.replace("/", "/stalls") + "GET / HT");
+  await until(() => client.wire === "a");
+  const ending = scripted.server.shutdown();
+  await idle.closed;
+  client.send("TP/1.0\r\n\r\n");
+  assertEquals([await ending, undated(client.wire)], [{ aborted: 0 }, "a" + HELLO_WIRE]);
+});
+
 Deno.test("serve() accepts connections from a custom listener", WATCHED, async () => {
   const conns = [new ScriptedSocket()];
   const closed = Promise.withResolvers<never>();
