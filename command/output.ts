@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { Address } from "../server.ts";
 import { sleep } from "../replies/delay.ts";
 import { hostAndPort, messageOf, plural, StartError, urlOf, UsageError } from "../replies/text.ts";
 
@@ -167,7 +168,7 @@ export function flushMessages(): Promise<void> {
 }
 
 /** Says where the server listens. */
-export function sayAddress({ hostname, port }: Deno.NetAddr): void {
+export function sayAddress({ hostname, port }: Address): void {
   say(`listening on ${hostAndPort(hostname, port)}, ${urlOf(hostname, port)}`);
 }
 
