@@ -10,7 +10,16 @@ const FLOORS = [
   ["replies/", ["server.ts", "replies/"]],
   ["folders/", ["server.ts", "replies/", "folders/"]],
   ["lab/", ["server.ts", "replies/", "lab/", "node:"]],
-  ["command/", ["server.ts", "replies/", "folders/", "lab/", "command/", "@std/cli/", "@std/net/"]],
+  ["command/", [
+    "server.ts",
+    "replies/",
+    "folders/",
+    "lab/",
+    "command/",
+    "@std/cli/",
+    "@std/net/",
+    "node:",
+  ]],
   ["main.ts", ["server.ts", "command/", "deno.json"]],
   ["tests/", [
     "server.ts",

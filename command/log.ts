@@ -26,15 +26,27 @@ const LOG_GATHER_MS = 10;
 export function openLog(): Output {
   return new Output(Deno.stdout, {
     gatherMs: LOG_GATHER_MS,
+    isFile: isStdoutFile,
+    inColor: isStdoutInColor(),
     onLoss: (lines, reason) =>
       say(`dropped ${plural(lines, "line")} of the log so far: ${messageOf(reason)}`),
   });
 }
 
+/** Deno has no `stat()` of stdout. That of Node needs no permission, but 30 ms to be loaded. */
+async function isStdoutFile(): Promise<boolean> {
+  const { fstatSync } = await import("node:fs");
+  return fstatSync(1).isFile();
+}
+
+function isStdoutInColor(): boolean {
+  return Deno.stdout.isTerminal() && !Deno.noColor;
+}
+
 /** What the server calls: the access log, the view of the wire, and error messages. */
 export function hooksFrom({ log, wire, health }: Settings, output: Output): ServeOptions {
-  const show = (text: string) => output.write(text);
-  const inColor = Deno.stdout.isTerminal() && !Deno.noColor;
+  const show = (line: string) => output.write(line);
+  const inColor = isStdoutInColor();
   const lineOf = { common: commonLogLine, json: jsonLogLine, none: undefined }[log];
   const isHealthCheck = ({ status, requestLine }: Exchange) =>
     status === 200 && pathOf(requestLine.split(" ")[1]) === health;
@@ -50,7 +62,7 @@ export function hooksFrom({ log, wire, health }: Settings, output: Output): Serv
 /** One line of the Common Log Format, in UTC; a raw reply has `-` for its status. */
 export function commonLogLine({ client, time, requestLine, status, bytes }: Exchange): string {
   const line = escapeControls(requestLine);
-  return `${client.hostname} - - [${formatTime(time)}] "${line}" ${status || "-"} ${bytes}\n`;
+  return `${client.hostname} - - [${formatTime(time)}] "${line}" ${status || "-"} ${bytes}`;
 }
 
 let lastFormatted = { second: NaN, text: "" };
@@ -75,7 +87,7 @@ export function jsonLogLine(exchange: Exchange): string {
     status: exchange.status || null,
     bytes: exchange.bytes,
     milliseconds: Math.round(exchange.milliseconds * 1000) / 1000,
-  }) + "\n";
+  });
 }
 
 // ---------------------------------------------------------------- --wire
@@ -98,12 +110,12 @@ export interface WireEvent {
 /**
  * Wraps a socket so that all its events are shown.
  *
- * @param show Receives whole lines of text.
+ * @param show Receives each line, without its end.
  */
-export function wiretap(socket: Socket, show: (text: string) => void, inColor: boolean): Socket {
+export function wiretap(socket: Socket, show: (line: string) => void, inColor: boolean): Socket {
   const client = clientOf(socket.remoteAddr);
   const report = (kind: WireEvent["kind"], count = 0, bytes?: Uint8Array) =>
-    show(wireLines({ client, kind, count, bytes: bytes?.subarray(0, count) }, inColor));
+    wireLines({ client, kind, count, bytes: bytes?.subarray(0, count) }, inColor).forEach(show);
   let drained: number | undefined;
   report("opened");
   return {
@@ -137,23 +149,23 @@ export function wiretap(socket: Socket, show: (text: string) => void, inColor: b
 }
 
 /** The lines that show an event, its direction marked, CR and LF visible. */
-export function wireLines({ client, kind, bytes, count }: WireEvent, inColor: boolean): string {
+export function wireLines({ client, kind, bytes, count }: WireEvent, inColor: boolean): string[] {
   const { dim, green, cyan } = paints(inColor);
   const who = dim(hostAndPort(client.hostname, client.port));
   if (kind === "drained") {
-    return `${who} ${cyan(">>")} ${dim(`${plural(count, "more byte")}, discarded`)}\n`;
+    return [`${who} ${cyan(">>")} ${dim(`${plural(count, "more byte")}, discarded`)}`];
   }
-  if (kind !== "received" && kind !== "sent") return `${who} ${dim(`-- ${kind}`)}\n`;
+  if (kind !== "received" && kind !== "sent") return [`${who} ${dim(`-- ${kind}`)}`];
   const arrow = kind === "received" ? cyan(">>") : green("<<");
   const shown = bytes?.subarray(0, MAX_WIRE_BYTES) ?? new Uint8Array();
   const lines = new TextDecoder("latin1").decode(shown).match(/[^\n]*\n|[^\n]+/g) ?? [];
   const text = lines.map((line) => {
     const [, content, end] = /^([^]*?)(\r?\n?)$/.exec(line) ?? [];
-    return `${who} ${arrow} ${visible(content)}${dim(visible(end))}\n`;
+    return `${who} ${arrow} ${visible(content)}${dim(visible(end))}`;
   });
   const hidden = count - shown.length;
-  if (hidden > 0) text.push(`${who} ${arrow} ${dim(plural(hidden, "more byte"))}\n`);
-  return text.join("");
+  if (hidden > 0) text.push(`${who} ${arrow} ${dim(plural(hidden, "more byte"))}`);
+  return text;
 }
 
 /** Colors text by the escape sequences of terminals, or leaves it alone. */
@@ -162,9 +174,9 @@ function paints(inColor: boolean) {
   return { dim: paint(2), green: paint(32), cyan: paint(36) };
 }
 
-/** Shows control characters by their names in C or as `\xHH`; printable ASCII stays. */
+/** Escapes what a client sends, which must not color the text; line ends have their names in C. */
 function visible(text: string): string {
-  const named: Record<string, string> = { "\r": "\\r", "\n": "\\n", "\t": "\\t", '"': '"' };
+  const named: Record<string, string> = { "\r": "\\r", "\n": "\\n", "\t": "\\t" };
   return text.replace(
     /[^\x20-\x7e]|\\/g,
     (character) => named[character] ?? escapeControls(character),

@@ -14,8 +14,7 @@ Deno.test("jsonLogLine() is one line of printable ASCII", () => {
   assertEquals(
     line,
     '{"time":"2026-01-02T03:04:05.000Z","client":"::1","port":1,' +
-      String.raw`"requestLine":"GET /\\x0A\\xFF","status":null,"bytes":7,"milliseconds":0.123}` +
-      "\n",
+      String.raw`"requestLine":"GET /\\x0A\\xFF","status":null,"bytes":7,"milliseconds":0.123}`,
   );
 });
 
@@ -28,7 +27,7 @@ Deno.test("commonLogLine() is one line of printable ASCII", () => {
     time: Date.UTC(2026, 0, 2, 3, 4, 5),
     milliseconds: 0.5,
   });
-  assertEquals(line, '::1 - - [02/Jan/2026:03:04:05 +0000] "GET /\\x0A\\x22 \\xFF" 400 7\n');
+  assertEquals(line, '::1 - - [02/Jan/2026:03:04:05 +0000] "GET /\\x0A\\x22 \\xFF" 400 7');
 });
 
 Deno.test("commonLogLine() has the time of each exchange, and a dash for a raw reply", () => {
@@ -46,27 +45,23 @@ Deno.test("commonLogLine() has the time of each exchange, and a dash for a raw r
     })
   );
   const expected = ["05", "06", "05"].map((second) =>
-    `192.0.2.1 - - [31/Dec/2026:23:59:${second} +0000] "GET / HTTP/1.1" - 7\n`
+    `192.0.2.1 - - [31/Dec/2026:23:59:${second} +0000] "GET / HTTP/1.1" - 7`
   );
   assertEquals(lines, expected);
 });
 
 Deno.test("wireLines() adds colors for a terminal, and hides long content", () => {
   const client = { hostname: "::1", port: 9 };
-  const event = { client, kind: "received", bytes: bytesOf("a\r\n"), count: 3 } as const;
-  const esc = "\x1b[";
-  assertEquals(
-    wireLines(event, true),
-    `${esc}2m[::1]:9${esc}0m ${esc}36m>>${esc}0m ${esc}36ma${esc}0m${esc}2m\\r\\n${esc}0m\n`
-      .replace(`${esc}36ma${esc}0m`, "a"),
-  );
-  const long = {
-    ...event,
-    kind: "sent",
-    bytes: new Uint8Array(20_000).fill(97),
-    count: 20_000,
-  } as const;
-  const [shown, hidden] = wireLines(long, false).split("\n");
-  assertEquals(shown, `[::1]:9 << ${"a".repeat(16 * 1024)}`);
-  assertEquals(hidden, `[::1]:9 << ${20_000 - 16 * 1024} more bytes`);
+  const event = { client, kind: "received", bytes: bytesOf("a\r\n\x1b[1m"), count: 7 } as const;
+  const [dim, cyan, end] = ["\x1b[2m", "\x1b[36m", "\x1b[0m"];
+  assertEquals(wireLines(event, true), [
+    `${dim}[::1]:9${end} ${cyan}>>${end} a${dim}\\r\\n${end}`,
+    `${dim}[::1]:9${end} ${cyan}>>${end} \\x1B[1m${dim}${end}`, // the client chooses no color
+  ]);
+  const bytes = new Uint8Array(20_000).fill(97);
+  const long = { client, kind: "sent", bytes, count: 20_000 } as const;
+  assertEquals(wireLines(long, false), [
+    `[::1]:9 << ${"a".repeat(16 * 1024)}`,
+    `[::1]:9 << ${20_000 - 16 * 1024} more bytes`,
+  ]);
 });

@@ -6,17 +6,25 @@
 
 import type { Address } from "../server.ts";
 import { sleep } from "../replies/delay.ts";
-import { hostAndPort, messageOf, plural, StartError, urlOf, UsageError } from "../replies/text.ts";
+import {
+  hostAndPort,
+  messageOf,
+  plural,
+  printable,
+  StartError,
+  urlOf,
+  UsageError,
+} from "../replies/text.ts";
 
 /** At most this much text waits for a slow reader; further lines are dropped. */
 const MAX_WAITING_CHARACTERS = 1024 * 1024;
-/** The capacity of a pipe. With pieces of 4 KiB, the log made a request a tenth slower. */
-const MAX_PIECE_BYTES = 64 * 1024;
 /**
- * A non-blocking pipe writes up to this much completely or not at all (PIPE_BUF in POSIX). Of a
- * larger piece it may write a part, and Deno does not say how much.
+ * A non-blocking pipe or socket takes up to this much (PIPE_BUF in POSIX) completely or not at all.
+ * Of a larger piece it may take a part, and Deno does not say how much.
  */
 const ATOMIC_PIECE_BYTES = 4096;
+/** A regular file never blocks. With pieces of 4 KiB, the log made a request a tenth slower. */
+const FILE_PIECE_BYTES = 64 * 1024;
 /** How often a full pipe is tried again: Deno cannot wait until it has room. */
 const RETRY_MS = 10;
 /** How long the end of the process waits for the last lines. */
@@ -41,13 +49,18 @@ export interface Sink {
 export interface OutputOptions {
   /** How long lines are collected before a write, in milliseconds; 0 by default. */
   gatherMs?: number;
+  /** Finds out whether the sink is a regular file; asked once there is much to write. */
+  isFile?: () => Promise<boolean>;
+  /** True if lines contain colors, which are not escaped. */
+  inColor?: boolean;
   /** Called with all losses so far: at most once a minute, and at the end. */
   onLoss: (lines: number, reason: unknown) => void;
 }
 
 /**
  * Writes lines without ever making the caller wait. Lines are collected while a write is under way.
- * Those that cannot be written, or that find the queue full, are dropped and counted.
+ * Those that cannot be written, or that find the queue full, are dropped and counted. This is the
+ * one place where text for terminals and logs is escaped, wherever it comes from.
  */
 export class Output {
   readonly #sink: Sink;
@@ -55,7 +68,8 @@ export class Output {
   #waiting = "";
   #leaving: Uint8Array = NOTHING;
   #writing: Promise<void> | undefined;
-  #maxPiece = MAX_PIECE_BYTES;
+  #maxPiece = ATOMIC_PIECE_BYTES;
+  #isFile: OutputOptions["isFile"];
   /** True if only a part of the last line was written. */
   #isTorn = false;
   #lost = 0;
@@ -65,15 +79,14 @@ export class Output {
   constructor(sink: Sink, options: OutputOptions) {
     this.#sink = sink;
     this.#options = options;
+    this.#isFile = options.isFile;
   }
 
-  /** Queues whole lines, or drops them if the queue is full. */
-  write(lines: string): void {
-    if (this.#waiting.length + lines.length > MAX_WAITING_CHARACTERS) {
-      this.#lose(countLines(encoder.encode(lines)), UNREAD);
-      return;
-    }
-    this.#waiting += lines;
+  /** Queues a line, given without its end, or drops it if the queue is full. */
+  write(line: string): void {
+    const text = this.#options.inColor ? printableInColor(line) : printable(line);
+    if (this.#waiting.length + text.length >= MAX_WAITING_CHARACTERS) this.#lose(1, UNREAD);
+    else this.#waiting += `${text}\n`;
     this.#writing ??= this.#writeAll();
   }
 
@@ -96,6 +109,7 @@ export class Output {
       if (gatherMs > 0) await sleep(gatherMs);
       this.#leaving = encoder.encode((this.#isTorn ? "\n" : "") + this.#waiting);
       this.#waiting = "";
+      if (this.#leaving.length > ATOMIC_PIECE_BYTES) await this.#chooseMaxPiece();
       try {
         while (this.#leaving.length > 0) await this.#writePiece();
       } catch (error) {
@@ -108,6 +122,12 @@ export class Output {
     this.#writing = undefined;
   }
 
+  async #chooseMaxPiece(): Promise<void> {
+    const isFile = this.#isFile;
+    this.#isFile = undefined;
+    if (await isFile?.()) this.#maxPiece = FILE_PIECE_BYTES;
+  }
+
   async #writePiece(): Promise<void> {
     const piece = this.#leaving.subarray(0, endOfPiece(this.#leaving, this.#maxPiece));
     try {
@@ -116,7 +136,6 @@ export class Output {
       this.#isTorn = piece[count - 1] !== LF;
     } catch (error) {
       if (!(error instanceof Deno.errors.WouldBlock)) throw error;
-      this.#maxPiece = ATOMIC_PIECE_BYTES;
       await sleep(RETRY_MS);
     }
   }
@@ -134,11 +153,16 @@ export class Output {
   }
 }
 
-/** The end of the whole lines that fit into a piece, or of a single line that is longer. */
+/** The end of the whole lines that fit into a piece, or of as much of a longer line as fits. */
 function endOfPiece(bytes: Uint8Array, maxPiece: number): number {
   if (bytes.length <= maxPiece) return bytes.length;
-  const end = bytes.lastIndexOf(LF, maxPiece - 1) + 1;
-  return end > 0 ? end : bytes.indexOf(LF, maxPiece) + 1 || bytes.length;
+  return bytes.lastIndexOf(LF, maxPiece - 1) + 1 || maxPiece;
+}
+
+/** Leaves out colors, which are sequences that end in `m` (ECMA-48 §8.3.117). */
+function printableInColor(line: string): string {
+  // deno-lint-ignore no-control-regex -- the point of it
+  return line.split(/(\x1b\[\d+m)/).map((part, at) => at % 2 ? part : printable(part)).join("");
 }
 
 /** Counts lines by their ends. An empty line only ends a torn one, and is not counted. */
@@ -159,7 +183,7 @@ const messages = new Output(Deno.stderr, {
 
 /** Writes a message to stderr; messages keep their order. */
 export function say(message: string): void {
-  messages.write(`firstline: ${message}\n`);
+  messages.write(`firstline: ${message}`);
 }
 
 /** Resolves when all messages are written, or after half a second if nobody reads them. */

@@ -24,6 +24,11 @@ class Trial implements Sink {
     return count;
   }
 
+  /** Writes each line of a text. */
+  writeLines(text: string): void {
+    for (const line of text.split("\n").slice(0, -1)) this.output.write(line);
+  }
+
   /** Blocks writes until the returned function is called. */
   block(): () => void {
     const { promise, resolve } = Promise.withResolvers<void>();
@@ -43,7 +48,7 @@ Deno.test(
   async () => {
     const trial = new Trial();
     const unblock = trial.block();
-    for (const line of ["a\n", "b\n", "c\n"]) trial.output.write(line);
+    trial.writeLines("a\nb\nc\n");
     unblock();
     await trial.output.finish();
     assertEquals(trial.writes, ["a\n", "b\nc\n"]);
@@ -53,43 +58,69 @@ Deno.test(
 
 Deno.test("Output.write() gathers for as long as it is told", WATCHED, async () => {
   const trial = new Trial({ gatherMs: 1 });
-  trial.output.write("a\n");
+  trial.writeLines("a\n");
   await Promise.resolve();
-  trial.output.write("b\n");
+  trial.writeLines("b\n");
   await trial.output.finish();
   assertEquals(trial.writes, ["a\nb\n"]);
 });
 
 Deno.test("Output.write() goes on where a partial write has ended", WATCHED, async () => {
-  const trial = new Trial();
+  const trial = new Trial({ gatherMs: 1 });
   trial.next = () => 2;
-  trial.output.write("four\nü\n");
+  trial.writeLines("four\nfive\n");
   await trial.output.finish();
-  assertEquals(trial.writes.join(""), textOf(new TextEncoder().encode("four\nü\n")));
+  assertEquals(trial.writes.join(""), "four\nfive\n");
 });
 
+Deno.test("Output.write() escapes all but printable ASCII, and colors if it has some", async () => {
+  const hostile = 'a\x1b]0;title\x07\nb\r\x1b[31m\x7f\x9bé€"\\';
+  const [plain, colored] = [new Trial(), new Trial({ inColor: true })];
+  for (const { output } of [plain, colored]) {
+    output.write(hostile);
+    await output.finish();
+  }
+  const escaped = String.raw`a\x1B]0;title\x07\x0Ab\x0D\x1B[31m\x7F\x9B\xE9\x20AC"` + "\\\n";
+  assertEquals(plain.writes, [escaped]);
+  assertEquals(colored.writes, [escaped.replace("\\x1B[31m", "\x1b[31m")]);
+});
+
+/** A line of this length with its end. */
+const line = (length: number) => "x".repeat(length - 1) + "\n";
+
 Deno.test(
-  "Output.write() writes as many whole lines as fit into a pipe",
+  "Output.write() writes as many whole lines as a pipe takes at once, and cuts longer ones",
   WATCHED,
   async () => {
-    const trial = new Trial();
-    const line = (length: number) => "x".repeat(length - 1) + "\n";
-    trial.output.write(line(1000).repeat(66) + line(70_000) + line(536) + line(65_000));
+    const trial = new Trial({ gatherMs: 1, isFile: () => Promise.resolve(false) });
+    trial.writeLines(line(1000).repeat(6) + line(9000) + line(536));
     await trial.output.finish();
-    trial.output.write(line(537) + line(65_000) + line(65_536) + line(100));
+    trial.writeLines(line(4096) + line(4097) + line(100));
     await trial.output.finish();
     assertEquals(trial.writes.map((piece) => piece.length), [
-      65_000,
-      1000,
-      70_000,
-      65_536,
-      537,
-      65_000,
-      65_536,
-      100,
+      ...[4000, 2000, 4096, 4096, 808 + 536],
+      ...[4096, 4096, 1 + 100],
     ]);
+    assertEquals(trial.losses, []);
   },
 );
+
+Deno.test("Output.write() writes larger pieces to a file, of which it asks once", async () => {
+  let asked = 0;
+  const trial = new Trial({ gatherMs: 1, isFile: () => Promise.resolve(++asked > 0) });
+  trial.writeLines(line(4096));
+  await trial.output.finish();
+  assertEquals(asked, 0);
+  trial.writeLines(line(1000).repeat(66));
+  await trial.output.finish();
+  trial.writeLines(line(537) + line(65_000) + line(65_536) + line(70_000) + line(100));
+  await trial.output.finish();
+  assertEquals(trial.writes.map((piece) => piece.length), [
+    ...[4096, 65_000, 1000],
+    ...[537, 65_000, 65_536, 65_536, 4464 + 100],
+  ]);
+  assertEquals(asked, 1);
+});
 
 Deno.test(
   "Output.write() drops whole lines when the queue is full, and reports it later",
@@ -97,12 +128,10 @@ Deno.test(
   async () => {
     const trial = new Trial();
     const unblock = trial.block();
-    trial.output.write("first\n");
+    trial.writeLines("first\n");
     await Promise.resolve(); // it is under way now
-    const half = "x".repeat(512 * 1024 - 1) + "\n";
-    trial.output.write(half);
-    trial.output.write(half);
-    trial.output.write("too\nmany\n");
+    const half = line(512 * 1024);
+    trial.writeLines(half + half + "too\nmany\n");
     assertEquals(trial.losses, []);
     unblock();
     await trial.output.finish();
@@ -115,16 +144,15 @@ Deno.test(
   "Output.write() drops and counts lines that cannot be written, and ends a torn line",
   WATCHED,
   async () => {
-    const trial = new Trial();
+    const trial = new Trial({ gatherMs: 1 });
     trial.next = () => (trial.next = FULL, 7);
-    trial.output.write("whole\ntorn\nlost\n");
+    trial.writeLines("whole\ntorn\nlost\n");
     await trial.output.finish();
     assertEquals(trial.losses, ["2: No space"]);
-    trial.output.write("lost too\n");
+    trial.writeLines("lost too\n");
     await trial.output.finish();
     trial.next = undefined;
-    trial.output.write("back\n");
-    trial.output.write("again\n");
+    trial.writeLines("back\nagain\n");
     await trial.output.finish();
     assertEquals(trial.writes.join(""), "whole\nt\nback\nagain\n");
     assertEquals(trial.losses, ["2: No space", "3: No space"]);
@@ -135,7 +163,7 @@ Deno.test("Output.write() reports losses at once, then not for each of many", WA
   const trial = new Trial();
   trial.next = FULL;
   for (let count = 0; count < 10; count++) {
-    trial.output.write("lost\n");
+    trial.writeLines("lost\n");
     for (let turn = 0; turn < 10; turn++) await Promise.resolve();
   }
   assertEquals(trial.losses, ["1: No space"]);
@@ -147,14 +175,14 @@ Deno.test(
   "Output.write() asks a non-blocking pipe again until it has room for a little",
   WATCHED,
   async () => {
-    const trial = new Trial();
+    const trial = new Trial({ gatherMs: 1 });
     let asked = 0;
     trial.next = (bytes) => {
       if (asked++ < 3) throw new Deno.errors.WouldBlock("Try again");
       return bytes.length;
     };
-    const lines = ("x".repeat(999) + "\n").repeat(5);
-    trial.output.write(lines);
+    const lines = line(1000).repeat(5);
+    trial.writeLines(lines);
     await trial.output.finish();
     assertEquals(asked, 5);
     assertEquals(trial.writes, [lines.slice(0, 4000), lines.slice(4000)]);
@@ -168,10 +196,10 @@ Deno.test(
   async () => {
     const trial = new Trial();
     const unblock = trial.block();
-    const [piece, next] = ["x".repeat(65_535) + "\n", "next\n"];
-    trial.output.write(piece + next);
-    await Promise.resolve();
-    trial.output.write("waiting\n");
+    const piece = line(4096);
+    trial.writeLines(`${piece}next\n`);
+    for (let turn = 0; turn < 3; turn++) await Promise.resolve();
+    trial.writeLines("waiting\n");
     await trial.output.finish();
     assertEquals(trial.losses, ["3: nobody reads it"]);
     unblock();
@@ -182,9 +210,9 @@ Deno.test(
 );
 
 Deno.test("Output.finish() waits for a report that goes the same way", WATCHED, async () => {
-  const trial: Trial = new Trial({ onLoss: (lines) => trial.output.write(`lost ${lines}\n`) });
+  const trial: Trial = new Trial({ onLoss: (lines) => trial.output.write(`lost ${lines}`) });
   trial.next = FULL;
-  trial.output.write("a\nb\n");
+  trial.writeLines("a\nb\n");
   await sleep(0); // those are lost by now, and a first report behind them
   trial.next = (bytes) => sleep(0).then(() => bytes.length);
   await trial.output.finish();
@@ -192,9 +220,9 @@ Deno.test("Output.finish() waits for a report that goes the same way", WATCHED, 
 });
 
 Deno.test("Output.finish() ends where even the report is lost", WATCHED, async () => {
-  const trial: Trial = new Trial({ onLoss: (lines) => trial.output.write(`lost ${lines}\n`) });
+  const trial: Trial = new Trial({ onLoss: (lines) => trial.output.write(`lost ${lines}`) });
   trial.next = FULL;
-  trial.output.write("a\n");
+  trial.writeLines("a\n");
   await trial.output.finish();
   assertEquals(trial.writes, []);
 });

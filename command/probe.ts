@@ -4,7 +4,6 @@
  * @module
  */
 
-import { escapeControls } from "../server.ts";
 import { sleep } from "../replies/delay.ts";
 import { HEALTHY } from "../replies/health.ts";
 import { connectableHost, hostAndPort, messageOf, StartError } from "../replies/text.ts";
@@ -40,7 +39,7 @@ export async function probe({ options, delay, health }: Settings): Promise<numbe
   const asking = ask(host, port, health).catch((error) => unhealthy(messageOf(error)));
   const { isHealthy, evidence } = await Promise.race([asking, outOfTime]);
   const state = isHealthy ? "is healthy" : "is not healthy";
-  say(`${hostAndPort(host, port)}${health ?? ""} ${state}: ${escapeControls(evidence)}`);
+  say(`${hostAndPort(host, port)}${health ?? ""} ${state}: ${evidence}`);
   return isHealthy ? 0 : 1;
 }
 

@@ -19,7 +19,15 @@ export function messageOf(error: unknown): string {
   return error.cause === undefined ? error.message : `${error.message}: ${messageOf(error.cause)}`;
 }
 
-/** A value in quotes, its control characters and bytes beyond ASCII escaped. */
+/**
+ * Shows what is not printable ASCII as `\xHH`: text for a terminal or a log then stays one line, and
+ * does nothing but appear.
+ */
+export function printable(text: string): string {
+  return text.replace(/[^\x20-\x7e]+/g, escapeControls);
+}
+
+/** A value in quotes: also quotes and backslashes are escaped, so that its end is clear. */
 export function quote(text: string): string {
   return `"${escapeControls(text)}"`;
 }

@@ -2,7 +2,7 @@
 
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import type net from "node:net";
-import { connect, readAll, reset, resettable, send, talk } from "./clients.ts";
+import { connect, readAll, readReplies, reset, resettable, send, talk } from "./clients.ts";
 import { TemporaryFolder } from "./files.ts";
 import { needing } from "./needs.ts";
 import { ANY_PORT, freePort, run, ServerProcess } from "./process.ts";
@@ -162,6 +162,62 @@ test(
     assertMatch(stderr, /^firstline: Cannot write to stdout: No space left on device[^\n]*\n$/);
   },
 );
+
+/** Makes stdout non-blocking, as some parents leave it. */
+const NON_BLOCKING = `exec perl -MFcntl -e '
+  fcntl(STDOUT, F_SETFL, O_WRONLY | O_NONBLOCK); exec @ARGV;
+' -- "$@"`;
+
+test(
+  "firstline logs each request once, and whole, to a non-blocking pipe that is read late",
+  ON_LINUX,
+  async () => {
+    await using server = await ServerProcess.start([...ANY_PORT, "--text", "a"], {
+      shell: NON_BLOCKING,
+    });
+    const paths = Array.from({ length: 3000 }, (_, at) => `/${at}`);
+    paths.push(`/${'"'.repeat(8000)}`); // four bytes for each: more than a pipe takes at once
+    const head = "Host: a\r\n\r\n";
+    using socket = await connect(server);
+    for (let at = 0; at < paths.length; at += 100) {
+      const some = paths.slice(at, at + 100);
+      await send(socket, some.map((path) => `GET ${path} HTTP/1.1\r\n${head}`).join(""));
+      await readReplies(socket, some.length);
+    }
+    const logged: string[] = [];
+    while (logged.length < paths.length) {
+      logged.push(/"GET (\S+) HTTP\/1\.1" 200 1$/.exec(await server.stdout.next())?.[1] ?? "torn");
+    }
+    assertEquals(logged, paths.map((path) => path.replaceAll('"', "\\x22")));
+    assertEquals(await server.stop(), 0);
+    assertEquals(await server.stdout.next(), "");
+  },
+);
+
+writing("firstline writes a busy log to a file, each line once", ON_LINUX, async () => {
+  using folder = new TemporaryFolder();
+  const log = folder.pathOf("log");
+  const shell = `exec "$@" >'${log}'`;
+  await using server = await ServerProcess.start([...ANY_PORT, "--text", "a"], { shell });
+  using socket = await connect(server);
+  for (let round = 0; round < 10; round++) {
+    await send(socket, "GET /a HTTP/1.1\r\nHost: a\r\n\r\n".repeat(200));
+    await readReplies(socket, 200);
+  }
+  socket.close();
+  assertEquals(await server.stop(), 0);
+  const lines = Deno.readTextFileSync(log).split("\n");
+  assertEquals(lines.pop(), "");
+  assertEquals(lines.length, 2000);
+  assertEquals(lines.filter((line) => !line.endsWith('"GET /a HTTP/1.1" 200 1')), []);
+});
+
+test("firstline escapes names of files in its messages, on stderr", WATCHED, async () => {
+  const name = "a\x1b]0;title\x07\nfirstline: listening on 0.0.0.0:80, é";
+  const { code, stderr } = await run([name], { permissions: ["--allow-net", "--allow-read"] });
+  assertEquals(code, 2);
+  assertMatch(stderr, /^firstline: Cannot use --file "a\\x1B[\x20-\x7e]*\(No such[\x20-\x7e]*\n$/);
+});
 
 writing("firstline logs how many bytes of content were sent", WATCHED, async () => {
   using folder = new TemporaryFolder();
