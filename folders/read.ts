@@ -6,6 +6,7 @@
 
 import { sleep } from "../replies/delay.ts";
 import { messageOf, quote, StartError, UsageError } from "../replies/text.ts";
+import { isBlocked, isRelative, locate } from "./embedded.ts";
 import { mayRead, permissionHint } from "./permissions.ts";
 
 /** The content of a file. */
@@ -72,6 +73,9 @@ const SEPARATOR = Deno.build.os === "windows" ? "\\" : "/";
 /** A file or folder that cannot be used. Its message follows `Cannot use --file "PATH": `. */
 export class UnusableFile extends Error {}
 
+/** What an executable says of a path that it neither contains nor may read from the disk. */
+const NOT_EMBEDDED = "not embedded (deno compile --include PATH, with PATH beside main.ts)";
+
 /** A file or folder that a flag names, on the disk or embedded in an executable. */
 export class Source {
   /** What messages call it, such as `--file "site"`. */
@@ -91,21 +95,26 @@ export class Source {
     this.name = `--${flag} ${quote(path)}`;
     this.diskPath = locate(path, embeddedRoot);
     this.isEmbedded = this.diskPath !== path;
-    if (this.isEmbedded && !mayRead(this.diskPath)) {
+    if (this.isEmbedded && isBlocked(this.diskPath)) {
       throw new StartError(
         `Cannot use ${this.name}: Deno unpacks it to ${embeddedRoot}, which may not be ` +
           "read, set TMPDIR to a folder outside of /dev, /proc and /sys",
       );
     }
-    this.#demandPermission(mayRead(this.diskPath), path);
+    this.#demandPermission(
+      mayRead(this.diskPath),
+      path,
+      embeddedRoot !== undefined && isRelative(path),
+    );
     const real = this.use(() => realPathOf(this.diskPath));
     this.#demandPermission(mayRead(real), `${path},${real}`); // a link needs both permissions
   }
 
-  #demandPermission(isGranted: boolean, paths: string): void {
+  #demandPermission(isGranted: boolean, paths: string, isExpectedInside = false): void {
     if (isGranted) return;
     const hint = permissionHint(`--allow-read=${paths}`);
-    throw new StartError(`Cannot use ${this.name}: permission missing, ${hint}`);
+    const reason = isExpectedInside ? NOT_EMBEDDED : "permission missing";
+    throw new StartError(`Cannot use ${this.name}: ${reason}, ${hint}`);
   }
 
   /**
@@ -167,38 +176,6 @@ export class Source {
 export function reasonFor(error: unknown): string {
   if (error instanceof UnusableFile) return error.message;
   return `expected a readable file or folder (${messageOf(error)})`;
-}
-
-/** Executables embed the program under these names. It is not meant to be served. */
-export const OWN_FILES: readonly string[] = [
-  "main.ts",
-  "server.ts",
-  "replies",
-  "folders",
-  "lab",
-  "command",
-  "deno.json",
-];
-
-/**
- * Finds a path. In an executable, a relative path means the embedded file or folder of that name if
- * there is one. If Deno does not permit to look, the embedded path is returned.
- *
- * @param embeddedRoot Where an executable has its embedded files.
- */
-export function locate(path: string, embeddedRoot: string | undefined): string {
-  if (embeddedRoot === undefined) return path;
-  const isBelow = !/^([/\\]|[A-Za-z]:)|(^|[/\\])\.\.([/\\]|$)/.test(path);
-  const [first] = path.split(/[/\\]/).filter((name) => name !== "" && name !== ".");
-  const isOwn = first === undefined || OWN_FILES.includes(first.toLowerCase());
-  if (!isBelow || isOwn) return path;
-  const embedded = `${embeddedRoot}/${path}`;
-  try {
-    Deno.statSync(embedded);
-    return embedded;
-  } catch (error) {
-    return error instanceof Deno.errors.NotCapable ? embedded : path;
-  }
 }
 
 /** A file that was found, but not read yet. */

@@ -1,17 +1,8 @@
-import { assert, assertEquals, assertMatch, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertStringIncludes, assertThrows } from "@std/assert";
 import { TemporaryFolder } from "../tests/files.ts";
 import { needing } from "../tests/needs.ts";
 import { textOf } from "../tests/wire.ts";
-import manifest from "../deno.json" with { type: "json" };
-import {
-  type Folder,
-  type Held,
-  leftOutText,
-  locate,
-  OWN_FILES,
-  readUnchanged,
-  Source,
-} from "./read.ts";
+import { type Folder, type Held, leftOutText, readUnchanged, Source } from "./read.ts";
 import { StartError, UsageError } from "../replies/text.ts";
 
 const test = needing("read", "write");
@@ -309,46 +300,39 @@ test({
   },
 });
 
-test("locate() prefers embedded files for relative paths inside the executable", () => {
-  using embedded = new TemporaryFolder({ "site/index.html": "a" });
-  const inside = (path: string) => locate(path, embedded.path);
-  for (const path of ["site", "./site", "site/", "site/index.html"]) {
-    assertEquals(inside(path), `${embedded.path}/${path}`);
-  }
-  const outside = ["elsewhere", `${embedded.path}/site`, "../x", "site/../site", ".."];
-  outside.push(`../${embedded.path.split("/").at(-1)}/site`, "C:\\site", "\\site");
-  for (const path of outside) assertEquals(inside(path), path);
-  assertEquals(locate("site", undefined), "site");
-});
-
-test("locate() never finds the program's own files", () => {
-  using embedded = new TemporaryFolder({ "main.ts": "a", "command/flags.ts": "a", "site/a": "a" });
-  embedded.write("server.ts", "a");
-  embedded.write("COMMAND/flags.ts", "a"); // the same where names have no case
-  embedded.write("deno.json", "a");
-  const own = [".", "./", ".//", ".\\", "main.ts", "./main.ts", "server.ts", "deno.json"];
-  own.push("command", "command/", "./command/flags.ts", "command\\flags.ts", "COMMAND/flags.ts");
-  assertEquals(own.map((path) => locate(path, embedded.path)), own);
-  for (const path of ["site", "./site/", ".//site/a"]) {
-    assertEquals(locate(path, embedded.path), `${embedded.path}/${path}`);
-  }
-});
-
-Deno.test("OWN_FILES are the published files without the documents", () => {
-  const { include } = manifest.publish;
-  const own = include.filter((name) => name !== "LICENSE" && name !== "README.md");
-  assertEquals([...OWN_FILES].sort(), own.sort());
+test({
+  name: "read() explains why Deno cannot read embedded files",
+  permissions: { read: [import.meta.dirname!, "/proc/1"], write: true },
+  fn: () => {
+    // Deno says that the permission is granted, and refuses to look all the same.
+    assertEquals(
+      Deno.permissions.querySync({ name: "read", path: "/proc/1/maps" }).state,
+      "granted",
+    );
+    for (const [path, root] of [["site", "/proc/firstline"], ["maps", "/proc/1"]]) {
+      const message = assertThrows(() => read("file", path, root), StartError).message;
+      assertEquals(
+        message,
+        `Cannot use --file "${path}": Deno unpacks it to ${root}, which may not be read, ` +
+          "set TMPDIR to a folder outside of /dev, /proc and /sys",
+      );
+    }
+  },
 });
 
 test({
-  name: "read() explains why Deno cannot read embedded files",
-  permissions: { read: [import.meta.dirname!], write: true },
+  name: "read() says that a path is not embedded, where the disk may not be read",
+  permissions: { read: [import.meta.dirname!] },
   fn: () => {
-    const message = assertThrows(() => read("file", "site", "/proc/firstline"), StartError).message;
-    assertEquals(
-      message,
-      'Cannot use --file "site": Deno unpacks it to /proc/firstline, which may not be read, ' +
-        "set TMPDIR to a folder outside of /dev, /proc and /sys",
+    const messageOf = (path: string) =>
+      assertThrows(() => read("file", path, import.meta.dirname), StartError).message;
+    assertStringIncludes(
+      messageOf("no-site"),
+      'Cannot use --file "no-site": not embedded (deno compile --include PATH, with PATH beside main.ts), ',
+    );
+    assertStringIncludes(
+      messageOf("/no-site"),
+      'Cannot use --file "/no-site": permission missing, ',
     );
   },
 });
