@@ -47,12 +47,22 @@ function isOwn(name: string): boolean {
   return OWN_FILES.includes(name) || OWN_PACKAGES.test(name);
 }
 
-/** True if Deno does not permit to look at a path, whatever it says of the permission. */
-export function isBlocked(path: string): boolean {
+/** Deno may not read where it has unpacked the embedded files, whatever it says of the permission. */
+export class BlockedFile extends Error {}
+
+/**
+ * Uses an embedded file or folder.
+ *
+ * @throws {BlockedFile} If it was unpacked to a place that Deno protects, such as `/proc`.
+ */
+export function useEmbedded<T>(diskPath: string, action: (diskPath: string) => T): T {
   try {
-    Deno.statSync(path);
-    return false;
+    return action(diskPath);
   } catch (error) {
-    return error instanceof Deno.errors.NotCapable;
+    if (!(error instanceof Deno.errors.NotCapable)) throw error;
+    throw new BlockedFile(
+      `Deno unpacks it to ${diskPath}, which may not be read, ` +
+        "set TMPDIR to a folder outside of /dev, /proc and /sys",
+    );
   }
 }

@@ -6,7 +6,7 @@
 
 import { sleep } from "../replies/delay.ts";
 import { messageOf, quote, StartError, UsageError } from "../replies/text.ts";
-import { isBlocked, isRelative, locate } from "./embedded.ts";
+import { BlockedFile, isRelative, locate, useEmbedded } from "./embedded.ts";
 import { mayRead, permissionHint } from "./permissions.ts";
 
 /** The content of a file. */
@@ -95,12 +95,7 @@ export class Source {
     this.name = `--${flag} ${quote(path)}`;
     this.diskPath = locate(path, embeddedRoot);
     this.isEmbedded = this.diskPath !== path;
-    if (this.isEmbedded && isBlocked(this.diskPath)) {
-      throw new StartError(
-        `Cannot use ${this.name}: Deno unpacks it to ${embeddedRoot}, which may not be ` +
-          "read, set TMPDIR to a folder outside of /dev, /proc and /sys",
-      );
-    }
+    if (this.isEmbedded) this.use(() => useEmbedded(this.diskPath, Deno.statSync));
     this.#demandPermission(
       mayRead(this.diskPath),
       path,
@@ -167,6 +162,9 @@ export class Source {
       return action();
     } catch (error) {
       if (error instanceof TypeError || error instanceof RangeError) throw error; // a bug
+      if (error instanceof BlockedFile) {
+        throw new StartError(`Cannot use ${this.name}: ${error.message}`);
+      }
       throw new UsageError(`Cannot use ${this.name}: ${reasonFor(error)}`);
     }
   }
@@ -297,13 +295,13 @@ class Reading {
     if (known !== undefined && known.version === version && version !== "") return known;
     try {
       const content = this.#isEmbedded
-        ? Deno.readFileSync(diskPath)
+        ? useEmbedded(diskPath, Deno.readFileSync)
         : yield* readUnchanged(diskPath, info);
       if (content === undefined || this.#realPathOf(diskPath) !== real) throw changed(path);
       const isSame = known !== undefined && isEqual(known.content, content);
       return { content: isSame ? known.content : content, modified: info.mtime, version };
     } catch (error) {
-      throw path === "" ? error : unreadable(path, error);
+      throw path === "" || error instanceof BlockedFile ? error : unreadable(path, error);
     }
   }
 }
