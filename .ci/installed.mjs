@@ -10,6 +10,7 @@ import {
   mkdtempSync,
   readdirSync,
   readFileSync,
+  renameSync,
   rmSync,
   symlinkSync,
   writeFileSync,
@@ -117,6 +118,40 @@ async function checkReading(program) {
   assert.equal(named.status, 1);
 }
 
+/** A path may be a link, or pass one; with --watch, the link may lead to another place later. */
+async function checkLinks(program) {
+  if (isNpx(program) || process.platform === "win32") return;
+  for (const release of ["7", "8"]) {
+    mkdirSync(join(box, "releases", release), { recursive: true });
+    writeFileSync(join(box, "releases", release, "index.html"), `<p>${release}`);
+  }
+  const link = (target, name) => {
+    symlinkSync(target, join(box, "new"));
+    renameSync(join(box, "new"), join(box, name));
+  };
+  link("releases/7", "current");
+  link("releases", "shelf");
+  for (const path of ["current", "shelf/7", join(box, "current/index.html")]) {
+    const server = await start(program, ["--port", "0", path]);
+    assert.deepEqual(await answer(server.url), [200, "<p>7"], path);
+    server.child.kill("SIGTERM");
+    await server.ended;
+  }
+  const server = await start(program, ["--port", "0", "--watch", "current"]);
+  assert.match(
+    server.said(),
+    /^firstline: may read all of \S*releases, because --watch follows the link current\n/,
+  );
+  link("releases/8", "current");
+  const end = performance.now() + PATIENCE_MS;
+  while ((await answer(server.url))[1] !== "<p>8") {
+    assert.ok(performance.now() < end, `It did not follow the link: ${server.said()}`);
+    await sleep(20);
+  }
+  server.child.kill("SIGTERM");
+  await server.ended;
+}
+
 /** One signal, or one Ctrl-C, lets it finish the answer in flight; a second one ends it. */
 async function checkStops(program) {
   const flags = ["--port", "0", "--text", "late", "--delay", "1"];
@@ -146,6 +181,7 @@ async function checkStops(program) {
 async function check(way, program) {
   checkEnds(program);
   await checkReading(program);
+  await checkLinks(program);
   await checkStops(program);
   console.log(`Installed with ${way}, it answers, reads what is named, and stops as it should.`);
 }

@@ -2,6 +2,9 @@
 // the flags that a build takes from command/flags.ts: which have a value, which of those name what is
 // read, and what each letter stands for.
 
+import { lstatSync, realpathSync } from "node:fs";
+import { dirname, resolve } from "node:path";
+
 /** Pairs of a flag and its value, `"true"` or `"false"` where it has none; a path alone is --file. */
 export function* given(args, { valued, letters }) {
   const rest = [...args];
@@ -31,17 +34,45 @@ export function* given(args, { valued, letters }) {
   }
 }
 
-/** The permissions that Deno must grant: only what the arguments name. */
-export function permissions(args, flags) {
+/** Where a path really is, if that is elsewhere. */
+function realPath(path) {
+  try {
+    const real = realpathSync(path);
+    return real === resolve(path) ? undefined : real;
+  } catch {
+    return undefined; // Firstline says why it cannot be used
+  }
+}
+
+/**
+ * What must be readable besides a path: the real one behind it. With --watch, a path that is itself a
+ * link may lead to another place later: the folder around its target.
+ */
+function behind(path, isWatched) {
+  const real = realPath(path);
+  const mayMove = real !== undefined && isWatched && lstatSync(path).isSymbolicLink();
+  return mayMove ? { real: dirname(real), mayMove } : { real };
+}
+
+/**
+ * The permissions that Deno must grant: only what the arguments name, and where links in it lead.
+ * What goes beyond that is said.
+ */
+export function permissions(args, flags, say = () => {}) {
   const pairs = [...given(args, flags)];
-  const paths = pairs.filter(([name, value]) => flags.read.includes(name) && value !== "");
-  const divided = paths.find(([, path]) => path.includes(","));
-  if (divided) throw new Error(`Cannot use "${divided[1]}": Deno grants no path that has a comma`);
-  const sharesPort = pairs.some(([name, value]) => name === "reuse-port" && value === "true");
+  const isOn = (flag) => pairs.some(([name, value]) => name === flag && value === "true");
+  const paths = pairs.filter(([name, value]) => flags.read.includes(name) && value !== "")
+    .flatMap(([, path]) => {
+      const { real, mayMove } = behind(path, isOn("watch"));
+      if (mayMove) say(`may read all of ${real}, because --watch follows the link ${path}`);
+      return real === undefined ? [path] : [path, real];
+    });
+  const divided = paths.find((path) => path.includes(","));
+  if (divided) throw new Error(`Cannot use "${divided}": Deno grants no path that has a comma`);
   return [
     "--allow-net",
     "--allow-env=PORT",
-    ...paths.map(([, path]) => `--allow-read=${path}`),
-    ...(sharesPort ? ["--unstable-net"] : []),
+    ...paths.map((path) => `--allow-read=${path}`),
+    ...(isOn("reuse-port") ? ["--unstable-net"] : []),
   ];
 }

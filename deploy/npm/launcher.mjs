@@ -13,8 +13,10 @@ const isWindows = process.platform === "win32";
 const SAME_SIGNAL_MS = 200;
 const PARENT_CHECK_MS = 200;
 
+const say = (message) => console.error(`firstline: ${message}`);
+
 function fail({ message }) {
-  console.error(`firstline: ${message}`);
+  say(message);
   process.exit(1);
 }
 
@@ -24,7 +26,7 @@ function command(args) {
     const deno = require("deno/install_api.cjs").runInstall(); // the path, even if npm has not run it
     const own = ["--no-prompt", "--no-config", "--no-code-cache"];
     const program = fileURLToPath(new URL("./firstline.mjs", import.meta.url));
-    const granted = permissions(args, require("./flags.json"));
+    const granted = permissions(args, require("./flags.json"), say);
     return [deno, ["run", ...own, ...granted, program, ...args]];
   } catch (error) {
     fail(error);

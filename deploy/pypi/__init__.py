@@ -47,10 +47,28 @@ def given(args, flags):
                 yield name, "true"
 
 
-def permissions(args, flags):
-    """The permissions that Deno must grant: only what the arguments name."""
+def behind(path, is_watched):
+    """What must be readable besides a path: the real one behind it, if that is elsewhere. With --watch,
+    a path that is itself a link may lead to another place later: the folder around its target."""
+    real = os.path.realpath(path)
+    if not os.path.exists(path) or real == os.path.abspath(path):
+        return None, False
+    may_move = is_watched and os.path.islink(path)
+    return os.path.dirname(real) if may_move else real, may_move
+
+
+def permissions(args, flags, say=lambda message: None):
+    """The permissions that Deno must grant: only what the arguments name, and where links in it lead.
+    What goes beyond that is said."""
     pairs = list(given(args, flags))
-    paths = [value for name, value in pairs if name in flags["read"] and value != ""]
+    is_watched = ("watch", "true") in pairs
+    named = [value for name, value in pairs if name in flags["read"] and value != ""]
+    paths = []
+    for path in named:
+        real, may_move = behind(path, is_watched)
+        if may_move:
+            say(f"may read all of {real}, because --watch follows the link {path}")
+        paths += [path] if real is None else [path, real]
     for path in paths:
         if "," in path:
             raise ValueError(f'Cannot use "{path}": Deno grants no path that has a comma')
@@ -59,12 +77,17 @@ def permissions(args, flags):
     return ["--allow-net", "--allow-env=PORT", *reads, *shares_port]
 
 
+def say(message):
+    """Writes a message to stderr."""
+    print(f"firstline: {message}", file=sys.stderr, flush=True)
+
+
 def command(args):
     """The command line: Deno, its permissions, the program, and the arguments."""
     from deno import find_deno_bin
 
     with open(os.path.join(HERE, "flags.json"), encoding="utf-8") as file:
-        granted = permissions(args, json.load(file))
+        granted = permissions(args, json.load(file), say)
     own = ["--no-prompt", "--no-config", "--no-code-cache"]
     program = os.path.join(HERE, "firstline.mjs")
     return [os.fsdecode(find_deno_bin()), "run", *own, *granted, program, *args]
@@ -75,7 +98,7 @@ def main():
     try:
         words = command(sys.argv[1:])
     except (ImportError, OSError, ValueError) as error:
-        print(f"firstline: {error}", file=sys.stderr)
+        say(error)
         sys.exit(1)
     environment = {**os.environ, "DENO_NO_UPDATE_CHECK": "1"}
     if os.name != "nt":
