@@ -19,13 +19,14 @@
 import {
   type Client,
   escapeControls,
+  type RawReply,
   type Reply,
   type RequestLine,
   type Responder,
 } from "../server.ts";
 import { CATALOG } from "./catalog/catalog.ts";
 import { type Entry, LASTS } from "./catalog/entry.ts";
-import { bounded, MAX_SECONDS } from "./pieces.ts";
+import { bounded, MAX_SECONDS, type Message, type Piece, piecesOf, STALL } from "./pieces.ts";
 import { indexOf, type Listed } from "./page.ts";
 import { pathOf } from "../replies/target.ts";
 
@@ -96,11 +97,23 @@ function answer(
   value: number,
   request: RequestLine,
   client: Client,
-): ReturnType<Responder> {
-  const { right, wrong = [], takes, ending } = entry;
-  if (right) return right(value, request, client);
-  const pieces = typeof wrong === "function" ? wrong(value) : wrong;
-  return { raw: bounded(pieces, takes === LASTS ? value : MAX_SECONDS), ending };
+): RawReply {
+  const { right, takes, ending } = entry;
+  if (right) return correct(typeof right === "function" ? right(value, client) : right, request);
+  const pieces = wrongPieces(entry, value);
+  const stalls = entry.stalls ?? pieces.includes(STALL);
+  return { raw: bounded(pieces, takes === LASTS ? value : MAX_SECONDS), ending, stalls };
+}
+
+/** A correct response: it leaves the connection open, unless it announces that it closes. */
+function correct(message: Message, request: RequestLine): RawReply {
+  const pieces = piecesOf(message, request, new Date().toUTCString());
+  return { raw: bounded(pieces, Infinity, Infinity), ending: message.close ? "linger" : "open" };
+}
+
+/** The pieces of an incorrect response. */
+function wrongPieces({ wrong = [] }: Entry, value: number): readonly Piece[] {
+  return typeof wrong === "function" ? wrong(value) : wrong;
 }
 
 const NO_SNIFF: Reply["headers"] = Object.freeze([["X-Content-Type-Options", "nosniff"] as const]);

@@ -1,14 +1,22 @@
 /**
- * The building blocks of the lab: pieces of responses, and whole responses that the server itself
- * cannot encode.
+ * The building blocks of the lab: pieces of responses, and whole correct responses.
  *
  * @module
  */
 
-import type { RawReply, RequestLine } from "../server.ts";
+import type { RequestLine } from "../server.ts";
 
-/** Bytes, or text with one character per byte, or a wait in seconds. */
-export type Piece = string | Uint8Array | number;
+/** Bytes, or text with one character per byte; a wait in seconds; or bytes that are repeated. */
+export type Piece = string | Uint8Array | number | Repeat;
+
+/** Bytes that are sent several times. */
+export interface Repeat {
+  readonly repeat: string | Uint8Array;
+  /** How often; without end by default. */
+  readonly times?: number;
+  /** The wait after each time, in seconds; none by default. */
+  readonly pause?: number;
+}
 
 /** Waits until the response has reached its limit of time. */
 export const STALL = Infinity;
@@ -49,34 +57,9 @@ export function chunked(...chunks: string[]): string {
   return ok("Transfer-Encoding: chunked", chunks.join(""));
 }
 
-/**
- * Repeats bytes.
- *
- * @param times How often; without end by default.
- * @param pause The wait after each time, in seconds; none by default.
- */
-export function* repeat(bytes: string, times = Infinity, pause = 0): Generator<Piece> {
-  const encoded = latin1(bytes);
-  for (let count = 0; count < times; count++) {
-    yield encoded;
-    if (pause > 0) yield pause;
-  }
-}
-
 /** Sends one byte at a time, spread evenly over these seconds. */
-export function* trickle(bytes: string, seconds: number): Generator<Piece> {
-  for (const byte of bytes) {
-    yield byte;
-    yield seconds / bytes.length;
-  }
-}
-
-/** Joins pieces and sequences of pieces. */
-export function* joined(...sources: Array<Iterable<Piece> | Piece>): Generator<Piece> {
-  for (const source of sources) {
-    if (typeof source === "object" && !(source instanceof Uint8Array)) yield* source;
-    else yield source;
-  }
+export function trickle(bytes: string, seconds: number): Piece[] {
+  return [...bytes].flatMap((byte) => [byte, seconds / bytes.length]);
 }
 
 /** Fixed content that looks random: each byte is computed from its index. */
@@ -85,69 +68,84 @@ export const CONTENT: Uint8Array<ArrayBuffer> = Uint8Array.from(
   (_, at) => Math.imul(at + 1, 0x9e3779b1) >>> 24,
 );
 
-/** The first bytes of {@linkcode CONTENT}, which repeats itself, in pieces that need no memory. */
-export function* contentOf(bytes: number): Generator<Uint8Array> {
-  for (let left = bytes; left > 0; left -= CONTENT.length) yield CONTENT.subarray(0, left);
+/** The first bytes of {@linkcode CONTENT}, which repeats itself. */
+export function contentOf(bytes: number): Piece[] {
+  const times = Math.floor(bytes / CONTENT.length);
+  return [{ repeat: CONTENT, times }, CONTENT.subarray(0, bytes % CONTENT.length)];
 }
 
-/** A correct response that the server cannot encode by itself. */
+/** A correct response. It is data, so that it can be sent, judged and written to a file. */
 export interface Message {
   /** The wait before the response, in seconds. */
   readonly after?: number;
-  /** How long the head takes, byte by byte, in seconds. */
+  /** How long the head takes, byte by byte, in seconds; 0 by default. */
   readonly headSeconds?: number;
-  /** Informational responses before the final one; HTTP/1.0 clients get none. */
-  readonly interim?: string;
+  /** How long content and chunks take, byte by byte, in seconds; 0 by default. */
+  readonly contentSeconds?: number;
+  /** What is sent before the final response; HTTP/1.0 clients get none of it. */
+  readonly interim?: readonly Piece[];
   /** The status line without its end; `HTTP/1.1 200 OK` by default. */
   readonly statusLine?: string;
-  /** Field lines, separated by `|`; `Date` and `Connection` are added. */
+  /** Field lines, separated by `|`; `Date` is added. */
   readonly fields: string;
   /** Content that is sent as it is. */
-  readonly content?: Iterable<Piece>;
+  readonly content?: string | readonly Piece[];
   /** Content that is sent in chunks, one per string; HTTP/1.0 clients get it as it is. */
-  readonly chunks?: Iterable<string>;
+  readonly chunks?: readonly string[];
+  /** The value of Transfer-Encoding before the chunks; `chunked` by default. */
+  readonly coding?: string;
   /** The extension of each chunk. */
   readonly extension?: string;
   /** The field lines of the trailer section, each with its line end. */
   readonly trailers?: string;
+  /** True if the connection closes after it, and the response says so; false by default. */
+  readonly close?: true;
 }
 
-/** Makes a function that sends a message, which may depend on the parameter of the path. */
-export function sends(
-  message: Message | ((value: number) => Message),
-): (value: number, request: RequestLine) => RawReply {
-  return (value, request) => {
-    const pieces = encoded(typeof message === "function" ? message(value) : message, request);
-    return { raw: bounded(pieces, Infinity, Infinity) };
-  };
-}
-
-/** Encodes a message for a request: without content for HEAD, without chunks for HTTP/1.0. */
-function* encoded(message: Message, { method, minorVersion }: RequestLine): Generator<Piece> {
-  const { after, headSeconds, interim, content = [], chunks } = message;
+/**
+ * The pieces of a message for a request: without content for HEAD, and without informational
+ * responses and chunks for HTTP/1.0.
+ *
+ * @param date The value of `Date`; without one, the field is left out.
+ */
+export function piecesOf(
+  message: Message,
+  { method, minorVersion }: Pick<RequestLine, "method" | "minorVersion">,
+  date?: string,
+): Piece[] {
+  const { after, headSeconds, interim = [] } = message;
   const isOld = minorVersion === 0;
-  if (after) yield after;
-  if (interim && !isOld) yield interim;
-  const head = headOf(message, isOld);
-  if (headSeconds) yield* trickle(head, headSeconds);
-  else yield head;
-  if (method === "HEAD") return;
-  yield* content;
-  if (chunks) yield* isOld ? chunks : chunksOf(message);
+  const head = headOf(message, isOld, date);
+  return [
+    ...(after ? [after] : []),
+    ...(isOld ? [] : interim),
+    ...(headSeconds ? trickle(head, headSeconds) : [head]),
+    ...(method === "HEAD" ? [] : bodyOf(message, isOld)),
+  ];
 }
 
-function headOf(
-  { statusLine = "HTTP/1.1 200 OK", fields, chunks }: Message,
+function headOf(message: Message, isOld: boolean, date: string | undefined): string {
+  const { statusLine = "HTTP/1.1 200 OK", fields, chunks, coding = "chunked", close } = message;
+  const lines = [
+    statusLine,
+    ...(date === undefined ? [] : [`Date: ${date}`]),
+    ...(fields === "" ? [] : fields.split("|")),
+    ...(chunks === undefined || isOld ? [] : [`Transfer-Encoding: ${coding}`]),
+    ...(close ? ["Connection: close"] : []),
+  ];
+  return `${lines.join("\r\n")}\r\n\r\n`;
+}
+
+function bodyOf(
+  { content = [], chunks, contentSeconds = 0, extension, trailers = "" }: Message,
   isOld: boolean,
-): string {
-  const framing = chunks && !isOld ? "\r\nTransfer-Encoding: chunked" : "";
-  return `${statusLine}\r\nDate: ${new Date().toUTCString()}\r\n` +
-    `${fields.replaceAll("|", "\r\n")}${framing}\r\nConnection: close\r\n\r\n`;
-}
-
-function* chunksOf({ chunks = [], extension, trailers = "" }: Message): Generator<Piece> {
-  for (const content of chunks) yield chunk(content, extension);
-  yield `0\r\n${trailers}\r\n`;
+): readonly Piece[] {
+  const encoded = chunks === undefined || isOld
+    ? chunks
+    : [...chunks.map((content) => chunk(content, extension)), `0\r\n${trailers}\r\n`];
+  const pieces = encoded ?? (typeof content === "string" ? [content] : content);
+  if (contentSeconds === 0) return pieces;
+  return trickle(pieces.filter((piece) => typeof piece === "string").join(""), contentSeconds);
 }
 
 /**
@@ -158,7 +156,7 @@ function* chunksOf({ chunks = [], extension, trailers = "" }: Message): Generato
  * @param maxBytes The number of bytes; 64 MiB by default.
  */
 export function* bounded(
-  pieces: Iterable<Piece>,
+  pieces: readonly Piece[],
   seconds: number = MAX_SECONDS,
   maxBytes: number = MAX_BYTES,
 ): Generator<Uint8Array | number> {
@@ -166,7 +164,7 @@ export function* bounded(
   const end = start + Math.max(seconds, MAX_SECONDS) * 1000;
   let due = start;
   let left = maxBytes;
-  for (const piece of pieces) {
+  for (const piece of expanded(pieces)) {
     if (left <= 0 || performance.now() >= end) return;
     if (typeof piece === "number") {
       due = Math.min(due + piece * 1000, start + seconds * 1000);
@@ -174,9 +172,27 @@ export function* bounded(
       if (due >= start + seconds * 1000) return;
       continue;
     }
-    const bytes = typeof piece === "string" ? latin1(piece) : piece;
-    yield bytes.subarray(0, left);
-    left -= bytes.length;
+    yield piece.subarray(0, left);
+    left -= piece.length;
+  }
+}
+
+/** Encodes text, and repeats what is to be repeated. */
+function* expanded(pieces: readonly Piece[]): Generator<Uint8Array | number> {
+  for (const piece of pieces) {
+    if (typeof piece !== "object") yield typeof piece === "string" ? latin1(piece) : piece;
+    else if (piece instanceof Uint8Array) yield piece;
+    else yield* repeated(piece);
+  }
+}
+
+function* repeated(
+  { repeat, times = Infinity, pause = 0 }: Repeat,
+): Generator<Uint8Array | number> {
+  const bytes = typeof repeat === "string" ? latin1(repeat) : repeat;
+  for (let count = 0; count < times; count++) {
+    yield bytes;
+    if (pause > 0) yield pause;
   }
 }
 

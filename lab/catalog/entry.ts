@@ -5,9 +5,9 @@
  * @module
  */
 
-import type { Client, RawReply, Reply, RequestLine } from "../../server.ts";
-import type { Content, Contract, Expectation, Harm, Level } from "../contract.ts";
-import { MAX_SECONDS, OK, type Piece } from "../pieces.ts";
+import type { Client, RawReply } from "../../server.ts";
+import type { Contract, Expectation, Harm, Level } from "../contract.ts";
+import { MAX_SECONDS, type Message, type Piece } from "../pieces.ts";
 
 /** The parameter behind the name of an entry, such as 418 in `/status/418`. */
 export interface Parameter {
@@ -33,20 +33,25 @@ export interface Entry {
   readonly about: string;
   /** What a sound client does, in the same form. */
   readonly client: string;
-  /** What a sound client does, for programs. */
-  readonly expect?: Expectation;
+  /** The same for programs. */
+  readonly expect: Expectation;
   /** How binding that is. */
-  readonly level?: Level;
+  readonly level: Level;
   /** What may go wrong besides; nothing by default. */
   readonly harm?: readonly Harm[];
   /** The method of the request; GET by default. */
   readonly method?: Contract["method"];
   /** How many bytes of content the request sends; 0 by default. */
   readonly sends?: number;
-  /** The final status that an accepting client has; computed from the pieces by default. */
-  readonly status?: number;
-  /** The contents that an accepting client may have; computed from the pieces by default. */
-  readonly contents?: readonly Content[];
+  /** The final status that an accepting client has; read from the pieces by default. */
+  readonly status?: number | "any";
+  /**
+   * The contents that an accepting client may have, one character per byte; the content of the first
+   * final response in the pieces by default, framed as RFC 9112 §6.3 says.
+   */
+  readonly contents?: readonly string[] | "any";
+  /** The content without its coding, which an accepting client may have as well. */
+  readonly decoded?: string;
   /** The messages of an event stream, in order. */
   readonly events?: readonly string[];
   /** False if nothing may be sent on this connection afterwards. */
@@ -55,10 +60,10 @@ export interface Entry {
   readonly bounded?: true;
   /** True if it ends only by the client's timeout. */
   readonly stalls?: true;
-  /** Makes a correct response. */
-  readonly right?: (value: number, request: RequestLine, client: Client) => Reply | RawReply;
+  /** A correct response, which may depend on the parameter and the client. */
+  readonly right?: Message | ((value: number, client: Client) => Message);
   /** The pieces of an incorrect response, the same for each method. */
-  readonly wrong?: Iterable<Piece> | ((seconds: number) => Iterable<Piece>);
+  readonly wrong?: readonly Piece[] | ((value: number) => readonly Piece[]);
   /** How the connection ends after an incorrect response; `linger` by default. */
   readonly ending?: RawReply["ending"];
   /** Arguments for `curl`; `-i` by default. */
@@ -66,9 +71,9 @@ export interface Entry {
 }
 
 /**
- * Entries by group. To add one, write its name, what the server does, the section of the RFC, what a
- * sound client does, and the bytes: `wrong` takes pieces of text, one character per byte, and numbers,
- * which are waits in seconds.
+ * Entries by group. To add one, write its name, what the server does, the section, what a sound client
+ * does (in words and for programs), and the response: `right` as a message, or `wrong` as pieces of
+ * text, one character per byte, and waits in seconds.
  */
 export type Catalog = Readonly<Record<string, readonly Entry[]>>;
 
@@ -84,17 +89,21 @@ export const DELAY: Parameter = {
 };
 /** How long a response stalls or goes on before the connection is closed. */
 export const LASTS: Parameter = { ...DELAY, fallback: MAX_SECONDS, example: undefined };
-/** How long a slow response takes in all. */
-export const TAKES: Parameter = { ...LASTS, fallback: 2 };
+/** How long a slow response takes in all: not 2 or 3 seconds, which are usual timeouts. */
+export const TAKES: Parameter = { ...LASTS, fallback: 1 };
 
 export const PLAIN = "Content-Length: 3\r\nConnection: close\r\n\r\nok\n";
 export const TEXT = "Content-Type: text/plain";
-export const PLAIN_FIELDS = `${TEXT}|Content-Length: 3`;
 export const LOCATION = "HTTP/1.1 302 Found\r\nContent-Length: 0\r\nConnection: close\r\n";
 /** A response that leaves the connection open. */
-export const OPEN = `${OK}${TEXT}\r\nContent-Length: 3\r\n\r\nok\n`;
+export const OPEN = open("200 OK", "Content-Length: 3", "ok\n");
+/** A response that nobody has asked for: a client that takes it for the next one is poisoned. */
+export const LEFTOVER = open("200 OK", "Content-Length: 9", "LEFTOVER\n");
+export const CONTINUE = "HTTP/1.1 100 Continue\r\n\r\n";
 export const EARLY_HINTS = "HTTP/1.1 103 Early Hints\r\nLink: </style.css>; rel=preload\r\n\r\n";
-/** The line `This text was compressed.` in gzip format. */
+/** What is inside {@linkcode GZIP}. */
+export const COMPRESSED = "This text was compressed.\n";
+/** {@linkcode COMPRESSED} in gzip format. */
 export const GZIP = hex(
   "1f8b08000000000002030bc9c82c562849ad2851284f2c5648cecf2d284a2d2e4e4dd1e302002da8f0041a000000",
 );
@@ -102,6 +111,25 @@ export const GZIP = hex(
 export const BOMB_START = hex("1f8b08000000000000ff63");
 export const BOMB_REPEATS = hex("1805a360148c8251300a46c128").repeat(508);
 export const BOMB_END = hex("00008e3c3ff201f0ff03");
+
+/** A short correct response: a text of 3 bytes. */
+export const SHORT: Message = message("ok\n");
+
+/** A correct response with a text as its content. */
+export function message(content: string, fields = ""): Message {
+  const more = fields === "" ? "" : `|${fields}`;
+  return { fields: `${TEXT}|Content-Length: ${content.length}${more}`, content };
+}
+
+/** The start of a response in chunks that leaves the connection open. */
+export function openChunked(...chunks: string[]): string {
+  return open("200 OK", "Transfer-Encoding: chunked", chunks.join(""));
+}
+
+/** A response that leaves the connection open, as text with one character per byte. */
+export function open(status: string, fields: string, content = ""): string {
+  return `HTTP/1.1 ${status}\r\n${TEXT}\r\n${fields.replaceAll("|", "\r\n")}\r\n\r\n${content}`;
+}
 
 /** The bytes that these hexadecimal digits stand for, one character per byte. */
 export function hex(digits: string): string {

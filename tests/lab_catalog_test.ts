@@ -1,0 +1,435 @@
+/** The catalog of the lab: the bytes and the ending of each entry, its contract, and `fetch`. */
+
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { CATALOG } from "../lab/catalog/catalog.ts";
+import type { Entry } from "../lab/catalog/entry.ts";
+import { lab, listenWithReset } from "../lab/lab.ts";
+import { type RawReply, serve, type Server } from "../server.ts";
+import { connect, HOST, send } from "./clients.ts";
+import { needing } from "./needs.ts";
+import { CLIENT, requestOf } from "./requests.ts";
+import { SkippableTime, WATCHED } from "./time.ts";
+import { bytesOf } from "./wire.ts";
+
+const test = needing("net");
+
+/**
+ * The bytes of each entry, with `|` for CRLF, how the connection ends, and the result of `fetch`: the
+ * status and the bytes of content, or `fails`. Long replies are shortened, with their length and a hash.
+ */
+// deno-fmt-ignore: a line for each
+const EXPECTED: Readonly<Record<string, readonly [wire: string, ending: string, fetched: string]>> = {
+  "/status/503": ["HTTP/1.1 503 Service Unavailable|Date: DATE|Content-Type: text/plain|Content-Length: 4||503\n", "open", "503 4"],
+  "/delay/0.1": ["HTTP/1.1 200 OK|Date: DATE|Content-Type: text/plain|Content-Length: 3||ok\n", "open", "200 3"],
+  "/flaky/1": ["HTTP/1.1 503 Service Unavailable|Date: DATE|Content-Type: text/plain|Content-Length: 24|Connection: close||Not on this connection.\n", "linger", "503 24"],
+  "/retry-after/2": ["HTTP/1.1 503 Service Unavailable|Date: DATE|Content-Type: text/plain|Content-Length: 9|Retry-After: 2||Not yet.\n", "open", "503 9"],
+  "/early/413": ["HTTP/1.1 413 Content Too Large|Date: DATE|Content-Type: text/plain|Content-Length: 4|Connection: close||413\n", "linger", "413 4"],
+  "/bytes/1000": ["HTTP/1.1 200 OK|Date: DATE|Content-Type: application/octet… 1093 #ef76613f", "open", "200 1000"],
+  "/stream/3": ["HTTP/1.1 200 OK|Date: DATE|Content-Type: text/plain|Transfer-Encoding: chunked||7|line 1\n|7|line 2\n|7|line 3\n|0||", "open", "200 21"],
+  "/tiny-chunks": ["HTTP/1.1 200 OK|Date: DATE|Content-Type: text/plain|Trans… 60090 #327f3367", "open", "200 10000"],
+  "/chunk-extensions": ["HTTP/1.1 200 OK|Date: DATE|Content-Type: text/plain|Transfer-Encoding: chunked||7;mood=good;note=\"a ; b\"|line 1\n|7;mood=good;note=\"a ; b\"|line 2\n|7;mood=good;note=\"a ; b\"|line 3\n|0||", "open", "200 21"],
+  "/trailers": ["HTTP/1.1 200 OK|Date: DATE|Content-Type: text/plain|Trailer: X-Lines|Transfer-Encoding: chunked||7|line 1\n|7|line 2\n|7|line 3\n|0|X-Lines: 3||", "open", "200 21"],
+  "/gzip": ["HTTP/1.1 200 OK|Date: DATE|Content-Type: text/plain|Content-Length: 46|Content-Encoding: gzip||\u001f\x8b\b\u0000\u0000\u0000\u0000\u0000\u0002\u0003\u000b\xc9\xc8,V(I\xad(Q(O,VH\xce\xcf-(J-.NM\xd1\xe3\u0002\u0000-\xa8\xf0\u0004\u001a\u0000\u0000\u0000", "open", "200 26"],
+  "/no-length": ["HTTP/1.1 200 OK|Date: DATE|Content-Type: text/plain|Connection: close||01234", "linger", "200 5"],
+  "/continue": ["HTTP/1.1 100 Continue||HTTP/1.1 200 OK|Date: DATE|Content-Type: text/plain|Content-Length: 3||ok\n", "open", "200 3"],
+  "/early-hints": ["HTTP/1.1 103 Early Hints|Link: </style.css>; rel=preload||HTTP/1.1 200 OK|Date: DATE|Content-Type: text/plain|Content-Length: 3||ok\n", "open", "200 3"],
+  "/interim": ["HTTP/1.1 100 Continue||HTTP/1.1 103 Early Hints|Link: </style.css>; rel=preload||HTTP/1.1 103 Early Hints|Link: </style.css>; rel=preload||HTTP/1.1 200 OK|Date: DATE|Content-Type: text/plain|Content-Length: 3||ok\n", "open", "200 3"],
+  "/many-interim": ["HTTP/1.1 103 Early Hints|Link: </style.css>; rel=preload|\r… 6179 #864b70b9", "open", "200 3"],
+  "/http-1.0": ["HTTP/1.0 200 OK|Date: DATE|Content-Type: text/plain|Connection: close||ok\n", "linger", "200 3"],
+  "/empty-reason": ["HTTP/1.1 200 |Date: DATE|Content-Type: text/plain|Content-Length: 3||ok\n", "open", "200 3"],
+  "/latin1": ["HTTP/1.1 200 OK|Date: DATE|Content-Type: text/plain|Content-Length: 3|X-Name: caf\xe9||ok\n", "open", "200 3"],
+  "/slow-head/0.1": ["HTTP/1.1 200 OK|Date: DATE|Content-Type: text/plain|Content-Length: 3||ok\n", "open", "200 3"],
+  "/slow-body/0.1": ["HTTP/1.1 200 OK|Date: DATE|Content-Type: text/plain|Content-Length: 10||0123456789", "open", "200 10"],
+  "/redirect/3": ["HTTP/1.1 302 Found|Date: DATE|Location: /redirect/2|Content-Length: 0||", "open", "302 0"],
+  "/loop": ["HTTP/1.1 302 Found|Content-Length: 0|Connection: close|Location: /loop||", "linger", "302 0"],
+  "/endless-redirects": ["HTTP/1.1 302 Found|Content-Length: 0|Connection: close|Location: /endless-redirects/2||", "linger", "302 0"],
+  "/redirect-nowhere": ["HTTP/1.1 302 Found|Content-Length: 0|Connection: close||", "linger", "302 0"],
+  "/redirect-empty": ["HTTP/1.1 302 Found|Content-Length: 0|Connection: close|Location:||", "linger", "302 0"],
+  "/redirect-invalid": ["HTTP/1.1 302 Found|Content-Length: 0|Connection: close|Location: http://[::1/||", "linger", "302 0"],
+  "/redirect-latin1": ["HTTP/1.1 302 Found|Content-Length: 0|Connection: close|Location: /status/200?caf\xe9||", "linger", "302 0"],
+  "/redirect-scheme": ["HTTP/1.1 302 Found|Content-Length: 0|Connection: close|Location: file:///etc/hostname||", "linger", "302 0"],
+  "/two-locations": ["HTTP/1.1 302 Found|Content-Length: 0|Connection: close|Location: /status/200|Location: /status/404||", "linger", "302 0"],
+  "/empty": ["", "linger", "fails"],
+  "/cut-head": ["HTTP/1.1 200 OK|Content-Le", "linger", "fails"],
+  "/hang/0.1": ["", "close", "fails"],
+  "/hang-head/0.1": ["HTTP/1.1 200 OK|Content-Le", "close", "fails"],
+  "/hang-body/0.1": ["HTTP/1.1 200 OK|Content-Type: text/plain|Content-Length: 10|Connection: close||01234", "close", "200 fails"],
+  "/hang-chunk/0.1": ["HTTP/1.1 200 OK|Content-Type: text/plain|Transfer-Encoding: chunked|Connection: close||5|01234|", "close", "200 fails"],
+  "/close-late/0.1": ["HTTP/1.1 200 OK|Content-Type: text/plain|Content-Length: 3|Connection: close||ok\n", "close", "200 3"],
+  "/close-unsaid": ["HTTP/1.1 200 OK|Content-Type: text/plain|Content-Length: 3||ok\n", "linger", "200 3"],
+  "/reset-idle": ["HTTP/1.1 200 OK|Content-Type: text/plain|Content-Length: 3||ok\nRESET", "reset", "200 3"],
+  "/unread": ["HTTP/1.1 200 OK|Content-Type: text/plain|Content-Length: 3|Connection: close||ok\n", "close", "200 3"],
+  "/reset": ["RESET", "reset", "fails"],
+  "/reset-body": ["HTTP/1.1 200 OK|Content-Type: text/plain|Content-Length: 10|Connection: close||01234RESET", "reset", "200 fails"],
+  "/truncated": ["HTTP/1.1 200 OK|Content-Type: text/plain|Content-Length: 10|Connection: close||01234", "linger", "200 fails"],
+  "/too-long": ["HTTP/1.1 200 OK|Content-Type: text/plain|Content-Length: 3||ok\n01234", "open", "200 3"],
+  "/two-lengths": ["HTTP/1.1 200 OK|Content-Type: text/plain|Content-Length: 5|Content-Length: 10|Connection: close||0123456789", "linger", "fails"],
+  "/same-lengths": ["HTTP/1.1 200 OK|Content-Type: text/plain|Content-Length: 5|Content-Length: 5|Connection: close||01234", "linger", "200 5"],
+  "/list-length": ["HTTP/1.1 200 OK|Content-Type: text/plain|Content-Length: 5, 5|Connection: close||01234", "linger", "200 5"],
+  "/negative-length": ["HTTP/1.1 200 OK|Content-Type: text/plain|Content-Length: -1|Connection: close||01234", "linger", "fails"],
+  "/plus-length": ["HTTP/1.1 200 OK|Content-Type: text/plain|Content-Length: +5|Connection: close||01234", "linger", "fails"],
+  "/hex-length": ["HTTP/1.1 200 OK|Content-Type: text/plain|Content-Length: 0x5|Connection: close||01234", "linger", "fails"],
+  "/word-length": ["HTTP/1.1 200 OK|Content-Type: text/plain|Content-Length: 5 five|Connection: close||01234", "linger", "fails"],
+  "/empty-length": ["HTTP/1.1 200 OK|Content-Type: text/plain|Content-Length:|Connection: close||01234", "linger", "fails"],
+  "/huge-length": ["HTTP/1.1 200 OK|Content-Type: text/plain|Content-Length: 18446744073709551621|Connection: close||01234", "linger", "fails"],
+  "/length-and-chunked": ["HTTP/1.1 200 OK|Content-Type: text/plain|Content-Length: 3|Transfer-Encoding: chunked|Connection: close||5|01234|0||", "linger", "200 5"],
+  "/not-chunked": ["HTTP/1.1 200 OK|Content-Type: text/plain|Transfer-Encoding: chunked|Connection: close||zero one two|0||", "linger", "200 fails"],
+  "/bad-chunk": ["HTTP/1.1 200 OK|Content-Type: text/plain|Transfer-Encoding: chunked|Connection: close||5|01234|xyz||5|56789|0||", "linger", "200 fails"],
+  "/negative-chunk": ["HTTP/1.1 200 OK|Content-Type: text/plain|Transfer-Encoding: chunked|Connection: close||-5|01234|0||", "linger", "200 fails"],
+  "/prefixed-chunk": ["HTTP/1.1 200 OK|Content-Type: text/plain|Transfer-Encoding: chunked|Connection: close||0x5|01234|0||", "linger", "200 fails"],
+  "/huge-chunk": ["HTTP/1.1 200 OK|Content-Type: text/plain|Transfer-Encoding: chunked|Connection: close||10000000000000005|01234|0||", "linger", "200 fails"],
+  "/long-chunk": ["HTTP/1.1 200 OK|Content-Type: text/plain|Transfer-Encoding: chunked|Connection: close||5|0123456789|0||", "linger", "200 fails"],
+  "/cut-chunk": ["HTTP/1.1 200 OK|Content-Type: text/plain|Transfer-Encoding: chunked||5|01234|5|56", "linger", "200 fails"],
+  "/no-last-chunk": ["HTTP/1.1 200 OK|Content-Type: text/plain|Transfer-Encoding: chunked|Connection: close||5|01234|", "linger", "200 fails"],
+  "/chunk-after-last": ["HTTP/1.1 200 OK|Content-Type: text/plain|Transfer-Encoding: chunked||5|01234|0||5|56789|0||", "open", "200 5"],
+  "/lf-chunks": ["HTTP/1.1 200 OK|Content-Type: text/plain|Transfer-Encoding: chunked|Connection: close||5\n01234\n0\n\n", "linger", "200 fails"],
+  "/long-extension": ["HTTP/1.1 200 OK|Content-Type: text/plain|Transfer-Encoding… 1048686 #82623324", "linger", "200 fails"],
+  "/chunked-twice": ["HTTP/1.1 200 OK|Content-Type: text/plain|Transfer-Encoding: chunked, chunked|Connection: close||5|01234|0||", "linger", "200 5"],
+  "/unknown-coding": ["HTTP/1.1 200 OK|Content-Type: text/plain|Transfer-Encoding: tea|Connection: close||01234", "linger", "200 5"],
+  "/endless-chunks/0.1": ["HTTP/1.1 200 OK|Content-Type: text/plain|Transfer-Encoding: chunked|Connection: close||5|01234|5|01234|", "close", "200 fails"],
+  "/bad-trailers": ["HTTP/1.1 200 OK|Content-Type: text/plain|Transfer-Encoding: chunked|Connection: close||5|01234|0|Content-Length: 3||", "linger", "200 5"],
+  "/endless-trailers": ["HTTP/1.1 200 OK|Content-Type: text/plain|Transfer-Encoding… 2097152 #56794ed0", "linger", "200 fails"],
+  "/endless-head": ["HTTP/1.1 200 OK|X-More: aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa… 2097152 #3badff3c", "linger", "fails"],
+  "/long-field": ["HTTP/1.1 200 OK|X-Long: aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa… 1048646 #9f8078e9", "linger", "fails"],
+  "/many-fields": ["HTTP/1.1 200 OK|X-More: a|X-More: a|X-More: a|X-More: a\r… 110060 #ab70aae4", "linger", "fails"],
+  "/no-colon": ["HTTP/1.1 200 OK|This is no field|Content-Length: 3|Connection: close||ok\n", "linger", "fails"],
+  "/no-name": ["HTTP/1.1 200 OK|: value|Content-Length: 3|Connection: close||ok\n", "linger", "fails"],
+  "/bad-name": ["HTTP/1.1 200 OK|X Y: value|Content-Length: 3|Connection: close||ok\n", "linger", "fails"],
+  "/space-colon": ["HTTP/1.1 200 OK|Connection: close|Content-Length : 3||ok\n", "linger", "fails"],
+  "/leading-space": ["HTTP/1.1 200 OK| X-First: a|Content-Length: 3|Connection: close||ok\n", "linger", "fails"],
+  "/folded": ["HTTP/1.1 200 OK|X-Folded: one| two|Content-Length: 3|Connection: close||ok\n", "linger", "fails"],
+  "/nul": ["HTTP/1.1 200 OK|X-Nul: a\u0000b|Content-Length: 3|Connection: close||ok\n", "linger", "fails"],
+  "/bare-cr": ["HTTP/1.1 200 OK|X-CR: a\rX-Sneaky: b|Content-Length: 3|Connection: close||ok\n", "linger", "fails"],
+  "/lf": ["HTTP/1.1 200 OK\nContent-Length: 3\nConnection: close\n\nok\n", "linger", "200 3"],
+  "/garbage": ["\u0016\u0003\u0001\u0000\u0002\u0001\u0000||", "linger", "fails"],
+  "/http-0.9": ["<p>only this|", "linger", "fails"],
+  "/http-2": ["HTTP/2.0 200 OK|Content-Length: 3|Connection: close||ok\n", "linger", "fails"],
+  "/lower-case": ["http/1.1 200 OK|Content-Length: 3|Connection: close||ok\n", "linger", "fails"],
+  "/no-reason": ["HTTP/1.1 200|Content-Length: 3|Connection: close||ok\n", "linger", "200 3"],
+  "/long-reason": ["HTTP/1.1 200 aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa… 1048634 #4075071c", "linger", "fails"],
+  "/leading-lines": ["||HTTP/1.1 200 OK|Content-Length: 3|Connection: close||ok\n", "linger", "200 3"],
+  "/status-word": ["HTTP/1.1 OK|Content-Length: 3|Connection: close||ok\n", "linger", "fails"],
+  "/status-99": ["HTTP/1.1 99 Small|Content-Length: 3|Connection: close||ok\n", "linger", "fails"],
+  "/status-600": ["HTTP/1.1 600 Beyond|Content-Length: 3|Connection: close||ok\n", "linger", "600 3"],
+  "/status-1000": ["HTTP/1.1 1000 Grand|Content-Length: 3|Connection: close||ok\n", "linger", "fails"],
+  "/101": ["HTTP/1.1 101 Switching Protocols|Upgrade: tea|Connection: Upgrade||hello", "linger", "101 0"],
+  "/continue-only": ["HTTP/1.1 100 Continue||", "linger", "fails"],
+  "/endless-1xx/0.1": ["HTTP/1.1 103 Early Hints|Link: </style.css>; rel=preload||HTTP/1.1 103 Early Hints|Link: </style.css>; rel=preload||", "close", "fails"],
+  "/endless-continue/0.1": ["HTTP/1.1 100 Continue||HTTP/1.1 100 Continue||", "close", "fails"],
+  "/204-body": ["HTTP/1.1 204 No Content|Content-Type: text/plain|Content-Length: 73||HTTP/1.1 200 OK|Content-Type: text/plain|Content-Length: 9||LEFTOVER\n", "open", "204 0"],
+  "/204-chunked": ["HTTP/1.1 204 No Content|Content-Type: text/plain|Transfer-Encoding: chunked||3|ok\n|0||", "open", "204 0"],
+  "/205-body": ["HTTP/1.1 205 Reset Content|Content-Type: text/plain|Content-Length: 3||ok\n", "open", "205 0"],
+  "/304-body": ["HTTP/1.1 304 Not Modified|Content-Type: text/plain|Content-Length: 73||HTTP/1.1 200 OK|Content-Type: text/plain|Content-Length: 9||LEFTOVER\n", "open", "304 0"],
+  "/head-body": ["HTTP/1.1 200 OK|Content-Type: text/plain|Content-Length: 73||HTTP/1.1 200 OK|Content-Type: text/plain|Content-Length: 9||LEFTOVER\n", "open", "200 73"],
+  "/two-responses": ["HTTP/1.1 200 OK|Content-Type: text/plain|Content-Length: 3||ok\nHTTP/1.1 200 OK|Content-Type: text/plain|Content-Length: 9||LEFTOVER\n", "open", "200 3"],
+  "/late-response": ["HTTP/1.1 200 OK|Content-Type: text/plain|Content-Length: 3||ok\nHTTP/1.1 200 OK|Content-Type: text/plain|Content-Length: 9||LEFTOVER\n", "open", "200 3"],
+  "/late-408": ["HTTP/1.1 200 OK|Content-Type: text/plain|Content-Length: 3||ok\nHTTP/1.1 408 Request Timeout|Content-Length: 4|Connection: close||408\n", "open", "200 3"],
+  "/bad-gzip": ["HTTP/1.1 200 OK|Content-Type: text/plain|Content-Encoding: gzip|Content-Length: 3|Connection: close||ok\n", "linger", "200 fails"],
+  "/cut-gzip": ["HTTP/1.1 200 OK|Content-Type: text/plain|Content-Encoding: gzip|Content-Length: 30|Connection: close||\u001f\x8b\b\u0000\u0000\u0000\u0000\u0000\u0002\u0003\u000b\xc9\xc8,V(I\xad(Q(O,VH\xce\xcf-(J", "linger", "200 fails"],
+  "/gzip-garbage": ["HTTP/1.1 200 OK|Content-Type: text/plain|Content-Encoding: gzip|Content-Length: 51|Connection: close||\u001f\x8b\b\u0000\u0000\u0000\u0000\u0000\u0002\u0003\u000b\xc9\xc8,V(I\xad(Q(O,VH\xce\xcf-(J-.NM\xd1\xe3\u0002\u0000-\xa8\xf0\u0004\u001a\u0000\u0000\u000001234", "linger", "200 26"],
+  "/gzip-bomb": ["HTTP/1.1 200 OK|Content-Type: text/plain|Content-Encoding:… 422789 #12c54e49", "linger", "200 67104769"],
+  "/empty-encoding": ["HTTP/1.1 200 OK|Content-Type: text/plain|Content-Encoding:|Content-Length: 3|Connection: close||ok\n", "linger", "200 3"],
+  "/unknown-encoding": ["HTTP/1.1 200 OK|Content-Type: text/plain|Content-Encoding: tea|Content-Length: 3|Connection: close||ok\n", "linger", "200 3"],
+  "/wrong-charset": ["HTTP/1.1 200 OK|Content-Type: text/plain; charset=utf-8|Content-Length: 5|Connection: close||caf\xe9\n", "linger", "200 5"],
+  "/cut-utf8": ["HTTP/1.1 200 OK|Content-Type: text/plain; charset=utf-8|Content-Length: 5|Connection: close||tea \xe2", "linger", "200 5"],
+  "/two-types": ["HTTP/1.1 200 OK|Content-Type: text/plain|Content-Type: application/json|Content-Length: 3|Connection: close||{}\n", "linger", "200 3"],
+  "/bad-json": ["HTTP/1.1 200 OK|Content-Type: application/json|Content-Length: 7|Connection: close||[1, 2, ", "linger", "200 7"],
+};
+
+/** All entries. */
+const ENTRIES: readonly Entry[] = Object.values(CATALOG).flat();
+/** Some entries send more than a test needs to read. */
+const MAX_READ_BYTES = 2 * 1024 * 1024;
+/** A request whose response ends the connection, and that response. */
+const LAST = "GET /status/200 HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+const LAST_RESPONSE =
+  "HTTP/1.1 200 OK|Date: DATE|Content-Type: text/plain|Content-Length: 4||200\n";
+
+/** The path of an entry, with a short time if it stalls, and independent of the port. */
+function pathOf({ name, takes }: Entry): string {
+  if (name === "flaky") return "/flaky/1";
+  if (takes?.isDecimal) return `/${name}/0.1`;
+  return takes !== undefined && takes.fallback === undefined
+    ? `/${name}/${takes.example}`
+    : `/${name}`;
+}
+
+function replyTo(path: string, port = CLIENT.port): RawReply {
+  return lab({ canReset: true })(requestOf(`GET ${path} HTTP/1.1`), {
+    ...CLIENT,
+    port,
+  }) as RawReply;
+}
+
+/** The head of a response, without its status line. */
+function fieldsOf(path: string): string {
+  const [head] = replyTo(path).raw as Iterable<Uint8Array>;
+  return new TextDecoder().decode(head).replace(/^.*\r\n/, "");
+}
+
+/** Starts the lab in this process, with resets. */
+async function startLab(): Promise<Server> {
+  const listener = await listenWithReset({ hostname: HOST, port: 0 });
+  return serve({ listener }, lab({ canReset: true }));
+}
+
+/** The response to requests, one character per byte; `RESET` at the end for a TCP reset. */
+async function wireOf(server: Server, requests: string): Promise<string> {
+  using socket = await connect(server.addr);
+  await send(socket, requests);
+  const buffer = new Uint8Array(64 * 1024);
+  let wire = "";
+  try {
+    for (let count; wire.length < MAX_READ_BYTES && (count = await socket.read(buffer)) !== null;) {
+      wire += String.fromCharCode(...buffer.subarray(0, count));
+    }
+  } catch (error) {
+    if (!(error instanceof Deno.errors.ConnectionReset)) throw error;
+    wire += "RESET";
+  }
+  return wire.slice(0, MAX_READ_BYTES).replace(
+    /\r\nDate: \w{3}, [^\r]* GMT\r\n/g,
+    "\r\nDate: DATE\r\n",
+  );
+}
+
+/** A request for a path that asks for the close, or leaves it to the server. */
+function asking(line: string, connection = "Connection: close\r\n"): string {
+  return `${line}\r\nHost: x\r\n${connection}\r\n`;
+}
+
+async function shortened(wire: string): Promise<string> {
+  if (wire.length <= 300) return wire.replaceAll("\r\n", "|");
+  const hash = new Uint8Array(await crypto.subtle.digest("SHA-256", bytesOf(wire)));
+  return `${wire.slice(0, 60).replaceAll("\r\n", "|")}… ${wire.length} #${
+    hash.slice(0, 4).toHex()
+  }`;
+}
+
+/** Handles sixteen entries at a time, because many of them wait. */
+async function forEachConcurrently<T>(
+  all: readonly T[],
+  use: (one: T) => Promise<void>,
+): Promise<void> {
+  const rest = [...all];
+  const lane = async () => {
+    for (let one; (one = rest.shift()) !== undefined;) await use(one);
+  };
+  await Promise.all(Array.from({ length: 16 }, lane));
+}
+
+/** The result of `fetch` on a connection of its own. */
+async function fetchResult(url: string): Promise<string> {
+  using client = Deno.createHttpClient({ poolMaxIdlePerHost: 0 });
+  let status = "";
+  try {
+    const response = await fetch(url, { redirect: "manual", client });
+    status = `${response.status} `;
+    let bytes = 0;
+    for await (const piece of response.body ?? []) bytes += piece.length;
+    return status + bytes;
+  } catch (error) {
+    if (!(error instanceof TypeError)) throw error;
+    return `${status}fails`;
+  }
+}
+
+test(
+  "lab() sends the expected bytes for each entry, and fetch accepts them or fails",
+  WATCHED,
+  async () => {
+    await using server = await startLab();
+    const actual: Record<string, [string, string, string]> = {};
+    await forEachConcurrently(ENTRIES.map(pathOf), async (path) => {
+      const wire = await shortened(await wireOf(server, asking(`GET ${path} HTTP/1.1`)));
+      const { ending = "linger" } = replyTo(path);
+      actual[path] = [wire, ending, await fetchResult(`http://${HOST}:${server.addr.port}${path}`)];
+    });
+    assertEquals(actual, EXPECTED);
+  },
+);
+
+test(
+  "lab() sends the same bytes without Connection: close, and answers the next request where it stays open",
+  WATCHED,
+  async () => {
+    await using server = await startLab();
+    const open = ENTRIES.map(pathOf).filter((path) =>
+      EXPECTED[path][1] === "open" && !path.startsWith("/late-")
+    );
+    await forEachConcurrently(open, async (path) => {
+      const wire = await wireOf(server, asking(`GET ${path} HTTP/1.1`, "") + LAST);
+      const first = wire.slice(0, -LAST_RESPONSE.replaceAll("|", "..").length);
+      assertEquals(await shortened(first), EXPECTED[path][0], path);
+      assertEquals(wire.slice(first.length).replaceAll("\r\n", "|"), LAST_RESPONSE, path);
+    });
+  },
+);
+
+test(
+  "lab() answers HEAD with the head of correct entries, and with all bytes of broken ones",
+  WATCHED,
+  async () => {
+    await using server = await startLab();
+    const ending = ENTRIES.filter(({ name }) => !name.startsWith("endless"));
+    await forEachConcurrently(ending, async (entry) => {
+      const whole = await wireOf(server, asking(`GET ${pathOf(entry)} HTTP/1.1`));
+      const head = await wireOf(server, asking(`HEAD ${pathOf(entry)} HTTP/1.1`));
+      if (entry.right === undefined) assertEquals(head, whole);
+      else assert(whole.startsWith(head) && head.endsWith("\r\n\r\n"), head);
+    });
+  },
+);
+
+test(
+  "lab() sends neither chunks nor interim responses to HTTP/1.0 clients",
+  WATCHED,
+  async () => {
+    await using server = await startLab();
+    await forEachConcurrently(ENTRIES.filter(({ right }) => right), async (entry) => {
+      const wire = await wireOf(server, `GET ${pathOf(entry)} HTTP/1.0\r\n\r\n`);
+      assertMatch(wire, /^HTTP\/1\.[01] [2-5]/);
+      assertEquals(/Transfer-Encoding/.test(wire), false);
+    });
+    const stream = await wireOf(server, "GET /stream/2 HTTP/1.0\r\n\r\n");
+    assertStringIncludes(stream, "\r\n\r\nline 1\nline 2\n");
+  },
+);
+
+/** The waits of a raw reply in milliseconds and the sizes of its pieces. */
+function piecesOf(path: string): { waits: number; bytes: number; largest: number } {
+  using time = new SkippableTime(true);
+  const found = { waits: 0, bytes: 0, largest: 0 };
+  for (const piece of replyTo(path).raw as Iterable<Uint8Array | number>) {
+    if (typeof piece === "number") {
+      time.jump(piece);
+      found.waits += piece;
+    } else {
+      found.bytes += piece.length;
+      found.largest = Math.max(found.largest, piece.length);
+    }
+  }
+  found.waits = Math.round(found.waits);
+  return found;
+}
+
+Deno.test("lab() limits entries to 60 s and 64 MiB, in pieces of at most 64 KiB", () => {
+  for (const { name, takes } of ENTRIES) {
+    const path = takes && takes.fallback === undefined ? `/${name}/${takes.example}` : `/${name}`;
+    const { waits, bytes, largest } = piecesOf(path);
+    assert(waits <= 60_000 && bytes <= 64 * 1024 * 1024 && largest <= 64 * 1024, path);
+  }
+  for (const name of ["hang", "hang-head", "hang-body", "hang-chunk", "close-late"]) {
+    assertEquals(piecesOf(`/${name}`).waits, 60_000);
+    assertEquals(piecesOf(`/${name}/2.5`).waits, 2_500);
+  }
+  for (const name of ["endless-chunks", "endless-1xx", "endless-continue"]) {
+    assertEquals(piecesOf(`/${name}`).waits, 60_000);
+    assertEquals(piecesOf(`/${name}/0.1`).waits, 100);
+  }
+  for (const name of ["endless-head", "endless-trailers"]) {
+    assertEquals(piecesOf(`/${name}`).bytes, 64 * 1024 * 1024);
+  }
+  for (const name of ["slow-head", "slow-body"]) {
+    assertEquals(piecesOf(`/${name}`).waits, 1_000);
+    assertEquals(piecesOf(`/${name}/60`).waits, 60_000);
+  }
+  assertEquals(piecesOf("/delay/1.5").waits, 1_500);
+});
+
+Deno.test("lab() ends endless entries after 60 s", () => {
+  using time = new SkippableTime(true);
+  const pieces = (replyTo("/endless-head").raw as Iterable<Uint8Array>)[Symbol.iterator]();
+  assertEquals(pieces.next().done, false);
+  time.jump(59_999);
+  assertEquals(pieces.next().done, false);
+  time.jump(1);
+  assertEquals(pieces.next().done, true);
+});
+
+Deno.test("lab() sends the same N bytes for /bytes/N each time", () => {
+  const large = piecesOf("/bytes/100000000");
+  assert(large.bytes > 100_000_000 && large.largest <= 64 * 1024);
+  const contentOf = (count: number) =>
+    [...replyTo(`/bytes/${count}`).raw as Iterable<Uint8Array>].slice(1).flatMap((
+      piece,
+    ) => [...piece]);
+  assertEquals(contentOf(0), []);
+  assertEquals(contentOf(65_537).slice(0, 65_536), contentOf(65_536));
+  assertEquals(contentOf(65_537).length, 65_537);
+});
+
+Deno.test("lab() sends the fields that a status requires", () => {
+  const specialOf = (status: number) =>
+    fieldsOf(`/status/${status}`).replace(/^Date: .*\r\n/, "").replace(
+      "Content-Type: text/plain\r\n",
+      "",
+    );
+  assertEquals(specialOf(200), "Content-Length: 4\r\n\r\n");
+  assertEquals(specialOf(204), "\r\n");
+  assertEquals(specialOf(205), "Content-Length: 0\r\n\r\n");
+  assertEquals(specialOf(206), "Content-Length: 4\r\nContent-Range: bytes 0-3/4\r\n\r\n");
+  assertEquals(specialOf(304), "\r\n");
+  assertEquals(specialOf(405), "Content-Length: 4\r\nAllow:\r\n\r\n");
+  assertEquals(specialOf(416), "Content-Length: 4\r\nContent-Range: bytes */4\r\n\r\n");
+  for (const status of [301, 302, 303, 307, 308]) {
+    assertEquals(specialOf(status), "Content-Length: 4\r\nLocation: /\r\n\r\n");
+  }
+});
+
+Deno.test("lab() redirects N times on this host, then to /", () => {
+  let path = "/redirect/3";
+  const visited = [path];
+  while (path !== "/") visited.push(path = /^Location: (.*)\r$/m.exec(fieldsOf(path))![1]);
+  assertEquals(visited, ["/redirect/3", "/redirect/2", "/redirect/1", "/"]);
+});
+
+Deno.test("lab() answers 503 and closes on every Nth client port for /flaky/N", () => {
+  const replies = Array.from({ length: 30 }, (_, at) => replyTo("/flaky/3", 40_000 + 2 * at));
+  assertEquals(replies.filter(({ ending }) => ending === "linger").length, 10);
+  assertEquals(replies.filter(({ ending }) => ending === "open").length, 20);
+});
+
+/** The sections that say MUST to a client, each with what it demands. */
+const DEMANDS: Readonly<Record<string, string>> = {
+  "9110 §8.6": "prevent errors by integers that overflow",
+  "9110 §15": "understand the class of a status code",
+  "9110 §15.2": "parse one or more informational responses before the final one",
+  "9112 §5.2": "replace each folding with spaces",
+  "9112 §6.3":
+    "treat invalid framing as an error, and a message without all its content as incomplete",
+  "9112 §7.1": "parse and decode chunks, and prevent errors by integers that overflow",
+  "9112 §7.1.1": "ignore chunk extensions that it does not know",
+  "9112 §8": "record a response as incomplete if it is cut, or cannot be decoded",
+  "9112 §9.2": "take nothing for a response that comes without a request",
+  "9112 §9.6": "send nothing more, and close, after a response that announces the close",
+};
+
+/** What the sentence about a sound client says to programs. */
+function expectationOf(client: string): string {
+  if (/, or /.test(client)) return "either";
+  return /^(reports|gives up) /.test(client) ? "report" : "accept";
+}
+
+Deno.test("each entry says the same to people and to programs", () => {
+  for (const { name, client, expect, level } of ENTRIES) {
+    assertEquals([name, expectationOf(client)], [name, expect]);
+    assertEquals([name, level === "may"], [name, expect === "either"]);
+  }
+});
+
+Deno.test("each entry that is a must names the section that demands it, or the harm", () => {
+  const bare = ENTRIES.filter(({ level, section, harm = [] }) =>
+    level === "must" && !(section in DEMANDS) && harm.length === 0
+  );
+  assertEquals(bare.map(({ name }) => name), []);
+  const unused = Object.keys(DEMANDS).filter((section) =>
+    !ENTRIES.some((entry) => entry.level === "must" && entry.section === section)
+  );
+  assertEquals(unused, []);
+});
+
+Deno.test("each correct response that clients refuse is a should or a must", () => {
+  const correct = ENTRIES.filter(({ right, expect }) => right && expect === "either");
+  assertEquals(correct.map(({ name }) => name), ["flaky", "retry-after", "many-interim"]);
+});
