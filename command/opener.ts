@@ -11,7 +11,7 @@ import { withHealth } from "../replies/health.ts";
 import { urlOf } from "../replies/text.ts";
 import { say } from "./output.ts";
 import { page } from "../replies/page.ts";
-import { encoderFor, hasPlaceholders, templateOf, withTemplates } from "../replies/placeholders.ts";
+import { contentTemplateOf, hasPlaceholders, withTemplates } from "../replies/placeholders.ts";
 import {
   contentTypesIn,
   type Fields,
@@ -80,7 +80,7 @@ function textReplyTo(text: string, defaults: ReplyDefaults): ReplyTo | Reply {
   const reply = withDefaults({ body: text }, defaults);
   if (!hasPlaceholders(text)) return reply;
   const [type = ""] = contentTypesIn(defaults.headers);
-  const fill = templateOf(text, encoderFor(type));
+  const fill = contentTemplateOf(text, type);
   return (request, client) => ({ ...reply, body: fill(request, client) });
 }
 

@@ -7,7 +7,14 @@
 import type { Span } from "../replies/delay.ts";
 import { DEFAULTS } from "./flags.ts";
 import { messageOf, quote, StartError, UsageError } from "../replies/text.ts";
-import { hasPlaceholders, originsOf } from "../replies/placeholders.ts";
+import {
+  aroundPlaceholders,
+  hasPlaceholders,
+  isInCodeUrl,
+  mayRun,
+  originsOf,
+  PLACEHOLDERS,
+} from "../replies/placeholders.ts";
 import { contentTypesIn, type Fields, mergeFields, parseField } from "../replies/fields.ts";
 import { permissionHint } from "../folders/permissions.ts";
 import type { ListenOptions } from "./start.ts";
@@ -136,7 +143,7 @@ function logFrom(values: Values): Settings["log"] {
 
 function contentFrom(values: Values): Content {
   const text = stringOf(values, "text");
-  if (text !== undefined) return { kind: "text", text };
+  if (text !== undefined) return textFrom(values, text);
   for (const kind of ["file", "raw"] as const) {
     const path = stringOf(values, kind);
     if (path !== undefined) return { kind, path };
@@ -145,6 +152,16 @@ function contentFrom(values: Values): Content {
   if (values.lab === true) return { kind: "lab" };
   return { kind: "page", link: linkFrom(values) };
 }
+
+function textFrom(values: Values, text: string): Content {
+  const types = contentTypesIn(stringsOf(values, "header").map(headerField));
+  if (types.some(mayRun) && isInCodeUrl(text)) {
+    throw new UsageError(`Cannot use --text ${quote(text)}: ${NO_CODE_URL}`);
+  }
+  return { kind: "text", text };
+}
+
+const NO_CODE_URL = "expected no placeholders in javascript: and data: URLs, which browsers run";
 
 /** True if a flag is on, which has a meaning only beside one of the others. */
 function isOn(values: Values, name: string, others: readonly string[]): boolean {
@@ -185,40 +202,63 @@ function headersFrom(values: Values): Fields {
   if (contentTypesIn(headers).length > 1) {
     throw new UsageError("Cannot use --header with Content-Type twice: expected one type");
   }
+  if (redirect !== undefined && headers.some(isLocation)) {
+    throw new UsageError("Cannot use --redirect with --header Location: expected one of the two");
+  }
   return mergeFields(own, headers);
 }
 
 function headerField(text: string): readonly [string, string] {
-  let field;
-  try {
-    field = parseField(text);
-  } catch (error) {
-    throw new UsageError(`Cannot use --header ${quote(text)}: ${messageOf(error)}`);
-  }
-  const [name, value] = field;
-  if (/^location$/i.test(name) && hasPlaceholders(value)) demandFixedHost("header", text, value);
+  const option = `--header ${quote(text)}`;
+  const field = fieldFrom(text, option);
+  const [, value] = field;
+  if (isInCodeUrl(value)) throw new UsageError(`Cannot use ${option}: ${NO_CODE_URL}`);
+  if (!isLocation(field)) return field;
+  demandKnownBraces(option, value);
+  if (hasPlaceholders(value)) demandFixedHost(option, value);
   return field;
+}
+
+function fieldFrom(text: string, option: string): readonly [string, string] {
+  try {
+    return parseField(text);
+  } catch (error) {
+    throw new UsageError(`Cannot use ${option}: ${messageOf(error)}`);
+  }
+}
+
+function isLocation([name]: readonly [string, string]): boolean {
+  return /^location$/i.test(name);
 }
 
 /** Checks the URL or path of `--redirect`, in which placeholders may stand behind the host. */
 function locationFrom(url: string): string {
+  const option = `--redirect ${quote(url)}`;
+  demandKnownBraces(option, url);
   const isUrlOrPath = /^https?:\/\//i.test(url) || /^(\/|\{target\})/.test(url);
   if (!isUrlOrPath || originsOf(url)[0] === undefined) {
-    throw new UsageError(
-      `Cannot use --redirect ${quote(url)}: expected an http or https URL, or a path`,
-    );
+    throw new UsageError(`Cannot use ${option}: expected an http or https URL, or a path`);
   }
-  demandFixedHost("redirect", url, url);
+  demandFixedHost(option, url);
+  if (/^\/?\{target\}$/.test(url)) {
+    throw new UsageError(`Cannot use ${option}: expected another place than the one asked for`);
+  }
   return hasPlaceholders(url) ? url : encodeUri(url);
 }
 
+/** Other braces would be sent as they are. People know `{host}`, `{uri}` or `${…}` from elsewhere. */
+function demandKnownBraces(option: string, location: string): void {
+  const around = aroundPlaceholders(location);
+  const isPrefixed = around.slice(0, -1).some((text) => /[%$]$/.test(text));
+  if (!isPrefixed && !/[{}]/.test(around.join(""))) return;
+  throw new UsageError(`Cannot use ${option}: expected no braces but ${PLACEHOLDERS}`);
+}
+
 /** A client that chooses the host of a redirect could send others anywhere. */
-function demandFixedHost(flag: string, value: string, location: string): void {
+function demandFixedHost(option: string, location: string): void {
   const [origin, other] = originsOf(location);
   if (origin !== undefined && origin === other) return;
-  throw new UsageError(
-    `Cannot use --${flag} ${quote(value)}: expected placeholders behind the host only`,
-  );
+  throw new UsageError(`Cannot use ${option}: expected placeholders behind the host only`);
 }
 
 function healthFrom(values: Values): string | undefined {

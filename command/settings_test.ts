@@ -132,23 +132,23 @@ Deno.test("settingsFrom() accepts http and https URLs, and paths, for --redirect
       "https://example.com",
       "HTTP://example.com/",
       "https://example.com{target}",
-      "http://[::1]:8080/?from={client}#{x}",
+      "http://[::1]:8080/?from={client}#{port}",
       "//example.com{target}",
       "/moved",
       "/moved{target}",
-      "/{target}",
+      "/{target}/",
       "https://example.com/{target}",
-      "{target}",
+      "{target}?moved",
     ]
   ) {
     assertEquals(locationOf(redirect), redirect);
   }
-  assertEquals(locationOf("/ü {x}"), "/%C3%BC%20%7Bx%7D");
+  assertEquals(locationOf("/ü |"), "/%C3%BC%20%7C");
 });
 
 Deno.test("settingsFrom() rejects a --redirect that is not a URL", () => {
   const mistakes = ["moved", "http://", "http://[", "mailto:a@b.example", "javascript:a", "?a"];
-  mistakes.push("{TARGET}", "{client}", "https//a", "http:a");
+  mistakes.push("{client}", "https//a", "http:a");
   for (const redirect of mistakes) {
     assertThrows(
       () => settingsFrom({ redirect }),
@@ -174,4 +174,44 @@ Deno.test("settingsFrom() rejects a --redirect whose host the request would choo
   for (const redirect of hosts) {
     assertThrows(() => settingsFrom({ redirect }), UsageError, "Cannot use --redirect", redirect);
   }
+});
+
+Deno.test("settingsFrom() rejects braces in a Location that are no placeholders", () => {
+  const wrong = ["{host}{target}", "a/{path}", "a{uri}", "a/?{query}", "a/{}", "a/{", "a/}"];
+  wrong.push("a{{target}}", "a%{target}", "a${target}", "a/{target}${client}", "a/{TARGET}");
+  for (const rest of wrong) {
+    const expected = "expected no braces but {client}, {port}, {method} and {target}";
+    for (const values of [{ redirect: `/${rest}` }, { header: [`Location: /${rest}`] }]) {
+      assertThrows(() => settingsFrom(values), UsageError, expected, rest);
+    }
+  }
+});
+
+Deno.test("settingsFrom() rejects a redirect to what was asked for, or to two places", () => {
+  for (const redirect of ["{target}", "/{target}"]) {
+    assertThrows(
+      () => settingsFrom({ redirect }),
+      UsageError,
+      `Cannot use --redirect "${redirect}": expected another place than the one asked for`,
+    );
+  }
+  assertThrows(
+    () => settingsFrom({ redirect: "/y", header: ["location: /x"] }),
+    UsageError,
+    "Cannot use --redirect with --header Location: expected one of the two",
+  );
+});
+
+Deno.test("settingsFrom() rejects placeholders in URLs that browsers run", () => {
+  const html = "Content-Type: text/html";
+  const text = `<a href="javascript:go('{target}')">`;
+  const expected = "expected no placeholders in javascript: and data: URLs, which browsers run";
+  const mistakes: Values[] = [
+    { text, header: [html] },
+    { text: '{"data:,{client}"}', header: ["Content-Type: {method}"] },
+    { header: ["Refresh: 0; url=javascript:go('{target}')"] },
+  ];
+  for (const values of mistakes) assertThrows(() => settingsFrom(values), UsageError, expected);
+  settingsFrom({ text }); // plain text runs nothing
+  settingsFrom({ text: "data:{client},{port}", header: ["Content-Type: text/event-stream"] });
 });

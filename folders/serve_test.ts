@@ -30,7 +30,7 @@ test("heldResponder() fills in the placeholders of fields", async () => {
   assert(typeof responder === "function");
   assertEquals(responder(requestOf("PUT /a?{client} HTTP/1.1"), CLIENT), {
     status: 404,
-    headers: [["X-A", "PUT /a?{client}"], ["allow", "7"]],
+    headers: [["X-A", "PUT /a?%7Bclient%7D"], ["allow", "7"]],
     body: "404 Not Found\n",
   });
 });

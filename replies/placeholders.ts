@@ -20,12 +20,42 @@ const VALUES: Readonly<Record<string, Template>> = {
   target: ({ target }) => pathAndQueryOf(target),
 };
 
+/** The placeholders, in the words of messages. */
+export const PLACEHOLDERS = "{client}, {port}, {method} and {target}";
+
 const PLACEHOLDER = new RegExp(`\\{(${Object.keys(VALUES).join("|")})\\}`);
 
 /** True if this text has a placeholder in it. */
 export function hasPlaceholders(text: string): boolean {
   return PLACEHOLDER.test(text);
 }
+
+/** The text around the placeholders, from the first to the last. */
+export function aroundPlaceholders(text: string): string[] {
+  return text.split(PLACEHOLDER).filter((_, at) => at % 2 === 0); // the others are names
+}
+
+/**
+ * True if a placeholder stands in a `javascript:` or `data:` URL. Browsers decode these before they
+ * run them, so that no encoding keeps a value in its place.
+ */
+export function isInCodeUrl(text: string): boolean {
+  const [first, ...others] = aroundPlaceholders(text);
+  let before = first;
+  return others.some((rest) => {
+    const isInside = /(javascript:|data:[^\s,<>]*,)[^<>]*$/i.test(before);
+    before += rest;
+    return isInside;
+  });
+}
+
+/** True if a browser may run what is in content of this type. A placeholder may become any type. */
+export function mayRun(type: string): boolean {
+  return /html|xml|javascript|ecmascript|jscript|\{/i.test(type);
+}
+
+/** Encodes a value, given the text before its placeholder. */
+type EncodeValue = (value: string, before: string) => string;
 
 /**
  * Fills in the placeholders. A value that looks like a placeholder is not filled in again.
@@ -35,30 +65,67 @@ export function hasPlaceholders(text: string): boolean {
  */
 export function templateOf(
   text: string,
-  encodeValue: (value: string) => string = String,
+  encodeValue: EncodeValue = String,
   encodeRest: (rest: string) => string = String,
 ): Template {
+  let before = "";
   const parts = text.split(PLACEHOLDER).map((part, at) => {
     const isPlaceholder = at % 2 === 1; // split() alternates text and names
     if (isPlaceholder) {
-      return (...asked: Parameters<Template>) => encodeValue(VALUES[part](...asked));
+      const textBefore = before;
+      return (...asked: Parameters<Template>) => encodeValue(VALUES[part](...asked), textBefore);
     }
+    before += part;
     const rest = encodeRest(part);
     return () => rest;
   });
   return (request, client) => parts.map((part) => part(request, client)).join("");
 }
 
+/** Two slashes would name another host (RFC 3986 §4.2); a dot between them keeps it a path. */
+function asPath(value: string): string {
+  return value.replace(/^\/(?=\/)/, "/./");
+}
+
 /**
- * Fills in the placeholders of a `Location` so that it stays a URI and keeps its host. Two slashes
- * at the start would name another host (RFC 3986 §4.2); a dot between them keeps it a path.
- * Slashes before `{target}` are left out, because the target begins with one.
+ * Fills in the placeholders of a `Location` so that it stays a URI and keeps its host. Slashes
+ * before `{target}` are left out, because the target begins with one. In a query, a value is
+ * encoded as one component, so that it adds no parameters.
  */
 export function locationOf(text: string): Template {
   const single = text.replace(/(?:^\/|(?<=[^:/])\/+)(?=\{target\})/g, "");
-  const fill = templateOf(single, encodePathAndQuery, encodeUri);
+  const encodeValue: EncodeValue = (value, before) =>
+    /[?&]/.test(before) ? encodeURIComponent(value) : encodePathAndQuery(value);
+  const fill = templateOf(single, encodeValue, encodeUri);
   if (!single.startsWith("{target}")) return fill;
-  return (request, client) => fill(request, client).replace(/^\/(?=\/)/, "/./");
+  return (request, client) => asPath(fill(request, client));
+}
+
+/** What could end a string, an attribute or a tag, or begin an expression, in any quotes. */
+const LEAVING = /[\\"'<>{}$`]/g;
+
+/**
+ * Percent-encodes what could leave its place in code, in HTML or in a header field, and keeps a
+ * path on its host. Script decodes no percent-encoding, and URLs mean the same with it.
+ */
+function confine(value: string): string {
+  return asPath(value).replace(LEAVING, (character) => `%${hexOf(character).toUpperCase()}`);
+}
+
+/** Fills in the placeholders of code, HTML or a field. A slash before `{target}` is left out. */
+function confinedTemplateOf(text: string, encode: (value: string) => string = String): Template {
+  const single = text.replace(/(?<![:/])\/(?=\{target\})/g, "");
+  return templateOf(single, (value) => encode(confine(value)));
+}
+
+/** Fills in the placeholders of content of this type. In plain text a value stays as it was sent. */
+export function contentTemplateOf(text: string, type: string): Template {
+  // A type with a placeholder may become any type; text escaped for code is safe in HTML as well.
+  if (/javascript|ecmascript|jscript|\{/i.test(type)) return confinedTemplateOf(text, escapeCode);
+  if (/json/i.test(type)) return templateOf(text, escapeCode);
+  if (/html|xml/i.test(type)) return confinedTemplateOf(text, escapeHtml);
+  if (/css/i.test(type)) return confinedTemplateOf(text, escapeCss);
+  return templateOf(text);
 }
 
 /** A harmless request, and one whose values would change the host wherever they could. */
@@ -88,7 +155,7 @@ export function originsOf(location: string): Array<string | undefined> {
 /** Fills in the placeholders of header fields. */
 export function fieldsTemplateOf(fields: Fields): (...asked: Parameters<Template>) => Fields {
   const templates = fields.map(([name, value]) => {
-    const fill = name.toLowerCase() === "location" ? locationOf(value) : templateOf(value);
+    const fill = name.toLowerCase() === "location" ? locationOf(value) : confinedTemplateOf(value);
     return [name, fill] as const;
   });
   return (...asked) => templates.map(([name, fill]) => [name, fill(...asked)]);
@@ -106,15 +173,6 @@ export function withTemplates(fields: Fields, answer: ReplyTo | Reply): ReplyTo 
     const reply = typeof answer === "function" ? answer(request, client) : answer;
     return reply instanceof Promise ? reply.then(fillIn) : fillIn(reply);
   };
-}
-
-/** Returns the encoding that keeps a value text in content of this type. */
-export function encoderFor(type: string): (value: string) => string {
-  // A type with a placeholder may become any type; text escaped for code is safe in HTML as well.
-  if (/javascript|ecmascript|jscript|json|\{/i.test(type)) return escapeCode;
-  if (/html|xml/i.test(type)) return escapeHtml;
-  if (/css/i.test(type)) return escapeCss;
-  return String;
 }
 
 /** Characters that may have a meaning in JavaScript, JSON or CSS, inside quotes of any kind. */

@@ -8,7 +8,7 @@ import { connect, HOST } from "./clients.ts";
 import { sleep } from "./time.ts";
 
 /** A process that does not listen by then has failed. */
-const START_TIMEOUT_MS = 10_000;
+const START_TIMEOUT_MS = 60_000;
 
 /** The folder that holds `main.ts`. */
 export const ROOT = `${import.meta.dirname}/..`;
