@@ -3,7 +3,6 @@
 //   node .ci/installed.mjs
 // `deno` must be in the PATH: it runs the command from this folder, for comparison.
 import assert from "node:assert/strict";
-import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import {
   mkdirSync,
@@ -19,11 +18,12 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { pathToFileURL } from "node:url";
+import { environment, run, start } from "./program.mjs";
 
 /** The number of random lists of arguments. */
 const LISTS = 5_000;
 /** After this time a process is stopped. */
-const PATIENCE_MS = 30_000;
+const PATIENCE_MS = 60_000;
 /** Enough for a request to arrive, and longer than launchers treat two signals as one. */
 const IN_FLIGHT_MS = 400;
 
@@ -45,39 +45,15 @@ fromHere.push(
   resolve("main.ts"),
 );
 
-const { PORT: _, ...rest } = process.env;
-const bare = { ...rest, NO_COLOR: "1" };
 /** Deno finds no folder where it could store anything. */
-const env = { ...bare, DENO_DIR: "/proc/firstline" };
+const env = { ...environment, DENO_DIR: "/proc/firstline" };
 
-function run([program, ...before], args, options = {}) {
-  const all = { cwd: box, encoding: "utf8", timeout: 120_000, ...options };
-  const { status, stdout, stderr } = spawnSync(program, [...before, ...args], all);
-  return { status, stdout, stderr };
-}
+const ending = (program, args, options = {}) => run(program, args, { cwd: box, ...options });
+const starting = (program, args) => start(program, args, { cwd: box, env });
 
 function install(...command) {
-  const { status, stdout, stderr } = run(command, []);
+  const { status, stdout, stderr } = ending(command, []);
   assert.equal(status, 0, stdout + stderr);
-}
-
-/** Starts it in a process group of its own, as a shell does, and waits until it listens. */
-async function start([program, ...before], args, more = {}) {
-  const all = [...before, "--host", "127.0.0.1", "--quiet", ...args];
-  const options = { cwd: box, detached: true, env: { ...env, ...more } };
-  const child = spawn(program, all, { ...options, stdio: ["ignore", "inherit", "pipe"] });
-  const ended = once(child, "close").then(([status, signal]) => status ?? signal);
-  const watchdog = setTimeout(() => process.kill(-child.pid, "SIGTERM"), PATIENCE_MS);
-  ended.then(() => clearTimeout(watchdog));
-  let said = "";
-  child.stderr.setEncoding("utf8").on("data", (text) => said += text);
-  while (!/http:\/\/\S+/.test(said)) {
-    await Promise.race([
-      once(child.stderr, "data"),
-      ended.then(() => assert.fail(`It ended before it listened: ${said}`)),
-    ]);
-  }
-  return { child, ended, url: /http:\/\/\S+/.exec(said)[0], said: () => said };
 }
 
 /** npx is slow, and starts the launcher that has been tested already. */
@@ -95,25 +71,25 @@ function checkEnds(program) {
   lists.push(["--file="], ["--probe", "--port", "1"], ["--host", "192.0.2.1"]);
   for (const args of isNpx(program) ? lists.slice(0, 4) : lists) {
     assert.deepEqual(
-      run(program, args, { env }),
-      run(fromHere, args, { env: bare }),
+      ending(program, args, { env }),
+      ending(fromHere, args, {}),
       args.join(" "),
     );
   }
-  assert.equal(run(program, ["--version"]).stdout, `firstline ${version}\n`);
+  assert.equal(ending(program, ["--version"]).stdout, `firstline ${version}\n`);
 }
 
 /** It serves what its arguments name, in each spelling, and cannot read anything else. */
 async function checkReading(program) {
   const ways = [["--file", "site"], ["-qf=site"], ["site"]];
   for (const args of isNpx(program) ? ways.slice(0, 1) : ways) {
-    const server = await start(program, ["--port", "0", ...args]);
+    const server = await starting(program, ["--port", "0", ...args]);
     assert.deepEqual(await answer(server.url), [200, "<p>Welcome"], args.join(" "));
     assert.equal((await answer(`${server.url}secret.txt`))[0], 404);
     server.child.kill("SIGTERM");
     await server.ended;
   }
-  const named = run(program, ["--file", "a,b"], { env });
+  const named = ending(program, ["--file", "a,b"], { env });
   assert.match(named.stderr, /^firstline: Cannot use "a,b": [^\n]*\n$/);
   assert.equal(named.status, 1);
 }
@@ -132,12 +108,12 @@ async function checkLinks(program) {
   link("releases/7", "current");
   link("releases", "shelf");
   for (const path of ["current", "shelf/7", join(box, "current/index.html")]) {
-    const server = await start(program, ["--port", "0", path]);
+    const server = await starting(program, ["--port", "0", path]);
     assert.deepEqual(await answer(server.url), [200, "<p>7"], path);
     server.child.kill("SIGTERM");
     await server.ended;
   }
-  const server = await start(program, ["--port", "0", "--watch", "current"]);
+  const server = await starting(program, ["--port", "0", "--watch", "current"]);
   assert.match(
     server.said(),
     /^firstline: may read all of \S*releases, because --watch follows the link current\n/,
@@ -156,7 +132,7 @@ async function checkLinks(program) {
 async function checkStops(program) {
   const flags = ["--port", "0", "--text", "late", "--delay", "1"];
   for (const toAll of [false, true]) {
-    const server = await start(program, flags);
+    const server = await starting(program, flags);
     const late = answer(server.url);
     await sleep(IN_FLIGHT_MS);
     if (toAll) process.kill(-server.child.pid, "SIGINT"); // as a terminal does
@@ -168,7 +144,7 @@ async function checkStops(program) {
     assert.match(server.said(), toAll ? /SIGINT received/ : /SIGTERM received/);
   }
   if (isNpx(program)) return;
-  const hurried = await start(program, flags);
+  const hurried = await starting(program, flags);
   answer(hurried.url).catch(() => {}); // cut off
   await sleep(IN_FLIGHT_MS);
   hurried.child.kill("SIGTERM");
@@ -248,7 +224,7 @@ function understood(lists) {
       } catch { return null; }
     })));`;
   const flags = ["eval", `--import-map=${resolve(".ci/npm_imports.json")}`, script];
-  const { status, stdout, stderr } = run(["deno"], flags, { input: JSON.stringify(lists) });
+  const { status, stdout, stderr } = ending(["deno"], flags, { input: JSON.stringify(lists) });
   assert.equal(status, 0, stderr);
   return JSON.parse(stdout);
 }
@@ -283,7 +259,7 @@ async function checkNpm(lists) {
 
 async function checkPip(lists) {
   const root = join(box, "pip");
-  if (run(["python3", "-m", "venv", root], []).status !== 0) {
+  if (ending(["python3", "-m", "venv", root], []).status !== 0) {
     return console.log(
       "NOT RUN: the wheel, because there is no Python that makes environments here.",
     );
@@ -293,11 +269,14 @@ async function checkPip(lists) {
     "flags = json.load(open(os.path.join(f.HERE, 'flags.json')))\n" +
     "print(json.dumps([f.permissions(list, flags) for list in json.load(sys.stdin)]))";
   const python = join(root, "bin/python");
-  const { stdout, stderr } = run([python, "-c", script], [], { input: JSON.stringify(lists) });
+  const { stdout, stderr } = ending([python, "-c", script], [], { input: JSON.stringify(lists) });
   assert.equal(stderr, "");
   checkGrants(lists, JSON.parse(stdout));
   await check("pip", [join(root, "bin/firstline")]);
-  assert.equal(run([python, "-m", "firstline"], ["-V"], { env }).stdout, `firstline ${version}\n`);
+  assert.equal(
+    ending([python, "-m", "firstline"], ["-V"], { env }).stdout,
+    `firstline ${version}\n`,
+  );
 }
 
 try {

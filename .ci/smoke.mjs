@@ -4,12 +4,13 @@
 // If no executable can be built, `deno run` is used instead, and tests that need an executable are left
 // out. The output reports both.
 import assert from "node:assert/strict";
-import { spawn, spawnSync } from "node:child_process";
+import { spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { connect, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
+import { environment, run, start } from "./program.mjs";
 
 const given = process.argv.slice(2);
 const executable = given[0] === "--executable" ? resolve(given[1]) : undefined;
@@ -45,42 +46,24 @@ function build(name, permissions, flags = [], include = []) {
 }
 
 /** Runs it to its end. */
-function run([program, ...before], args, env = {}) {
-  const options = { cwd: elsewhere, encoding: "utf8", timeout: 20_000, env: environment(env) };
-  const { status, stdout, stderr } = spawnSync(program, [...before, ...args], options);
-  return { status, stdout, stderr };
-}
-
-function environment(env) {
-  const { PORT: _, ...rest } = process.env;
-  return { ...rest, NO_COLOR: "1", ...env };
-}
+const ending = (program, args, env = {}) =>
+  run(program, args, { cwd: elsewhere, env: { ...environment, ...env } });
 
 /** Starts it, waits until it listens, calls `use` with its URL, and stops it. */
-async function serving([program, ...before], args, use, env = {}) {
-  const all = [...before, "--host", "127.0.0.1", "--quiet", ...args];
-  const options = { cwd: elsewhere, stdio: ["ignore", "inherit", "pipe"], env: environment(env) };
-  const server = spawn(program, all, options);
-  const ended = once(server, "exit");
-  let said = "";
-  server.stderr.setEncoding("utf8").on("data", (text) => said += text);
-  const watchdog = setTimeout(() => server.kill("SIGKILL"), 30_000);
+async function serving(program, args, use, env = {}) {
+  const { child, ended, url, said } = await start(program, args, {
+    cwd: elsewhere,
+    env: { ...environment, ...env },
+  });
   try {
-    while (!/http:\/\/\S+/.test(said)) {
-      await Promise.race([
-        once(server.stderr, "data"),
-        ended.then(() => assert.fail(`It ended before it listened: ${said}`)),
-      ]);
-    }
-    await use(/http:\/\/\S+/.exec(said)[0], () => said);
-    server.kill("SIGTERM");
-    const [status] = await ended;
+    await use(url, said);
+    child.kill("SIGTERM");
+    const status = await ended;
     if (isWindows) return; // Windows has no SIGTERM: the process just ends
     assert.equal(status, 0);
-    assert.match(said, /SIGTERM received/);
+    assert.match(said(), /SIGTERM received/);
   } finally {
-    clearTimeout(watchdog);
-    server.kill("SIGKILL");
+    child.kill("SIGKILL");
   }
 }
 
@@ -100,7 +83,7 @@ async function freePort() {
 
 /** With the permissions of a release: the network, reading files, and $PORT. */
 async function checkReleased(program) {
-  const { status, stdout } = run(program, ["--version"]);
+  const { status, stdout } = ending(program, ["--version"]);
   assert.deepEqual({ status, stdout: stdout.trim() }, {
     status: 0,
     stdout: `firstline ${version}`,
@@ -109,7 +92,7 @@ async function checkReleased(program) {
   const port = await freePort();
   const health = ["--health", "/healthz"];
   const probe = (...args) =>
-    run(program, ["--host", "127.0.0.1", ...args, "--probe"], { PORT: port });
+    ending(program, ["--host", "127.0.0.1", ...args, "--probe"], { PORT: port });
   await serving(program, ["--status", "503", ...health], async (url) => {
     assert.equal(new URL(url).port, port);
     assert.equal((await answer(url)).status, 503);
@@ -171,7 +154,7 @@ async function checkBaked() {
       assert.equal(status, 308);
     });
   }
-  const { status, stderr } = run(program, ["--file", "notice.html"]);
+  const { status, stderr } = ending(program, ["--file", "notice.html"]);
   assert.equal(status, 1);
   assert.match(stderr, /^firstline: Cannot use --file "notice\.html": .*\n$/);
   assert.match(stderr, standsIn ? /--allow-read/ : /compiled without/);
