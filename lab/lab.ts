@@ -69,7 +69,10 @@ export function lab(
   );
   return (request, client) => {
     const path = pathOf(request.target);
-    const [, name, text] = /^\/([^/]*)(?:\/(.*))?$/.exec(path) ?? [];
+    const isName = byName.has(path.slice(1));
+    const [, name = "", text] = isName
+      ? [path, path.slice(1)]
+      : /^\/([^/]*)(?:\/(.*))?$/.exec(path) ?? [];
     const entry = byName.get(name);
     if (entry === undefined || text !== undefined && entry.takes === undefined) {
       return index.get(path) ?? complaint(404, path, "expected a path that / lists");
@@ -144,9 +147,14 @@ function listed(group: string, entry: Entry): Listed {
     usage: usageOf(entry),
     group,
     about,
-    section: `RFC ${section}`,
+    section: sectionOf(section),
     broken: right === undefined,
     client,
     curl,
   };
+}
+
+/** The name of a document and the section: a number alone is that of an RFC. */
+function sectionOf(section: string): string {
+  return /^\d/.test(section) ? `RFC ${section}` : `WHATWG ${section}`;
 }

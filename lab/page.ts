@@ -103,6 +103,8 @@ function idOf(group: string): string {
 }
 
 function rfcOf(section: string): string {
-  const [, rfc, number] = /^RFC (\d+) §([\d.]+)$/.exec(section)!;
-  return `https://www.rfc-editor.org/rfc/rfc${rfc}#section-${number}`;
+  const [, rfc, number] = /^RFC (\d+) §([\d.]+)$/.exec(section) ?? [];
+  return rfc === undefined
+    ? "https://html.spec.whatwg.org/multipage/server-sent-events.html"
+    : `https://www.rfc-editor.org/rfc/rfc${rfc}#section-${number}`;
 }

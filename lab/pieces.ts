@@ -92,6 +92,8 @@ export interface Message {
   readonly content?: string | readonly Piece[];
   /** Content that is sent in chunks, one per string; HTTP/1.0 clients get it as it is. */
   readonly chunks?: readonly string[];
+  /** The wait between two chunks, in seconds; 0 by default. */
+  readonly chunkPause?: number;
   /** The value of Transfer-Encoding before the chunks; `chunked` by default. */
   readonly coding?: string;
   /** The extension of each chunk. */
@@ -137,15 +139,27 @@ function headOf(message: Message, isOld: boolean, date: string | undefined): str
 }
 
 function bodyOf(
-  { content = [], chunks, contentSeconds = 0, extension, trailers = "" }: Message,
+  { content = [], chunks, contentSeconds = 0, ...coding }: Message,
   isOld: boolean,
 ): readonly Piece[] {
-  const encoded = chunks === undefined || isOld
-    ? chunks
-    : [...chunks.map((content) => chunk(content, extension)), `0\r\n${trailers}\r\n`];
-  const pieces = encoded ?? (typeof content === "string" ? [content] : content);
+  const pieces = chunks !== undefined
+    ? chunksOf(chunks, coding, isOld)
+    : typeof content === "string"
+    ? [content]
+    : content;
   if (contentSeconds === 0) return pieces;
   return trickle(pieces.filter((piece) => typeof piece === "string").join(""), contentSeconds);
+}
+
+function chunksOf(
+  chunks: readonly string[],
+  { chunkPause = 0, extension, trailers = "" }: Omit<Message, "fields">,
+  isOld: boolean,
+): Piece[] {
+  const encoded = isOld ? chunks : chunks.map((content) => chunk(content, extension));
+  const last = isOld ? [] : [`0\r\n${trailers}\r\n`];
+  const spread = encoded.flatMap((one, at) => at > 0 && chunkPause > 0 ? [chunkPause, one] : [one]);
+  return [...spread, ...last];
 }
 
 /**

@@ -104,8 +104,8 @@ Deno.test("lab() lists at least 60 entries, each with all its parts", () => {
   assert(LISTED.length >= 60);
   assertEquals(LISTED.filter(({ broken }) => !broken).length >= 15, true);
   for (const { path, group, about, section, client } of LISTED) {
-    assertMatch(path, /^\/[a-z\d.-]+(\/\d+)?$/);
-    assertMatch(section, /^RFC \d{4} §\d+(\.\d+)*$/);
+    assertMatch(path, /^\/[a-z\d.-]+(\/[a-z\d.-]+)?$/);
+    assertMatch(section, /^(RFC \d{4}|WHATWG HTML) §\d+(\.\d+)*$/);
     assertMatch(group, /^[A-Z]/);
     for (const text of [about, client]) assertMatch(text, /^[a-z].*[^.]$/);
   }

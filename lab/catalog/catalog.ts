@@ -5,7 +5,9 @@
  */
 
 import { CLOSING } from "./closing.ts";
+import { CODINGS } from "./codings.ts";
 import { CONTENTS } from "./content.ts";
+import { EVENTS } from "./events.ts";
 import { FRAMING } from "./framing.ts";
 import { HEADS } from "./heads.ts";
 import { REDIRECTS } from "./redirects.ts";
@@ -20,4 +22,6 @@ export const CATALOG: Catalog = {
   ...FRAMING,
   ...HEADS,
   ...CONTENTS,
+  ...CODINGS,
+  ...EVENTS,
 };

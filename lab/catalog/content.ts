@@ -4,18 +4,7 @@
  * @module
  */
 
-import {
-  BOMB_END,
-  BOMB_REPEATS,
-  BOMB_START,
-  type Catalog,
-  COMPRESSED,
-  GZIP,
-  LEFTOVER,
-  OPEN,
-  open,
-  TEXT,
-} from "./entry.ts";
+import { type Catalog, LEFTOVER, OPEN, open, TEXT } from "./entry.ts";
 import { chunk, ok } from "../pieces.ts";
 
 /** The length of a content that looks like a response. */
@@ -56,28 +45,6 @@ export const CONTENTS: Catalog = {
       wrong: [OPEN, 0.1, "HTTP/1.1 408 Request Timeout\r\nContent-Length: 4\r\nConnection: close\r\n\r\n408\n"] },
   ],
   "Content that differs from its header fields": [
-    { name: "bad-gzip", section: "9110 §8.4", about: "announces gzip, and sends plain text", curl: "-i --compressed",
-      client: "reports invalid content, or passes on the bytes with their Content-Encoding",
-      expect: "either", level: "may", harm: ["content"], wrong: [ok("Content-Encoding: gzip|Content-Length: 3", "ok\n")] },
-    { name: "cut-gzip", section: "9110 §8.4", about: "ends in the middle of the gzip data", curl: "-i --compressed",
-      client: "reports invalid content, or passes on the bytes with their Content-Encoding",
-      expect: "either", level: "may", harm: ["content"],
-      wrong: [ok("Content-Encoding: gzip|Content-Length: 30", GZIP.slice(0, 30))] },
-    { name: "gzip-garbage", section: "9110 §8.4", about: "has garbage after the gzip data", curl: "-i --compressed",
-      client: "reports invalid content, drops the garbage, or passes on the bytes with their Content-Encoding",
-      expect: "either", level: "may", decoded: COMPRESSED,
-      wrong: [ok(`Content-Encoding: gzip|Content-Length: ${GZIP.length + 5}`, `${GZIP}01234`)] },
-    { name: "gzip-bomb", section: "9110 §8.4", about: "sends 0.4 MiB that decompress to 64 MiB of zeros",
-      client: "gives up after a limit of its own, or reads them piece by piece", expect: "either", level: "may",
-      harm: ["memory"], contents: "any", curl: "-o /dev/null --compressed",
-      wrong: [ok("Content-Encoding: gzip|Content-Length: 422677", BOMB_START),
-        { repeat: BOMB_REPEATS, times: 64 }, BOMB_END] },
-    { name: "empty-encoding", section: "9110 §8.4", about: "has Content-Encoding without a value",
-      client: "accepts the content as it is, or reports an error", expect: "either", level: "may",
-      wrong: [ok("Content-Encoding:|Content-Length: 3", "ok\n")] },
-    { name: "unknown-encoding", section: "9110 §8.4", about: "has an unknown content coding",
-      client: "passes on the bytes with their Content-Encoding, or reports an error", expect: "either", level: "may",
-      wrong: [ok("Content-Encoding: tea|Content-Length: 3", "ok\n")] },
     { name: "wrong-charset", section: "9110 §8.3.2", about: "announces UTF-8, and sends ISO 8859-1",
       client: "shows a replacement character, or reports an error", expect: "either", level: "may",
       wrong: [ok("Content-Type: text/plain; charset=utf-8|Content-Length: 5", "caf\xe9\n")] },

@@ -107,11 +107,6 @@ export const COMPRESSED = "This text was compressed.\n";
 export const GZIP = hex(
   "1f8b08000000000002030bc9c82c562849ad2851284f2c5648cecf2d284a2d2e4e4dd1e302002da8f0041a000000",
 );
-/** In gzip format, 13 bytes stand for 2064 zeros; they are repeated 32512 times. */
-export const BOMB_START = hex("1f8b08000000000000ff63");
-export const BOMB_REPEATS = hex("1805a360148c8251300a46c128").repeat(508);
-export const BOMB_END = hex("00008e3c3ff201f0ff03");
-
 /** A short correct response: a text of 3 bytes. */
 export const SHORT: Message = message("ok\n");
 
