@@ -7,7 +7,6 @@ import { once } from "node:events";
 import {
   mkdirSync,
   mkdtempSync,
-  readdirSync,
   readFileSync,
   renameSync,
   rmSync,
@@ -28,7 +27,6 @@ const PATIENCE_MS = 60_000;
 const IN_FLIGHT_MS = 400;
 
 const { version } = JSON.parse(readFileSync("deno.json", "utf8"));
-const built = (end) => resolve("dist", readdirSync("dist").find((name) => name.endsWith(end)));
 const box = mkdtempSync(join(tmpdir(), "firstline-"));
 const fromHere = [
   "deno",
@@ -243,7 +241,7 @@ function checkGrants(lists, grants) {
 }
 
 async function checkNpm(lists) {
-  const tarball = built(".tgz");
+  const tarball = resolve(`dist/firstline-firstline-${version}.tgz`);
   const root = join(box, "npm");
   mkdirSync(root);
   install("npm", "install", "--silent", "--prefix", root, tarball);
@@ -264,7 +262,12 @@ async function checkPip(lists) {
       "NOT RUN: the wheel, because there is no Python that makes environments here.",
     );
   }
-  install(join(root, "bin/pip"), "install", "--quiet", built(".whl"));
+  install(
+    join(root, "bin/pip"),
+    "install",
+    "--quiet",
+    resolve(`dist/firstline-${version}-py3-none-any.whl`),
+  );
   const script = "import json, os, sys, firstline as f\n" +
     "flags = json.load(open(os.path.join(f.HERE, 'flags.json')))\n" +
     "print(json.dumps([f.permissions(list, flags) for list in json.load(sys.stdin)]))";
