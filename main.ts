@@ -55,10 +55,14 @@ async function run(
   const embeddedRoot = Deno.build.standalone ? import.meta.dirname : undefined;
 
   const starting = openerFrom(settings, embeddedRoot, end)
-    .then((open) => start(options, settings.portGiven, open));
-  const server = await Promise.race([starting, stopSignal]);
-  if (typeof server === "string") return stopEarly(server);
-  sayAddress(server.addr);
+    .then(async ({ open, path }) => ({
+      server: await start(options, settings.portGiven, open),
+      path,
+    }));
+  const started = await Promise.race([starting, stopSignal]);
+  if (typeof started === "string") return stopEarly(started);
+  const { server, path } = started;
+  sayAddress(server.addr, path);
 
   const exitCode = await stop(server, await stopSignal);
   await log.finish();

@@ -8,7 +8,7 @@ import { fileURLToPath } from "node:url";
 const FLOORS = [
   ["server.ts", []],
   ["replies/", ["server.ts", "replies/"]],
-  ["folders/", ["server.ts", "replies/", "folders/"]],
+  ["folders/", ["server.ts", "replies/", "folders/", "node:fs"]],
   ["lab/", ["server.ts", "replies/", "lab/", "node:"]],
   ["command/", [
     "server.ts",

@@ -24,6 +24,14 @@ import {
 import type { Settings } from "./settings.ts";
 import type { ListenOptions, Open } from "./start.ts";
 
+/** A server to start. */
+export interface Opener {
+  /** Starts it. */
+  readonly open: Open;
+  /** The path to open in a browser. */
+  readonly path: string;
+}
+
 /**
  * Makes the function that serves what these settings ask for. Files are read here. The code for
  * files and for the lab is imported only when they are asked for, so that other starts are faster.
@@ -37,18 +45,18 @@ export async function openerFrom(
   settings: Settings,
   embeddedRoot?: string,
   signal?: AbortSignal,
-): Promise<Open> {
+): Promise<Opener> {
   const { content, health } = settings;
-  if (content.kind === "lab") return (options) => openLab(options, health);
-  const answer = content.kind === "file" || content.kind === "raw"
-    ? await (await import("../folders/serve.ts")).heldResponder(
+  if (content.kind === "lab") return { open: (options) => openLab(options, health), path: "/" };
+  const { answer, path } = content.kind === "file" || content.kind === "raw"
+    ? await (await import("../folders/serve.ts")).fileAnswer(
       { ...settings, ...content, embeddedRoot },
       say,
       signal,
     )
-    : responderFrom(settings);
+    : { answer: responderFrom(settings), path: "/" };
   const responder = withHealth(health, answer);
-  return (options) => serve(options, responder);
+  return { open: (options) => serve(options, responder), path };
 }
 
 async function openLab(options: ListenOptions, health: string | undefined): Promise<Server> {

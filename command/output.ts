@@ -191,9 +191,9 @@ export function flushMessages(): Promise<void> {
   return messages.finish();
 }
 
-/** Says where the server listens. */
-export function sayAddress({ hostname, port }: Address): void {
-  say(`listening on ${hostAndPort(hostname, port)}, ${urlOf(hostname, port)}`);
+/** Says where the server listens, and the URL to open. */
+export function sayAddress({ hostname, port }: Address, path: string): void {
+  say(`listening on ${hostAndPort(hostname, port)}, ${urlOf(hostname, port, path)}`);
 }
 
 /** Says why the command failed, and returns its exit code. A bug is thrown again. */

@@ -16,7 +16,7 @@ import {
   PLACEHOLDERS,
 } from "../replies/placeholders.ts";
 import { contentTypesIn, type Fields, mergeFields, parseField } from "../replies/fields.ts";
-import { permissionHint } from "../folders/permissions.ts";
+import { permissionHint } from "../folders/source.ts";
 import type { ListenOptions } from "./start.ts";
 import { encodeUri } from "../replies/target.ts";
 import {

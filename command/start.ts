@@ -8,7 +8,7 @@
 import { getAvailablePort } from "@std/net/get-available-port";
 import { sleep } from "../replies/delay.ts";
 import type { ServeOptions, Server } from "../server.ts";
-import { permissionHint } from "../folders/permissions.ts";
+import { permissionHint } from "../folders/source.ts";
 import { hostAndPort, messageOf, plural, quote, StartError, UsageError } from "../replies/text.ts";
 import { say } from "./output.ts";
 

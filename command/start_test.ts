@@ -1,5 +1,5 @@
 import { assertEquals, assertThrows } from "@std/assert";
-import { permissionHint } from "../folders/permissions.ts";
+import { permissionHint } from "../folders/source.ts";
 import { StartError } from "../replies/text.ts";
 import { checkDenoVersion, missingPermission, OLDEST_DENO, runtimeMessage } from "./start.ts";
 

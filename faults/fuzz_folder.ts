@@ -4,14 +4,15 @@
  * @module
  */
 
-import { type Bytes, UnusableFile } from "../folders/read.ts";
-import { folderResponder } from "../folders/folder.ts";
+import { type Answer, folderAnswer } from "../folders/folder.ts";
+import type { Bytes } from "../folders/read.ts";
+import { UnusableFile } from "../folders/source.ts";
+import { decodedPath } from "../replies/target.ts";
 import { parseRequestLine, type Reply } from "../server.ts";
-import { heldFolder } from "../tests/files.ts";
+import { finish, snapshotOf } from "../tests/files.ts";
 import { bytesOf, textOf } from "../tests/wire.ts";
 import { check, type Random } from "./harness.ts";
 
-const CLIENT = { hostname: "127.0.0.1", port: 1 };
 /** The status of its pages, as set by `--status`; different from all others that a folder uses. */
 const PAGE_STATUS = 503;
 
@@ -33,7 +34,7 @@ function expectedOf(files: string[], method: string, target: string): Expected {
 }
 
 function expectedOfGet(files: string[], target: string): Expected {
-  const [, path, query] = /^(?:[a-z]+:\/\/[^/?]*)?([^?]*)([^]*)$/.exec(target)!;
+  const [, path, query = ""] = /^(?:[a-z]+:\/\/[^/?#]*)?([^?#]*)(\?[^]*)?/.exec(target)!;
   const name = decode(path || "/");
   const find = (wanted: string) =>
     files.find((file) => file === wanted) ?? files.find((file) => file.normalize() === wanted);
@@ -47,13 +48,15 @@ function expectedOfGet(files: string[], target: string): Expected {
       if (file) return page(file);
     }
     if (find(`${name}/index.html`) ?? find(`${name}/index.htm`)) {
-      return { status: 308, folder: `${name}/`, query };
+      return { status: 302, folder: `${name}/`, query };
     }
   }
-  if (files.includes("/404.html")) return { status: 404, file: "/404.html" };
-  if (files.includes("/200.html")) return page("/200.html");
-  return { status: 404 };
+  const file = CATCH_ALLS.find((name) => files.includes(name));
+  return file?.startsWith("/200") ? page(file) : { status: 404, file };
 }
+
+/** The files that answer where nothing is, the first of them first. */
+const CATCH_ALLS = ["/404.html", "/404.json", "/404.txt", "/200.html", "/200.json"];
 
 /** Decodes %XX and UTF-8, merges slashes, and removes dot segments (RFC 3986 §5.2.4). */
 function decode(path: string): string | undefined {
@@ -81,10 +84,17 @@ const NAMES = [
   "%2e%2e|%41|\\|\\\\a|\"<>&'|`|\xfc|e\u0301|\u1e9b\u0323|\u263a|\u{1f600}|\u202e|\ufeff|\r\n",
 ].join("|").split("|");
 const EXTENSIONS = ["", "", ".html", ".html", ".htm", ".css", ".js", ".html.html"];
-const SPECIAL = ["/index.html", "/404.html", "/200.html", "/a/index.html", "/e\u0301/index.html"];
+const SPECIAL = [
+  ...CATCH_ALLS,
+  "/index.html",
+  "/a/index.html",
+  "/e\u0301/index.html",
+  "/{a}/b.html",
+];
 const ESCAPES = ["..", ".", "%2e%2e", "%2E", "..%2f", "%2f", "%5c", "\\", "%00", "%", "%4", "%zz"];
 const BAD_UTF8 = ["%c0%af", "%c0%ae", "%e0%80%af", "%ed%a0%80", "%f4%90%80%80", "%ff", "%e2%82"];
 const BITS = [
+  "#",
   ...ESCAPES,
   ...BAD_UTF8,
   "%ef%bb%bf",
@@ -97,7 +107,21 @@ const BITS = [
   ".html",
   "index",
 ];
-const QUERIES = ["", "", "", "?", "?a=b", "??", "?/../", "?a=%0d%0a", "?%", '?"<>^`{|}', "?a?b"];
+const QUERIES = [
+  "",
+  "",
+  "",
+  "?",
+  "?a=b",
+  "??",
+  "?/../",
+  "?a=%0d%0a",
+  "?%",
+  '?"<>^`{|}',
+  "?a?b",
+  "#a",
+  "#a?b",
+];
 
 /** Paths of files. None is a folder too, and no two are equal after Unicode normalization. */
 function fileNames(random: Random): string[] {
@@ -151,14 +175,14 @@ function targetFor(random: Random, files: string[]): string {
 /** Checks that the folder and the oracle agree on a path. True if a file was found. */
 export function fuzzPath(random: Random): boolean {
   const files = fileNames(random);
-  const folder = heldFolder(files.map((file) => [file, new TextEncoder().encode(file)]));
-  const site = folderResponder(folder, { status: PAGE_STATUS, headers: [] });
+  const folder = snapshotOf(files.map((file) => [file, new TextEncoder().encode(file)]));
+  const site = finish(folderAnswer(folder, { defaults: { status: PAGE_STATUS, headers: [] } }));
   const method = random.pick(["GET", "GET", "GET", "HEAD", "POST", "get", "OPTIONS"]);
   const target = targetFor(random, files);
   const request = parseRequestLine(bytesOf(`${method} ${target} HTTP/1.1`));
   if ("expected" in request) return false;
   const expected = expectedOf(files, method, target);
-  const reply = site(request, CLIENT) as Reply;
+  const reply = site(method, decodedPath(target), target) as Reply;
   const { status = 200, body = "" } = reply;
   const what = `${method} ${target}`;
   check(status === expected.status, `${status}, expected ${expected.status}`, what, files);
@@ -210,7 +234,7 @@ export function fuzzMethods(random: Random): boolean {
   const replyTo = (method: string) => {
     const request = parseRequestLine(bytesOf(`${method} ${path} HTTP/1.1`));
     if ("expected" in request) throw new TypeError(path);
-    const reply = site(request, CLIENT) as Reply;
+    const reply = site(method, decodedPath(path), path) as Reply;
     return { status: reply.status ?? 200, allow: fieldOf(reply, "Allow") };
   };
   const replies = new Map(METHODS.map((method) => [method, replyTo(method)]));
@@ -232,9 +256,12 @@ export function fuzzMethods(random: Random): boolean {
 }
 
 /** The responder of a folder, or nothing if names of files contradict each other. */
-function siteOrNothing(contents: ReadonlyArray<readonly [string, Bytes]>, isListed: boolean) {
+function siteOrNothing(
+  contents: ReadonlyArray<readonly [string, Bytes]>,
+  isListed: boolean,
+): Answer | undefined {
   try {
-    return folderResponder(heldFolder(contents), { headers: [] }, isListed);
+    return finish(folderAnswer(snapshotOf(contents), { defaults: { headers: [] }, isListed }));
   } catch (error) {
     if (error instanceof UnusableFile) return undefined;
     throw error;

@@ -5,130 +5,107 @@
  * @module
  */
 
-import type { Reply } from "../server.ts";
+import type { RawReply, Reply } from "../server.ts";
 import { randomDelay, sleep, type Span } from "../replies/delay.ts";
-import { type Bytes, type Folder, UnusableFile } from "./read.ts";
-import { type HttpFile, parseHttpFile } from "./http_files.ts";
-import { addListings } from "./listing.ts";
+import { type Fields, mergeFields, type ReplyDefaults, withDefaults } from "../replies/fields.ts";
+import { encodePathAndQuery, queryOf } from "../replies/target.ts";
 import { quote } from "../replies/text.ts";
-import {
-  type Fields,
-  mergeFields,
-  type ReplyDefaults,
-  type ReplyTo,
-  withDefaults,
-} from "../replies/fields.ts";
-import {
-  addAliases,
-  addComposedNames,
-  aliasesOf,
-  keyOf,
-  METHODS,
-  NOT_FOUND,
-  otherMethods,
-  type Route,
-  routeOf,
-  Routes,
-} from "./routes.ts";
-import { decodedPath, encodePathAndQuery, queryOf } from "../replies/target.ts";
-import { contentTypeOf } from "./types.ts";
+import { type HttpFile, parseHttpFile, type RawAnswer, rawAnswer } from "./http_files.ts";
+import { addListings } from "./listing.ts";
+import type { Bytes, FolderSnapshot } from "./read.ts";
+import { ANY_METHOD, METHODS, type Route, Routes, routesOf } from "./routes.ts";
+import { UnusableFile } from "./source.ts";
+import type { Steps } from "./steps.ts";
+import { contentEncodingOf, contentTypeOf } from "./types.ts";
+
+/**
+ * Answers a request.
+ *
+ * @param path The path in the folder, as `decodedPath()` returns it.
+ * @param target The whole request target.
+ */
+export type Answer<R = Reply | Promise<Reply>> = (
+  method: string,
+  path: string,
+  target: string,
+) => R;
+
+/** How a folder is answered with. */
+export interface FolderOptions {
+  /** What the flags set: the status of HTML pages, and header fields of all replies. */
+  readonly defaults: ReplyDefaults;
+  /** True if a folder without an index.html is answered with a list of its entries. */
+  readonly isListed?: boolean;
+  /** The path of the folder in URLs, without a slash at its end; empty by default. */
+  readonly prefix?: string;
+  /** The replies of an earlier reading. Files that have not changed keep theirs. */
+  readonly cache?: ReplyCache;
+}
+
+/** The replies that files were made into, by their content. */
+export type ReplyCache = WeakMap<Bytes, HttpFile & { readonly file: string }>;
 
 /**
  * Answers each path with the file of that name, and what a small site or API needs besides: folder
  * pages, redirects to folders, 404 and 405, and waits.
  *
- * @param defaults What the flags set: the status of HTML pages, and header fields of all replies.
- * @param isListed True if a folder without an index.html is answered with a list of its entries.
- * @throws {UnusableFile} If the names of files contradict each other or have no meaning.
+ * @throws {UnusableFile} If two files have the same method and path, or a name is impossible.
  */
-export function folderResponder(
-  folder: Folder,
-  defaults: ReplyDefaults,
-  isListed = false,
-): ReplyTo {
-  const { routes, delays } = new Site(folder, defaults);
-  if (isListed) {
-    addListings(routes, folder, defaults);
-    addRedirects(routes, folder.folders.filter((path) => !routes.find("GET", path.slice(0, -1))));
-  }
+export function* folderAnswer(folder: FolderSnapshot, options: FolderOptions): Steps<Answer> {
+  const { defaults: { headers }, isListed = false, prefix = "" } = options;
+  const delays = new Map<Reply, Span>();
+  const routes = yield* repliesOf(folder, options, delays);
+  if (isListed) yield* addListings(routes, folder, options);
+  yield* addRedirects(routes, folder.folders, prefix);
+  const otherwise = otherReplies(routes, yield* missingReply(folder, routes, headers), headers);
   const pages = routes.tableOf("GET");
-  const otherwise = otherReplies(routes, notFoundReply(folder, pages, defaults), defaults.headers);
-  return ({ method, target }) => {
-    const path = decodedPath(target);
-    const reply = (method === "GET" ? pages.get(path) : undefined) ?? routes.find(method, path);
+  return (method, path, target) => {
+    const isPlain = method === "GET" && !routes.hasQueries;
+    const reply = (isPlain ? pages.get(path) : undefined) ??
+      routes.find(method, path, queryOf(target));
     if (reply === undefined) return otherwise(method, path, target);
-    if (reply === TO_FOLDER) return trailingSlashRedirect(path, queryOf(target), defaults.headers);
+    if (reply === TO_FOLDER) return redirectTo(`${prefix}${path}/`, queryOf(target), headers);
     const delay = delays.get(reply);
     return delay === undefined ? reply : sleep(randomDelay(delay)).then(() => reply);
   };
 }
 
-/** The replies that are made of the files of a folder, and the waits before some of them. */
-class Site {
-  readonly routes = new Routes<Reply>();
-  readonly delays = new Map<Reply, Span>();
-  /** The file that each reply was made of. */
-  readonly #files = new Map<Reply, string>();
-
-  constructor({ files, folders }: Folder, defaults: ReplyDefaults) {
-    for (const [file, { content }] of files) {
-      const { method, path, ...route } = routeOf(file) ?? { method: "GET", path: file };
-      const { reply, delay } = replyOf(file, content, route, defaults);
-      this.#files.set(reply, file);
-      if (delay !== undefined) this.delays.set(reply, delay);
-      if (!this.routes.add(method, path, reply)) throw this.#conflict(method, path, file);
-    }
-    for (const file of files.keys()) this.#checkAliases(file);
-    for (const method of METHODS) addComposedNames(this.routes, method);
-    addAliases(this.routes, "GET", ".html");
-    const pages = this.routes.tableOf("GET");
-    for (const folder of folders) {
-      const page = pages.get(`${folder}index.htm`);
-      if (page !== undefined) this.routes.add("GET", folder, page);
-    }
-    this.#addFolderNames();
-    addRedirects(this.routes, folders);
-  }
-
-  /** Throws if a shorter path of a page is also the path of a file with a method in its name. */
-  #checkAliases(file: string): void {
-    if (routeOf(file) !== undefined) return;
-    const isOld = file.endsWith("/index.htm");
-    for (const alias of isOld ? [file.slice(0, -9)] : aliasesOf(file, ".html")) {
-      const other = this.routes.tableOf("GET").get(keyOf(alias));
-      const isNamed = other !== undefined && routeOf(this.#files.get(other)!) !== undefined;
-      if (isNamed) throw this.#conflict("GET", alias, file);
-    }
-  }
-
-  #conflict(method: string, path: string, file: string): UnusableFile {
-    const other = this.#files.get(this.routes.tableOf(method).get(keyOf(path))!)!;
-    return new UnusableFile(
-      `expected one file for ${method} ${quote(path)}, not ${quote(other)} and ${quote(file)}`,
-    );
-  }
-
-  /** Lets `/a/index.GET.json` answer `/a` too: data has no relative links that would break. */
-  #addFolderNames(): void {
-    for (const [reply, file] of this.#files) {
-      const { method, path } = routeOf(file) ?? { method: "", path: "" };
-      if (path.endsWith("/") && path !== "/") this.routes.add(method, path.slice(0, -1), reply);
-    }
-  }
+/** The replies that the files are made into, and the waits before some of them. */
+function repliesOf(
+  { files }: FolderSnapshot,
+  { cache = new WeakMap(), defaults, isListed, prefix }: FolderOptions,
+  delays: Map<Reply, Span>,
+): Steps<Routes<Reply>> {
+  return routesOf<Reply>(files, {
+    hasMethods: isListed !== true,
+    hasPrefix: prefix !== undefined && prefix !== "",
+    method: "GET",
+    aliases: [(path) => shortened(path, ".html"), oldIndexAlias],
+    *answerOf(file, { content }, route) {
+      let made = cache.get(content);
+      if (made?.file !== file) {
+        made = { ...yield* replyOf(file, content, route, defaults), file };
+        cache.set(content, made);
+      }
+      if (made.delay !== undefined) delays.set(made.reply, made.delay);
+      return made.reply;
+    },
+  });
 }
 
-/** Makes the reply of a file. A name with a method also says the status and the extension. */
-function replyOf(
+/** Makes the reply of a file. */
+function* replyOf(
   file: string,
-  content: Bytes,
-  { status, extension }: Partial<Route>,
+  body: Bytes,
+  { status, extension }: Route,
   { status: pageStatus, headers }: ReplyDefaults,
-): HttpFile {
-  if (extension?.toLowerCase() === "http") return httpReplyOf(file, content, status, headers);
-  const type = contentTypeOf(extension === undefined ? file : `.${extension}`, content);
+): Steps<HttpFile> {
+  if (extension?.toLowerCase() === "http") return yield* httpReplyOf(file, body, status, headers);
+  const name = extension === undefined ? file : `.${extension}`;
+  const type = yield* contentTypeOf(name, body);
   const isPage = /^(text\/html|application\/xhtml)/.test(type);
   return {
-    reply: withDefaults({ headers: [["Content-Type", type]], body: content }, {
+    reply: withDefaults({ headers: [["Content-Type", type], ...contentEncodingOf(name)], body }, {
       status: status ?? (isPage ? pageStatus : undefined),
       headers,
     }),
@@ -136,66 +113,176 @@ function replyOf(
 }
 
 /** Makes the reply that a `NAME.METHOD.http` file describes. */
-function httpReplyOf(file: string, content: Bytes, status: unknown, headers: Fields): HttpFile {
-  const { reply, delay } = inFile(file, () => {
-    const parsed = parseHttpFile(content);
-    if (status === undefined || status === parsed.reply.status) return parsed;
-    throw new UnusableFile(`expected the status ${status} of its name`);
-  });
-  return { reply: withDefaults(reply, { headers: mergeFields(reply.headers, headers) }), delay };
-}
-
-/** Adds the name of the file to errors. */
-function inFile<T>(file: string, action: () => T): T {
+function* httpReplyOf(
+  file: string,
+  content: Bytes,
+  status: unknown,
+  headers: Fields,
+): Steps<HttpFile> {
   try {
-    return action();
+    const { reply, delay } = yield* parseHttpFile(content);
+    if (status !== undefined && status !== reply.status) {
+      throw new UnusableFile(`expected the status ${status} of its name`);
+    }
+    return { reply: withDefaults(reply, { headers: mergeFields(reply.headers, headers) }), delay };
   } catch (error) {
     if (!(error instanceof UnusableFile)) throw error;
     throw new UnusableFile(`${error.message}, in ${quote(file)}`);
   }
 }
 
-/** The reply to a path where there is nothing: 404.html, 200.html, or plain text. */
-function notFoundReply(
-  { files }: Folder,
-  pages: ReadonlyMap<string, Reply>,
-  { headers }: ReplyDefaults,
-): Reply {
-  const body = files.get("/404.html")?.content;
-  const page = files.has("/200.html") ? pages.get("/200.html") : undefined;
-  if (body === undefined) return page ?? withDefaults(NOT_FOUND, { headers });
-  const type = [["Content-Type", contentTypeOf("/404.html", body)]] as const;
-  return withDefaults({ status: 404, headers: type, body }, { headers });
+/** The shorter paths of a file with this extension: `/about`, or `/index` and `/`. */
+function shortened(path: string, extension: string): string[] {
+  if (!path.endsWith(extension)) return [];
+  const stem = path.slice(0, -extension.length);
+  return stem.endsWith("/index") ? [stem, stem.slice(0, -5)] : [stem];
+}
+
+function oldIndexAlias(path: string): string[] {
+  return path.endsWith("/index.htm") ? [path.slice(0, -9)] : [];
+}
+
+// ---------------------------------------------------------------- --raw
+
+/**
+ * Answers each path with the file of that name, sent as it is. A file without a method in its name
+ * answers all methods that have no file of their own.
+ *
+ * @param delay How long to wait after the head of a response, if at all.
+ * @throws {UnusableFile} If two files have the same method and path, or a name is impossible.
+ */
+export function* rawFolderAnswer(
+  { files }: FolderSnapshot,
+  delay: Span | undefined,
+): Steps<Answer<RawReply | Reply>> {
+  const routes = yield* routesOf<RawAnswer>(files, {
+    hasMethods: true,
+    method: ANY_METHOD,
+    aliases: [(path) => shortened(path, ".http")],
+    answerOf(file, { content }, { status }) {
+      if (status === undefined) return rawAnswer(content, delay);
+      throw new UnusableFile(`expected a status in the file and not in its name, ${quote(file)}`);
+    },
+  });
+  const missing = routes.tableOf(ANY_METHOD).get("/404.http") ?? (() => NOT_FOUND);
+  const answerOther = otherMethods([], NOT_FOUND);
+  return (method, path, target) => {
+    const query = queryOf(target);
+    const answer = routes.find(method, path, query);
+    if (answer !== undefined) return answer();
+    const allowed = routes.methodsOf(path, query);
+    return allowed.length > 0 ? answerOther(method, allowed) : missing();
+  };
+}
+
+// ---------------------------------------------------------------- where no file answers
+
+/** The reply to a path where there is nothing, in a folder that has no page for that. */
+const NOT_FOUND: Reply = Object.freeze({ status: 404, body: "404 Not Found\n" });
+
+/** Answers where there is no folder at all. */
+export function nothing(headers: Fields): Answer<Reply> {
+  return otherReplies(new Routes(), withDefaults(NOT_FOUND, { headers }), headers);
+}
+
+/** The reply to a path where there is nothing: the first of these files, or a text. */
+function* missingReply(
+  { files }: FolderSnapshot,
+  routes: Routes<Reply>,
+  headers: Fields,
+): Steps<Reply> {
+  const firstOf = (...names: string[]) => names.find((name) => files.has(name));
+  const file = firstOf("/404.html", "/404.json", "/404.txt");
+  if (file !== undefined) {
+    const { content: body } = files.get(file)!;
+    const type = ["Content-Type", yield* contentTypeOf(file, body)] as const;
+    return withDefaults({ status: 404, headers: [type], body }, { headers });
+  }
+  const page = firstOf("/200.html", "/200.json");
+  const reply = page === undefined ? undefined : routes.tableOf("GET").get(page);
+  return reply ?? withDefaults(NOT_FOUND, { headers });
 }
 
 /** The replies where no file answers: to other methods, and to paths where there is nothing. */
-function otherReplies(
-  routes: Routes<Reply>,
-  missing: Reply,
-  headers: Fields,
-): (method: string, path: string, target: string) => Reply {
+function otherReplies(routes: Routes<Reply>, missing: Reply, headers: Fields): Answer<Reply> {
   const answer = otherMethods(headers, missing);
   const answersAll = missing.status !== 404; // 200.html is there at every path
   return (method, path, target) => {
-    const allowed = target === "*" ? routes.methods() : routes.methodsOf(path);
+    const allowed = target === "*" ? routes.methods() : routes.methodsOf(path, queryOf(target));
     if (allowed.length > 0 || !answersAll) return answer(method, allowed);
     return method === "GET" || method === "HEAD" ? missing : answer(method, ["GET", "HEAD"]);
   };
 }
 
-/** Marks a path that is redirected to the same path with a slash at its end. */
-const TO_FOLDER: Reply = Object.freeze({ status: 308 });
+/**
+ * OPTIONS gets 204 and the allowed methods (RFC 9110 §9.3.7), even where nothing is: before a page
+ * of another origin sends a request, the browser asks, and the page should then see that request
+ * fail. Other methods get 405 (§15.5.6).
+ *
+ * @param headers Header fields of all these replies.
+ * @param missing The reply where no method is allowed.
+ */
+function otherMethods(
+  headers: Fields,
+  missing: Reply,
+): (method: string, allowed: readonly string[]) => Reply {
+  const replies = new Map<string, Reply>();
+  return (method, allowed) => {
+    if (method !== "OPTIONS" && allowed.length === 0) return missing;
+    const names = allowed.length === 0 ? ["GET", "HEAD"] : allowed;
+    const list = METHODS.filter((name) => names.includes(name) || name === "OPTIONS");
+    const key = `${method === "OPTIONS"} ${list}`;
+    let reply = replies.get(key);
+    if (reply === undefined) {
+      reply = method === "OPTIONS" ? optionsReply(list, headers) : notAllowed(list, headers);
+      replies.set(key, reply); // the server caches the encoding of a reply that is the same object
+    }
+    return reply;
+  };
+}
+
+function optionsReply(allowed: readonly string[], headers: Fields): Reply {
+  return withDefaults({ status: 204 }, { headers: mergeFields(allowField(allowed), headers) });
+}
+
+function notAllowed(allowed: readonly string[], headers: Fields): Reply {
+  const expected = `${allowed.slice(0, -1).join(", ")} or ${allowed.at(-1)}`;
+  return withDefaults({
+    status: 405,
+    headers: allowField(allowed),
+    body: `405 Method Not Allowed\n\nExpected ${expected}.\n`,
+  }, { headers });
+}
+
+function allowField(allowed: readonly string[]): Fields {
+  return [["Allow", allowed.join(", ")]];
+}
+
+// ---------------------------------------------------------------- redirects
+
+/**
+ * Marks a path that is redirected to the same path with a slash at its end. Some clients do not
+ * follow 308, and browsers would keep it for the next server on this port.
+ */
+const TO_FOLDER: Reply = Object.freeze({ status: 302 });
 
 /** Redirects `/a` to `/a/` if there is a page, whose relative links work only there. */
-function addRedirects(routes: Routes<Reply>, folders: readonly string[]): void {
-  for (const path of folders.filter((path) => path !== "/")) {
-    if (routes.tableOf("GET").has(keyOf(path))) routes.add("GET", path.slice(0, -1), TO_FOLDER);
+function* addRedirects(
+  routes: Routes<Reply>,
+  folders: readonly string[],
+  prefix: string,
+): Steps<void> {
+  const pages = routes.tableOf("GET");
+  for (const path of folders) {
+    yield;
+    if (path !== "/" && pages.has(path)) routes.add("GET", path.slice(0, -1), TO_FOLDER);
   }
+  if (prefix !== "") routes.add("GET", "", TO_FOLDER);
 }
 
 /** A decoded path begins with exactly one slash, so the location keeps its host. */
-function trailingSlashRedirect(path: string, query: string, headers: Fields): Reply {
-  const location = `${path.split("/").map(encodeURIComponent).join("/")}/`;
-  const own: Fields = [["Location", location + encodePathAndQuery(query)]];
-  return { status: 308, headers: mergeFields(own, headers) };
+function redirectTo(path: string, query: string, headers: Fields): Reply {
+  const location = path.split("/").map(encodeURIComponent).join("/") + encodePathAndQuery(query);
+  const own: Fields = [["Location", location]];
+  return { status: 302, headers: mergeFields(own, headers) };
 }

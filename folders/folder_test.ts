@@ -1,10 +1,18 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
-import type { Reply } from "../server.ts";
-import { heldFolder } from "../tests/files.ts";
-import { CLIENT, requestOf } from "../tests/requests.ts";
-import { type Bytes, UnusableFile } from "./read.ts";
-import { folderResponder } from "./folder.ts";
+import type { RawReply, Reply } from "../server.ts";
+import { finish, snapshotOf } from "../tests/files.ts";
+import { bytesOf, textOf } from "../tests/wire.ts";
 import type { Fields, ReplyDefaults } from "../replies/fields.ts";
+import { decodedPath } from "../replies/target.ts";
+import {
+  type Answer,
+  folderAnswer,
+  type FolderOptions,
+  rawFolderAnswer,
+  type ReplyCache,
+} from "./folder.ts";
+import type { Bytes } from "./read.ts";
+import { UnusableFile } from "./source.ts";
 
 type Ask = (target: string, method?: string) => Reply;
 
@@ -17,18 +25,17 @@ function site(paths: readonly string[], defaults: ReplyDefaults = { headers: [] 
 function siteWith(
   files: Readonly<Record<string, string>>,
   defaults: ReplyDefaults = { headers: [] },
+  more: Partial<FolderOptions> = {},
 ): Ask {
-  const contents = Object.entries(files).map(([path, text]) => [path, bytesOf(text)] as const);
-  const responder = folderResponder(heldFolder(contents), defaults);
+  const contents = Object.entries(files).map(([path, text]) =>
+    [path, new TextEncoder().encode(text)] as const
+  );
+  const answer = finish(folderAnswer(snapshotOf(contents), { defaults, ...more }));
   return (target, method = "GET") => {
-    const reply = responder(requestOf(`${method} ${target} HTTP/1.1`), CLIENT);
+    const reply = answer(method, decodedPath(target), target);
     assert(!(reply instanceof Promise));
     return reply;
   };
-}
-
-function bytesOf(text: string): Bytes {
-  return new TextEncoder().encode(text);
 }
 
 function contentOf({ body = "" }: Reply): string {
@@ -41,11 +48,11 @@ function assertFinds(ask: Ask, expected: Record<string, string | number>): void 
     const reply = ask(target);
     const found = (reply.status ?? 200) === 200 ? contentOf(reply) : reply.status;
     assertEquals(found, what, target);
-    assert(reply.status === 308 || Object.isFrozen(reply), target);
+    assert(reply.status === 302 || Object.isFrozen(reply), target);
   }
 }
 
-Deno.test("folderResponder() answers index.html for its folder, and a page without its extension", () => {
+Deno.test("folderAnswer() answers index.html for its folder, and a page without its extension", () => {
   assertFinds(site(["/index.html", "/a/index.html", "/about.html", "/b.css", "/a/c.html"]), {
     "/": "/index.html",
     "/index.html": "/index.html",
@@ -65,17 +72,17 @@ Deno.test("folderResponder() answers index.html for its folder, and a page witho
   });
 });
 
-Deno.test("folderResponder() prefers the file of that name to a page, and a page to a folder", () => {
+Deno.test("folderAnswer() prefers the file of that name to a page, and a page to a folder", () => {
   const ask = site(["/a", "/a.html", "/b.html", "/b/index.html"]);
   assertFinds(ask, { "/a": "/a", "/a.html": "/a.html", "/b": "/b.html", "/b/": "/b/index.html" });
 });
 
-Deno.test("folderResponder() does not let the query choose", () => {
+Deno.test("folderAnswer() does not let the query choose", () => {
   const ask = site(["/index.html", "/a?b", "/a"]);
   assertFinds(ask, { "/?x": "/index.html", "/a?b": "/a", "/a%3Fb": "/a?b", "/a%3fb?c": "/a?b" });
 });
 
-Deno.test("folderResponder() finds names as browsers ask for them", () => {
+Deno.test("folderAnswer() finds names as browsers ask for them", () => {
   const names = ["a b", "#1", "a?b", "100%", "ü", "😀", "a+b&c=d", "%2e", "日本", "~'()*!;,:@$"];
   const ask = site(names.map((name) => `/x/${name}.txt`));
   for (const name of names) {
@@ -86,7 +93,7 @@ Deno.test("folderResponder() finds names as browsers ask for them", () => {
   assertFinds(ask, { "/x/a+b&c=d.txt": "/x/a+b&c=d.txt", "/%78/%23%31.txt": "/x/#1.txt" });
 });
 
-Deno.test("folderResponder() finds a name in the form it has on the disk, and in Unicode's NFC", () => {
+Deno.test("folderAnswer() finds a name in the form it has on the disk, and in Unicode's NFC", () => {
   const composed = "/%C3%BC";
   const decomposed = "/u%CC%88";
   assertFinds(site(["/u\u0308"]), { [composed]: "/u\u0308", [decomposed]: "/u\u0308" });
@@ -100,7 +107,7 @@ Deno.test("folderResponder() finds a name in the form it has on the disk, and in
   });
 });
 
-Deno.test("folderResponder() finds paths that RFC 3986 calls equal, as apt, npm and firmware write them", () => {
+Deno.test("folderAnswer() finds paths that RFC 3986 calls equal, as apt, npm and firmware write them", () => {
   const ask = site(["/index.html", "/a.txt", "/dir/index.html", "/Packages", "/@sc/pk"]);
   assertFinds(ask, {
     "//a.txt": "/a.txt",
@@ -119,20 +126,34 @@ Deno.test("folderResponder() finds paths that RFC 3986 calls equal, as apt, npm 
   });
 });
 
-Deno.test("folderResponder() uses a path as a key, and never as a file name", () => {
+Deno.test("folderAnswer() uses a path as a key, and never as a file name", () => {
   const ask = site(["/index.html", "/a/b", "/secret", "/a/index.html"]);
   const none = ["/a%5cb", "/a\\b", "/secret%00", "/secret%00.html", "/%00", "/secret/", "/secret."];
   none.push("/%", "/%4", "/%zz", "/%c0%ae%c0%ae/secret", "/%c0%af", "/%e0%80%af", "/%f0%80%80%af");
   none.push("/%ff", "/%ed%a0%80", "/%C3", "/%u002e", "/%252e%252e/secret", "/a%252fb");
   none.push("/SECRET", "/secret%20", "/secret;a", "/secret:$DATA", "/a/b/", "/a/..;/secret");
-  none.push("/__proto__", "/constructor", "/toString", "/a#b", "/a/secret", `/${"a".repeat(8000)}`);
+  none.push("/__proto__", "/constructor", "/toString", "/a/secret", `/${"a".repeat(8000)}`);
   for (const target of none) assertFinds(ask, { [target]: 404 });
   const found = ["/../secret", `/${"../".repeat(2000)}secret`, `/${"%2e%2e/".repeat(1000)}secret`];
   for (const target of found) assertFinds(ask, { [target]: "/secret" });
   assertFinds(ask, { "http://h/secret": "/secret", "http://h": "/index.html" });
 });
 
-Deno.test("folderResponder() sends a folder to its slash, keeps the query, and never to another host", () => {
+Deno.test("folderAnswer() ends the path at a fragment, as six of eight other servers do", () => {
+  const ask = site(["/index.html", "/a.txt", "/a#b.txt", "/d/index.html"]);
+  assertFinds(ask, {
+    "/a.txt#f": "/a.txt",
+    "/a.txt#f?g": "/a.txt",
+    "/a.txt?g#f": "/a.txt",
+    "/#/route": "/index.html",
+    "http://h#f": "/index.html",
+    "/a%23b.txt": "/a#b.txt",
+    "/a#b.txt": 404,
+  });
+  assertEquals(ask("/d#f?g").headers, [["Location", "/d/"]]);
+});
+
+Deno.test("folderAnswer() sends a folder to its slash, keeps the query, and never to another host", () => {
   const ask = site([
     "/a/index.html",
     "/a/b c/index.html",
@@ -142,7 +163,7 @@ Deno.test("folderResponder() sends a folder to its slash, keeps the query, and n
   ]);
   const location = (target: string) => {
     const reply = ask(target);
-    assertEquals(reply.status, 308, target);
+    assertEquals(reply.status, 302, target);
     return Object.fromEntries(reply.headers ?? []).Location;
   };
   assertEquals(location("/a"), "/a/");
@@ -164,7 +185,7 @@ Deno.test("folderResponder() sends a folder to its slash, keeps the query, and n
   }
 });
 
-Deno.test("folderResponder() answers missing paths with 404.html, 200.html or a short text", () => {
+Deno.test("folderAnswer() answers missing paths with 404.html, 200.html or a short text", () => {
   const missing = site(["/404.html", "/200.html"])("/nothing");
   assertEquals([missing.status, contentOf(missing)], [404, "/404.html"]);
   assertEquals(missing.headers, [["Content-Type", "text/html; charset=utf-8"]]);
@@ -176,9 +197,16 @@ Deno.test("folderResponder() answers missing paths with 404.html, 200.html or a 
   const none = site(["/a", "/b/404.html", "/404.html.html", "/200.html.html"])("/b/nothing");
   assertEquals([none.status, contentOf(none)], [404, "404 Not Found\n"]);
   assertFinds(site(["/404.html"]), { "/404": "/404.html", "/404.html": "/404.html" });
+  const json = site(["/404.txt", "/404.json", "/200.json"])("/nothing", "PUT");
+  assertEquals([json.status, contentOf(json)], [404, "/404.json"]);
+  assertEquals(json.headers, [["Content-Type", "application/json"]]);
+  assertEquals(contentOf(site(["/404.txt"])("/nothing")), "/404.txt");
+  assertFinds(site(["/200.json", "/a"]), { "/nothing": "/200.json", "/a": "/a" });
+  assertFinds(site(["/200.json", "/200.html"]), { "/nothing": "/200.html" });
+  assertEquals(site(["/200.json"])("/nothing", "POST").status, 405);
 });
 
-Deno.test("folderResponder() answers GET and HEAD, and other methods with the allowed ones", () => {
+Deno.test("folderAnswer() answers GET and HEAD, and other methods with the allowed ones", () => {
   const ask = site(["/index.html", "/a/index.html"]);
   assertEquals(ask("/", "HEAD"), ask("/"));
   const allow: Fields = [["Allow", "GET, HEAD, OPTIONS"]];
@@ -202,7 +230,7 @@ Deno.test("folderResponder() answers GET and HEAD, and other methods with the al
   assertEquals(application("/any/route", "OPTIONS").headers, allow);
 });
 
-Deno.test("folderResponder() answers a path's methods by the names of its files", () => {
+Deno.test("folderAnswer() answers a path's methods by the names of its files", () => {
   const ask = siteWith({
     "/orders.GET.json": "[]",
     "/orders.POST.201.json": "{}",
@@ -225,7 +253,7 @@ Deno.test("folderResponder() answers a path's methods by the names of its files"
   assertEquals(of("/v1.2", "PUT"), [200, "text/plain; charset=utf-8", "put"]);
   assertEquals(of("/", "GET"), [200, "application/json", '"root"']);
   for (const target of ["/a/", "/a"]) assertEquals(of(target, "PATCH")[2], '"a"');
-  for (const target of ["/orders.GET.json", "/orders.json", "/orders/7.html", "/orders/"]) {
+  for (const target of ["/orders.GET.json", "/orders.json", "/orders/7.html", "/orders//x"]) {
     assertEquals(ask(target).status, 404, target);
   }
   const allowed = (target: string, method: string) => {
@@ -240,16 +268,15 @@ Deno.test("folderResponder() answers a path's methods by the names of its files"
   assertEquals(allowed("*", "OPTIONS"), [204, "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"]);
 });
 
-Deno.test("folderResponder() lets a segment in braces stand for any without a file of its own", () => {
+Deno.test("folderAnswer() lets a segment in braces stand for any without a file of its own", () => {
   const ask = site([
     "/orders/{id}.GET.txt",
     "/orders/{id}.DELETE.txt",
     "/orders/7.GET.txt",
     "/orders/{order-id}/items/{item}.GET.txt",
     "/orders/7/items/new.GET.txt",
-    "/users/{name}/index.html",
-    "/users/{name}/face.png",
-    "/{page}.html",
+    "/users/{name}/index.GET.html",
+    "/users/{name}/face.GET.png",
   ]);
   const found = (target: string, method = "GET") => contentOf(ask(target, method));
   assertEquals(found("/orders/8"), "/orders/{id}.GET.txt");
@@ -260,12 +287,11 @@ Deno.test("folderResponder() lets a segment in braces stand for any without a fi
   assertEquals(found("/orders/8/items/9"), "/orders/{order-id}/items/{item}.GET.txt");
   assertEquals(found("/orders/7/items/9"), "/orders/{order-id}/items/{item}.GET.txt");
   assertEquals(found("/orders/7/items/new"), "/orders/7/items/new.GET.txt");
-  assertEquals(found("/users/ann/"), "/users/{name}/index.html");
-  assertEquals(found("/users/ann/face.png"), "/users/{name}/face.png");
-  assertEquals(found("/about"), "/{page}.html");
+  for (const path of ["/users/ann/", "/users/ann", "//users//ann"]) {
+    assertEquals(found(path), "/users/{name}/index.GET.html");
+  }
+  assertEquals(found("/users/ann/face"), "/users/{name}/face.GET.png");
   assertEquals(ask("/users/a%20n%2F").status, undefined);
-  assertEquals(ask("/users/a%20n").headers, [["Location", "/users/a%20n/"]]);
-  assertEquals(ask("//users//evil?b").headers, [["Location", "/users/evil/?b"]]);
   assertEquals(ask("/orders/8", "PUT").headers, [["Allow", "GET, HEAD, DELETE, OPTIONS"]]);
   const root = site(["/{id}.DELETE.txt"]); // and no key with a longer path
   assertEquals(contentOf(root("/7", "DELETE")), "/{id}.DELETE.txt");
@@ -274,12 +300,160 @@ Deno.test("folderResponder() lets a segment in braces stand for any without a fi
   assertEquals(own("/a").headers, [["Location", "/a/"]]); // it has a name of its own
   assertEquals(contentOf(own("/b")), "/{any}.GET.txt");
   assertEquals(contentOf(own("/b/")), "/{x}/index.GET.txt");
-  for (const target of ["/orders/", "/orders/8/", "/orders/8/9", "/orders//items/9", "/a/b"]) {
+  for (const target of ["/orders/", "/orders/8/9", "/orders//items/9", "/a/b", "/users/"]) {
     assertEquals(ask(target).status, 404, target);
   }
 });
 
-Deno.test("folderResponder() answers and waits as an .http file says", async () => {
+Deno.test("folderAnswer() takes a name as it is unless it is wholly NAME.METHOD.STATUS.EXT", () => {
+  const names = [
+    "/{31B2F340-016D-11D2-945F-00C04FB984F9}/GPT.INI",
+    "/{6AC1786C-016F-11D2-945F-00C04fB984F9}/GPT.INI",
+    "/{template}.html",
+    "/{x}/index.html",
+    "/api.GET.v2.tar.gz",
+    "/Notes.POST.2024.md",
+    "/HTTP.GET.and.POST.html",
+    "/INBOX.DELETE.old.txt",
+    "/x.POST.2024",
+    "/x.POST.99",
+    "/x.GET.POST.json",
+    "/x.GET.",
+    "/x.GET.a b",
+    "/logo@2x.png",
+    "/404.html",
+  ];
+  const ask = site(names);
+  for (const name of names) {
+    const target = name.split("/").map(encodeURIComponent).join("/");
+    assertEquals(contentOf(ask(target)), name);
+    assertEquals(ask(target).status, undefined, name);
+    assertEquals(ask(target, "POST").headers, [["Allow", "GET, HEAD, OPTIONS"]]);
+  }
+  for (const target of ["/nowhere/GPT.INI", "/favicon.ico", "/any/", "/any"]) {
+    assertEquals(ask(target).status, 404, target);
+  }
+});
+
+Deno.test("folderAnswer() takes all names as they are with a listing", () => {
+  const names = [
+    "/notes.POST.md",
+    "/x.POST.999.json",
+    "/a.GET.txt",
+    "/a.GET.json",
+    "/{id}.GET.txt",
+  ];
+  const ask = siteWith(Object.fromEntries(names.map((name) => [name, name])), undefined, {
+    isListed: true,
+  });
+  for (const name of names) assertFinds(ask, { [name]: name });
+  assertFinds(ask, { "/a": 404, "/any": 404 });
+});
+
+Deno.test("folderAnswer() answers /orders/ as /orders for every method, unless another file does", () => {
+  const ask = site([
+    "/orders.GET.json",
+    "/orders.POST.201.json",
+    "/orders/{id}.GET.json",
+    "/teas.GET.json",
+    "/teas.PUT.json",
+    "/teas/index.html",
+    "/cups.GET.json",
+    "/cups/index.GET.json",
+    "/pot",
+  ]);
+  const found = (target: string, method = "GET") => contentOf(ask(target, method));
+  assertEquals(found("/orders/"), "/orders.GET.json");
+  assertEquals(found("/orders/?a"), "/orders.GET.json");
+  assertEquals(ask("/orders/", "POST").status, 201);
+  assertEquals(found("/orders/7/"), "/orders/{id}.GET.json");
+  assertEquals(ask("/orders/", "PUT").headers, [["Allow", "GET, HEAD, POST, OPTIONS"]]);
+  assertEquals([found("/teas"), found("/teas/")], ["/teas.GET.json", "/teas/index.html"]);
+  assertEquals(found("/teas/", "PUT"), "/teas.PUT.json");
+  assertEquals([found("/cups"), found("/cups/")], ["/cups.GET.json", "/cups/index.GET.json"]);
+  assertFinds(ask, { "/pot/": 404, "/orders/7/8/": 404 });
+});
+
+Deno.test("folderAnswer() lets the query choose where names of files say so", () => {
+  const ask = site([
+    "/orders@page=2.GET.json",
+    "/orders@page=2&size=1.GET.json",
+    "/orders.GET.json",
+    "/teas@kind=green tea.GET.json",
+    "/teas@kind=a%2Fb.GET.json",
+    "/teas@kind=100%.GET.json",
+    "/cups/{id}@full=1.GET.json",
+    "/cups/{id}.GET.json",
+    "/cups/7.GET.json",
+    "/cups@a=1.HEAD.txt",
+    "/cups@a=1.POST.201.json",
+    "/index@q=.GET.json",
+    "/user@example.GET.json",
+    "/a@b=c.txt",
+  ]);
+  assertFinds(ask, {
+    "/orders?page=2": "/orders@page=2.GET.json",
+    "/orders/?page=2": "/orders@page=2.GET.json",
+    "/orders?x&page=2&y=3": "/orders@page=2.GET.json",
+    "/orders?size=1&page=2": "/orders@page=2&size=1.GET.json",
+    "/orders?p%61ge=%32&size=1": "/orders@page=2&size=1.GET.json",
+    "/orders?page=3": "/orders.GET.json",
+    "/orders?page=2%20": "/orders.GET.json",
+    "/orders": "/orders.GET.json",
+    "/teas?kind=green+tea": "/teas@kind=green tea.GET.json",
+    "/teas?kind=green%20tea": "/teas@kind=green tea.GET.json",
+    "/teas?kind=a/b": "/teas@kind=a%2Fb.GET.json",
+    "/teas?kind=100%25": "/teas@kind=100%.GET.json",
+    "/teas": 404,
+    "/teas?kind=black": 404,
+    "/cups/8?full=1": "/cups/{id}@full=1.GET.json",
+    "/cups/8": "/cups/{id}.GET.json",
+    "/cups/7?full=1": "/cups/7.GET.json",
+    "/?q=": "/index@q=.GET.json",
+    "/?q=1": 404,
+    "/user@example": "/user@example.GET.json",
+    "/a@b=c.txt": "/a@b=c.txt",
+    "/orders@page=2": 404,
+  });
+  assertEquals(ask("/cups?a=1", "POST").status, 201);
+  assertEquals(ask("/cups?a=2", "POST").status, 404);
+  assertEquals(contentOf(ask("/cups?a=1", "HEAD")), "/cups@a=1.HEAD.txt");
+  assertEquals(ask("/cups?a=1", "PUT").headers, [["Allow", "HEAD, POST, OPTIONS"]]);
+  assertEquals(ask("/orders?page=2", "PUT").headers, [["Allow", "GET, HEAD, OPTIONS"]]);
+  assertEquals(ask("*", "OPTIONS").headers, [["Allow", "GET, HEAD, POST, OPTIONS"]]);
+});
+
+Deno.test("folderAnswer() keeps the replies of files that have not changed", () => {
+  const cache: ReplyCache = new WeakMap();
+  const files = [["/a.txt", bytesOf("a")], ["/b.http", bytesOf("b")]] as Array<[string, Bytes]>;
+  const ask = (contents: Array<[string, Bytes]>) => {
+    const options = { defaults: { headers: [] }, cache };
+    const answer = finish(folderAnswer(snapshotOf(contents), options));
+    return (path: string) => answer("GET", path, path);
+  };
+  const first = ask(files);
+  const second = ask([["/a.txt", files[0][1]], ["/c.json", files[1][1]]]);
+  assert(first("/a.txt") === second("/a.txt"));
+  assert(first("/b.http") !== second("/c.json")); // another name may mean another type
+});
+
+Deno.test("folderAnswer() keeps its prefix in redirects and at its own path", () => {
+  const files = { "/index.html": "i", "/a/index.html": "a", "/404.html": "none" };
+  const ask = siteWith(files, undefined, { prefix: "/x y" });
+  const answer = (path: string) => Object.fromEntries(ask(`${path}?q`).headers ?? []).Location;
+  assertEquals(answer("/a"), "/x%20y/a/?q");
+  const options = { defaults: { headers: [] }, prefix: "/x y" };
+  const folder = snapshotOf([["/index.GET.json", bytesOf("{}")]]);
+  const below = finish(folderAnswer(snapshotOf([["/a.css", bytesOf("a")]]), options));
+  const reply = below("GET", "", "/x%20y?q") as Reply;
+  assertEquals([reply.status, reply.headers], [302, [["Location", "/x%20y/?q"]]]);
+  assertEquals((below("POST", "", "/x%20y") as Reply).status, 405);
+  const data = finish(folderAnswer(folder, options))("GET", "", "/x%20y") as Reply;
+  assertEquals(contentOf(data), "{}"); // it has no relative links
+  assertEquals(siteWith({ "/index.GET.json": "{}" })("/%zz").status, 404); // and no path either
+});
+
+Deno.test("folderAnswer() answers and waits as an .http file says", async () => {
   const files = {
     "/a.GET.http":
       'HTTP/1.1 418 I\'m a teapot\r\nETag: "1"\r\nSet-Cookie: a\r\nSet-Cookie: b\r\n\r\ntea',
@@ -302,24 +476,24 @@ Deno.test("folderResponder() answers and waits as an .http file says", async () 
   assert(Object.isFrozen(tea));
 
   const slow = [["/a.GET.http", bytesOf("200\nResponse-Delay: 50\n\na")], ["/b", bytesOf("b")]];
-  const responder = folderResponder(heldFolder(slow as Array<[string, Bytes]>), { headers: [] });
+  const folder = snapshotOf(slow as Array<[string, Bytes]>);
+  const answer = finish(folderAnswer(folder, { defaults: { headers: [] } }));
   const start = performance.now();
-  const reply = await responder(requestOf("GET /a HTTP/1.1"), CLIENT);
+  const reply = await answer("GET", "/a", "/a");
   assert(performance.now() - start >= 49);
   assertEquals(reply.headers, [text]);
 });
 
-Deno.test("folderResponder() rejects names that contradict each other or have no meaning", () => {
+Deno.test("folderAnswer() rejects names that contradict each other or have no meaning", () => {
   const reasons: Array<[string[], string]> = [
-    [["/x.POST.999.json"], 'not "/x.POST.999.json"'],
-    [["/x.POST.99"], 'not "/x.POST.99"'],
-    [["/x.GET.a.b"], 'not "/x.GET.a.b"'],
-    [["/a/x.GET.POST.json"], 'not "/a/x.GET.POST.json"'],
-    [["/x.GET.json", "/x.GET.txt"], 'one file for GET "/x", not "/x.GET.json" and "/x.GET.txt"'],
-    [["/x", "/x.GET.txt"], 'one file for GET "/x", not "/x" and "/x.GET.txt"'],
-    [["/x.GET.txt", "/x.html"], 'one file for GET "/x", not "/x.GET.txt" and "/x.html"'],
-    [["/index.GET.txt", "/index.htm"], 'for GET "/", not "/index.GET.txt" and "/index.htm"'],
-    [["/{a}.PUT.txt", "/{b}.PUT.txt"], 'for PUT "/{b}", not "/{a}.PUT.txt" and "/{b}.PUT.txt"'],
+    [["/x.POST.999.json"], 'from 200 to 599, not "/x.POST.999.json"'],
+    [["/x.POST.199"], 'not "/x.POST.199"'],
+    [["/x.GET.json", "/x.GET.txt"], 'method and path, not "/x.GET.json" and "/x.GET.txt"'],
+    [["/x", "/x.GET.txt"], 'not "/x" and "/x.GET.txt"'],
+    [["/x.GET.txt", "/x.html"], 'not "/x.GET.txt" and "/x.html"'],
+    [["/index.GET.txt", "/index.htm"], 'not "/index.GET.txt" and "/index.htm"'],
+    [["/{a}.PUT.txt", "/{b}.PUT.txt"], 'not "/{a}.PUT.txt" and "/{b}.PUT.txt"'],
+    [["/x@a=1&b=2.GET.txt", "/x@b=2&a=1.GET.txt"], 'not "/x@a=1&b=2.GET.txt" and "/x@b=2&a=1.G'],
   ];
   for (const [paths, reason] of reasons) assertThrows(() => site(paths), UnusableFile, reason);
   const https = { "/x.GET.http": "hello", "/x.PUT.201.http": "200\n\n" };
@@ -337,7 +511,7 @@ Deno.test("folderResponder() rejects names that contradict each other or have no
   ]);
 });
 
-Deno.test("folderResponder() prefers index.html to index.htm, and accepts both", () => {
+Deno.test("folderAnswer() prefers index.html to index.htm, and accepts both", () => {
   assertFinds(site(["/index.htm", "/a/index.htm", "/a/index.html"]), {
     "/": "/index.htm",
     "/a/": "/a/index.html",
@@ -347,7 +521,7 @@ Deno.test("folderResponder() prefers index.html to index.htm, and accepts both",
   assertEquals(site(["/a/index.htm"])("/a").headers, [["Location", "/a/"]]);
 });
 
-Deno.test("folderResponder() applies --status to pages alone, and --header to every reply", () => {
+Deno.test("folderAnswer() applies --status to pages alone, and --header to every reply", () => {
   const fields = [["Cache-Control", "no-store"]] as const;
   const ask = site(["/index.html", "/a.htm", "/b.css", "/c/index.html", "/404.html"], {
     status: 503,
@@ -357,7 +531,7 @@ Deno.test("folderResponder() applies --status to pages alone, and --header to ev
     "/": 503,
     "/a.htm": 503,
     "/b.css": 200,
-    "/c": 308,
+    "/c": 302,
     "/c/": 503,
     "/d": 404,
     "/404": 503,
@@ -375,8 +549,8 @@ Deno.test("folderResponder() applies --status to pages alone, and --header to ev
   assertEquals([single.status, contentOf(single)], [503, "/200.html"]);
 });
 
-Deno.test("folderResponder() knows the types of files by their extensions", () => {
-  const ask = site(["/a.JS", "/b", "/c.constructor", "/d.tar.gz", "/e.html/f"]);
+Deno.test("folderAnswer() knows the types of files by their extensions", () => {
+  const ask = site(["/a.JS", "/b", "/c.constructor", "/d.tar.gz", "/e.html/f", "/a.js.br"]);
   const typeOf = (target: string) => Object.fromEntries(ask(target).headers ?? [])["Content-Type"];
   assertEquals(
     ["/a.JS", "/b", "/c.constructor", "/d.tar.gz", "/e.html/f"].map(typeOf),
@@ -388,4 +562,80 @@ Deno.test("folderResponder() knows the types of files by their extensions", () =
       "application/octet-stream",
     ],
   );
+  assertEquals(ask("/a.js.br").headers, [
+    ["Content-Type", "text/javascript"],
+    ["Content-Encoding", "br"],
+  ]);
+});
+
+/** The answers of a `--raw` folder whose files contain their own names. */
+function rawSite(paths: readonly string[]): Answer<RawReply | Reply> {
+  const folder = snapshotOf(paths.map((path) => [path, bytesOf(path)]));
+  return finish(rawFolderAnswer(folder, undefined));
+}
+
+/** The text of a raw reply, or the reply itself. */
+function sent(answer: Answer<RawReply | Reply>, line: string) {
+  const [method, target] = line.split(" ");
+  const reply = answer(method, decodedPath(target), target);
+  return "raw" in reply ? [...reply.raw as Bytes[]].map(textOf).join() : reply;
+}
+
+Deno.test("rawFolderAnswer() answers each path with its file, whatever the method", () => {
+  const answer = rawSite([
+    "/index.http",
+    "/tea.http",
+    "/a/index.http",
+    "/plain.txt",
+    "/tea.http.http",
+  ]);
+  const expected = {
+    "/": "/index.http",
+    "/?a": "/index.http",
+    "/tea": "/tea.http",
+    "/te%61": "/tea.http",
+    "/tea.http": "/tea.http",
+    "//x/..//tea": "/tea.http",
+    "/a/": "/a/index.http",
+    "/plain.txt": "/plain.txt",
+  };
+  for (const [target, path] of Object.entries(expected)) {
+    for (const method of ["GET", "HEAD", "POST", "BREW", "OPTIONS"]) {
+      assertEquals(sent(answer, `${method} ${target}`), path);
+    }
+  }
+  assertEquals(sent(answer, "GET /nothing"), { status: 404, body: "404 Not Found\n" });
+  assertEquals(sent(answer, "GET /a"), { status: 404, body: "404 Not Found\n" });
+  assertEquals(sent(rawSite(["/404.http"]), "PUT /nothing"), "/404.http");
+});
+
+Deno.test("rawFolderAnswer() answers methods by the names of files", () => {
+  const answer = rawSite([
+    "/tea.POST.http",
+    "/cup.http",
+    "/cup.PUT.http",
+    "/{pot}/index.HEAD.http",
+    "/cup@full=1.PUT.http",
+    "/{x}/y.http",
+    "/404.http",
+  ]);
+  assertEquals(sent(answer, "POST /tea"), "/tea.POST.http");
+  const allow = [["Allow", "HEAD, POST, OPTIONS"]] as const;
+  assertEquals(sent(answer, "GET /tea"), {
+    status: 405,
+    headers: allow,
+    body: "405 Method Not Allowed\n\nExpected HEAD, POST or OPTIONS.\n",
+  });
+  assertEquals(sent(answer, "OPTIONS /tea"), { status: 204, headers: allow });
+  assertEquals(sent(answer, "PUT /cup"), "/cup.PUT.http");
+  assertEquals(sent(answer, "BREW /cup"), "/cup.http");
+  for (const path of ["/any/", "/any"]) {
+    assertEquals(sent(answer, `HEAD ${path}`), "/{pot}/index.HEAD.http");
+  }
+  assertEquals(sent(answer, "GET /x/tea.POST.http"), "/404.http");
+  assertEquals(sent(answer, "POST /tea/"), "/tea.POST.http");
+  assertEquals(sent(answer, "PUT /cup?full=1"), "/cup@full=1.PUT.http");
+  assertEquals(sent(answer, "GET /x/y"), "/404.http"); // braces count only beside a method
+  assertThrows(() => rawSite(["/a.GET.http", "/a.GET.txt"]), UnusableFile, '"/a.GET.txt"');
+  assertThrows(() => rawSite(["/a.GET.200.http"]), UnusableFile, '"/a.GET.200.http"');
 });

@@ -5,42 +5,31 @@
  * @module
  */
 
-import type { RawReply, Reply, Responder } from "../server.ts";
+import type { RawReply, Reply } from "../server.ts";
 import { randomDelay, sleep, type Span } from "../replies/delay.ts";
-import { type Bytes, type Folder, type Held, UnusableFile } from "./read.ts";
-import { messageOf, quote } from "../replies/text.ts";
 import { contentTypesIn, type Fields, parseField } from "../replies/fields.ts";
-import {
-  addAliases,
-  addComposedNames,
-  ANY_METHOD,
-  METHODS,
-  NOT_FOUND,
-  otherMethods,
-  routeOf,
-  Routes,
-} from "./routes.ts";
-import { decodedPath } from "../replies/target.ts";
+import { messageOf, quote } from "../replies/text.ts";
+import type { Bytes } from "./read.ts";
+import { UnusableFile } from "./source.ts";
+import type { Steps } from "./steps.ts";
 import { isUtf8 } from "./types.ts";
 
 // ---------------------------------------------------------------- --raw
 
-/**
- * Answers with this file, or each path with the file of that name in this folder.
- *
- * @param delay How long to wait after the head of a response, if at all.
- * @throws {UnusableFile} If the names of files contradict each other or have no meaning.
- */
-export function rawResponder(held: Held, delay: Span | undefined): Responder {
-  return "content" in held ? rawFile(held.content, delay) : rawFolder(held, delay);
-}
+/** Makes a raw reply for each request. */
+export type RawAnswer = () => RawReply;
 
-function rawFile(content: Bytes, delay: Span | undefined): Responder {
+/**
+ * Answers with these bytes.
+ *
+ * @param delay How long to wait after the head of the response, if at all.
+ */
+export function* rawAnswer(content: Bytes, delay: Span | undefined): Steps<RawAnswer> {
   if (delay === undefined) {
     const reply: RawReply = { raw: [content] };
     return () => reply;
   }
-  const end = endOfHead(content);
+  const end = yield* endOfHead(content);
   return () => ({
     raw: (async function* () {
       yield content.subarray(0, end);
@@ -48,44 +37,6 @@ function rawFile(content: Bytes, delay: Span | undefined): Responder {
       yield content.subarray(end);
     })(),
   });
-}
-
-function rawFolder(folder: Folder, delay: Span | undefined): Responder {
-  const routes = rawRoutes(folder, delay);
-  const missing = routes.find(ANY_METHOD, "/404.http") ?? (() => NOT_FOUND);
-  const answerOther = otherMethods([], NOT_FOUND);
-  return (request, client) => {
-    const path = decodedPath(request.target);
-    const response = routes.find(request.method, path);
-    if (response !== undefined) return response(request, client);
-    const allowed = routes.methodsOf(path);
-    if (allowed.length > 0) return answerOther(request.method, allowed);
-    return missing(request, client);
-  };
-}
-
-/** A file without a method in its name answers all methods that have no file of their own. */
-function rawRoutes({ files }: Folder, delay: Span | undefined): Routes<Responder> {
-  const routes = new Routes<Responder>();
-  for (const [file, { content }] of files) {
-    const { method, path } = rawRouteOf(file);
-    if (!routes.add(method, path, rawFile(content, delay))) {
-      throw new UnusableFile(
-        `expected one file for ${method} ${quote(path)}, ${quote(file)} is one more`,
-      );
-    }
-  }
-  for (const method of [...METHODS, ANY_METHOD]) {
-    addComposedNames(routes, method);
-    addAliases(routes, method, ".http");
-  }
-  return routes;
-}
-
-function rawRouteOf(file: string): { method: string; path: string } {
-  const route = routeOf(file);
-  if (route?.status === undefined) return route ?? { method: ANY_METHOD, path: file };
-  throw new UnusableFile(`expected a status in the file and not in its name, ${quote(file)}`);
 }
 
 // ---------------------------------------------------------------- NAME.METHOD.http
@@ -106,9 +57,9 @@ const STATUS_LINE = /^(?:HTTP\/\d(?:\.\d)? +)?([2-5]\d\d)(?: .*)?$/;
  *
  * @throws {UnusableFile} If the server could not send the response.
  */
-export function parseHttpFile(file: Bytes): HttpFile {
+export function* parseHttpFile(file: Bytes): Steps<HttpFile> {
   const bytes = withoutMark(file);
-  const end = endOfHead(bytes);
+  const end = yield* endOfHead(bytes);
   const head = new TextDecoder().decode(bytes.subarray(0, end)).replace(/(\r?\n)+$/, "");
   const [statusLine, ...lines] = head.split(/\r?\n/);
   const [, status] = STATUS_LINE.exec(statusLine) ?? [];
@@ -117,13 +68,13 @@ export function parseHttpFile(file: Bytes): HttpFile {
       `expected a status from 200 to 599 in the first line, not ${quote(statusLine)}`,
     );
   }
-  const content = bytes.subarray(end);
+  const body = bytes.subarray(end);
   const fields = lines.map(fieldOf);
   const isDelay = ([name]: Fields[number]) => /^response-delay$/i.test(name);
-  const headers = withType(fields.filter((field) => !isDelay(field)), content);
+  const headers = yield* withType(fields.filter((field) => !isDelay(field)), body);
   const delay = fields.find(isDelay)?.[1];
   return {
-    reply: { status: Number(status), headers, body: content },
+    reply: { status: Number(status), headers, body },
     delay: delay === undefined ? undefined : delayOf(delay),
   };
 }
@@ -143,12 +94,15 @@ function fieldOf(line: string): readonly [string, string] {
 }
 
 /** Adds a type where the file gives none: content in UTF-8 is text. */
-function withType(fields: Fields, content: Bytes): Fields {
+function* withType(fields: Fields, content: Bytes): Steps<Fields> {
   const types = contentTypesIn(fields).length;
   if (types > 1) throw new UnusableFile("expected one Content-Type");
   if (types === 1 || content.length === 0) return fields;
-  const type = isUtf8(content) ? "text/plain; charset=utf-8" : "application/octet-stream";
-  return [["Content-Type", type], ...fields];
+  const isText = yield* isUtf8(content);
+  return [
+    ["Content-Type", isText ? "text/plain; charset=utf-8" : "application/octet-stream"],
+    ...fields,
+  ];
 }
 
 /** Parses milliseconds, such as `500`, or a range of them, such as `200-500`. */
@@ -165,26 +119,39 @@ function delayOf(value: string): Span {
 
 const CR = 13;
 const LF = 10;
+/** The most that is searched in one step. */
+const CHUNK_BYTES = 1024 * 1024;
 
 /** The index after the first empty line, whose ends may be CRLF or LF; else the length. */
-export function endOfHead(content: Bytes): number {
-  for (let lf = content.indexOf(LF); lf !== -1; lf = content.indexOf(LF, lf + 1)) {
-    const next = content[lf + 1] === CR ? lf + 2 : lf + 1;
-    if (content[next] === LF) return next + 1;
+export function* endOfHead(content: Bytes): Steps<number> {
+  for (let at = 0; at < content.length; at += CHUNK_BYTES) {
+    const end = endOfHeadIn(content, at, Math.min(at + CHUNK_BYTES, content.length));
+    if (end !== undefined) return end;
+    yield;
   }
   return content.length;
+}
+
+/** Looks for a line end between these indexes that is followed by an empty line. */
+function endOfHeadIn(content: Bytes, from: number, to: number): number | undefined {
+  const chunk = content.subarray(from, to);
+  for (let lf = chunk.indexOf(LF); lf !== -1; lf = chunk.indexOf(LF, lf + 1)) {
+    const next = from + lf + (content[from + lf + 1] === CR ? 2 : 1);
+    if (content[next] === LF) return next + 1;
+  }
 }
 
 /**
  * True if this is an HTTP response with a line in its head that ends in LF alone. Many clients
  * accept that as a line end (RFC 9112 §2.2 permits it), and some reject it.
  */
-export function hasBareLf(content: Bytes): boolean {
+export function* hasBareLf(content: Bytes): Steps<boolean> {
   const start = new TextDecoder().decode(content.subarray(0, 5));
   if (start !== "HTTP/") return false;
-  const end = endOfHead(content);
-  for (let lf = content.indexOf(LF); lf !== -1 && lf < end; lf = content.indexOf(LF, lf + 1)) {
-    if (content[lf - 1] !== CR) return true;
+  const head = content.subarray(0, yield* endOfHead(content));
+  for (let lf = head.indexOf(LF); lf !== -1; lf = head.indexOf(LF, lf + 1)) {
+    if (head[lf - 1] !== CR) return true;
+    yield;
   }
   return false;
 }

@@ -5,11 +5,12 @@
  */
 
 import type { Reply } from "../server.ts";
-import type { Folder } from "./read.ts";
-import { plural } from "../replies/text.ts";
-import { escapeHtml, htmlPage, PAGE_HEADERS } from "../replies/page.ts";
 import { type ReplyDefaults, withDefaults } from "../replies/fields.ts";
-import { routeOf, type Routes } from "./routes.ts";
+import { escapeHtml, htmlPage, PAGE_HEADERS } from "../replies/page.ts";
+import { plural } from "../replies/text.ts";
+import type { FolderSnapshot } from "./read.ts";
+import type { Routes } from "./routes.ts";
+import { sortInSteps, type Steps } from "./steps.ts";
 
 /** A row of a listing. */
 interface Entry {
@@ -34,29 +35,36 @@ const LISTING_STYLE = `
 `;
 
 /** Adds a page for each folder that has no page of its own. */
-export function addListings(routes: Routes<Reply>, folder: Folder, defaults: ReplyDefaults): void {
-  const entries = entriesOf(folder);
+export function* addListings(
+  routes: Routes<Reply>,
+  folder: FolderSnapshot,
+  { defaults, prefix = "" }: { readonly defaults: ReplyDefaults; readonly prefix?: string },
+): Steps<void> {
+  const entries = yield* entriesOf(folder);
   const order = byKindAndName();
   for (const path of folder.folders) {
-    const body = listingOf(path, (entries.get(path) ?? []).sort(order));
+    yield;
+    if (routes.tableOf("GET").has(path)) continue;
+    const sorted = yield* sortInSteps(entries.get(path) ?? [], order);
+    const body = yield* listingOf(prefix + path, path === "/", sorted);
     routes.add("GET", path, withDefaults({ headers: PAGE_HEADERS, body }, defaults));
   }
 }
 
-/** The entries of each folder by its path. Only what GET can fetch is an entry. */
-function entriesOf({ files, folders }: Folder): Map<string, Entry[]> {
-  const entries = new Map<string, Entry[]>();
+/** The entries of each folder by its path. */
+function* entriesOf({ files, folders }: FolderSnapshot): Steps<Map<string, Entry[]>> {
+  const entries = new Map<string, Entry[]>(folders.map((path) => [path, []]));
   const add = (path: string, entry: Omit<Entry, "name">) => {
     const at = path.lastIndexOf("/", path.length - 2) + 1;
-    const [folder, name] = [path.slice(0, at), path.slice(at)];
-    if (name === "") return; // the folder itself
-    if (!entries.has(folder)) entries.set(folder, []);
-    entries.get(folder)!.push({ ...entry, name });
+    entries.get(path.slice(0, at))?.push({ ...entry, name: path.slice(at) });
   };
-  for (const path of folders) add(path, {});
-  for (const [file, { content, modified }] of files) {
-    const { method, path } = routeOf(file) ?? { method: "GET", path: file };
-    if (method === "GET" && !path.endsWith("/")) add(path, { bytes: content.length, modified });
+  for (const path of folders) {
+    yield;
+    if (path !== "/") add(path, {});
+  }
+  for (const [path, { content, modified }] of files) {
+    yield;
+    add(path, { bytes: content.length, modified });
   }
   return entries;
 }
@@ -70,16 +78,19 @@ function byKindAndName(): (a: Entry, b: Entry) => number {
   };
 }
 
-function listingOf(path: string, entries: readonly Entry[]): string {
+function* listingOf(path: string, isTop: boolean, entries: readonly Entry[]): Steps<string> {
   const title = escapeHtml(visible(path));
-  const rows = entries.map(rowOf);
-  const parent = path === "/" ? "" : '<tr><td><a href="../">../</a></td><td></td><td></td></tr>\n';
+  const rows = isTop ? [] : ['<tr><td><a href="../">../</a></td><td></td><td></td></tr>\n'];
+  for (const entry of entries) {
+    rows.push(rowOf(entry));
+    yield;
+  }
   const files = entries.filter(({ bytes }) => bytes !== undefined).length;
   return htmlPage(
     `Files in ${title}`,
     `<h1>Files in <bdi>${title}</bdi></h1>
 <table>
-${parent}${rows.join("")}</table>
+${rows.join("")}</table>
 <footer>Firstline lists ${plural(files, "file")} in this folder.</footer>`,
     LISTING_STYLE,
   );
@@ -95,15 +106,18 @@ function rowOf({ name, bytes, modified }: Entry): string {
 }
 
 /**
- * Replaces control characters by their Unicode pictures, and characters that change the direction
- * of text by U+FFFD: with those, a name could look like another one.
+ * Replaces control characters by their Unicode pictures or, where there is none, by U+FFFD, as well
+ * as characters that change the direction of text: with those, a name could look like another one.
  */
 function visible(name: string): string {
-  // deno-lint-ignore no-control-regex -- they are to be replaced
-  return name.replace(/[\0-\x1f]/g, (control) => {
-    return String.fromCharCode(0x2400 + control.charCodeAt(0));
-  }).replace(/[\u200e\u200f\u202a-\u202e\u2066-\u2069]/g, "\ufffd");
+  return name.replace(/[\p{Cc}\p{Bidi_Control}]/gu, (character) => {
+    const code = character.charCodeAt(0);
+    if (code < 0x20) return String.fromCharCode(0x2400 + code);
+    return code === DELETE ? "\u2421" : "\ufffd";
+  });
 }
+
+const DELETE = 0x7f;
 
 const UNITS = ["kB", "MB", "GB"];
 

@@ -1,17 +1,18 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import type { Reply } from "../server.ts";
-import { heldFolder } from "../tests/files.ts";
-import { CLIENT, requestOf } from "../tests/requests.ts";
+import { finish, snapshotOf } from "../tests/files.ts";
 import { bytesOf } from "../tests/wire.ts";
-import { folderResponder } from "./folder.ts";
+import { decodedPath } from "../replies/target.ts";
+import { folderAnswer } from "./folder.ts";
 
 /** A responder with `--list` for a folder of files with these sizes. */
 function listed(files: Record<string, number>, defaults = { headers: [] as [string, string][] }) {
   const contents = Object.entries(files).map(([path, size]) =>
     [path, new Uint8Array(size).fill(97)] as const
   );
-  const responder = folderResponder(heldFolder(contents), { status: 200, ...defaults }, true);
-  return (target: string) => responder(requestOf(`GET ${target} HTTP/1.1`), CLIENT) as Reply;
+  const options = { defaults: { status: 200, ...defaults }, isListed: true };
+  const answer = finish(folderAnswer(snapshotOf(contents), options));
+  return (target: string) => answer("GET", decodedPath(target), target) as Reply;
 }
 
 /** The links of a page with their labels, decoded as in a browser. */
@@ -80,24 +81,40 @@ Deno.test("addListings() shows sizes and dates", () => {
   assertStringIncludes(String(body), '<time datetime="2026-01-02T03:04Z">2026-01-02 03:04</time>');
 });
 
-Deno.test("addListings() skips folders that have a page, and lists what GET finds", () => {
+Deno.test("addListings() skips folders that have a page, and takes names as they are", () => {
   const ask = listed({
     "/index.html": 1,
     "/a/index.htm": 1,
     "/b/index.GET.json": 1,
     "/c/orders.GET.json": 1,
-    "/c/orders.POST.json": 1,
-    "/c/d/x.DELETE.204": 1,
+    "/c/notes.POST.md": 1,
+    "/c/d/{x}.DELETE.204": 1,
   });
-  for (const target of ["/", "/a/", "/b/"]) {
-    assertEquals((ask(target).body as Uint8Array).length, 1);
+  for (const target of ["/", "/a/"]) assertEquals((ask(target).body as Uint8Array).length, 1);
+  const names = (target: string) => linksOf(ask(target)).map(([, name]) => name);
+  assertEquals(names("/b/"), ["index.GET.json"]);
+  assertEquals(names("/c/"), ["d/", "notes.POST.md", "orders.GET.json"]);
+  assertEquals(names("/c/d/"), ["{x}.DELETE.204"]);
+  assertEquals((ask("/c/notes.POST.md").body as Uint8Array).length, 1);
+});
+
+Deno.test("addListings() lists many files in order, a few at a time", () => {
+  const names = Array.from({ length: 3000 }, (_, at) => `/${(at * 7919) % 3000}.txt`);
+  const steps = folderAnswer(snapshotOf(names.map((name) => [name, bytesOf("")])), {
+    defaults: { headers: [] },
+    isListed: true,
+  });
+  let count = 0;
+  for (let longest = 0;; count++) {
+    const start = performance.now();
+    const { done, value } = steps.next();
+    longest = Math.max(longest, performance.now() - start);
+    if (!done) continue;
+    const links = linksOf(value("GET", "/", "/") as Reply);
+    assertEquals(links.map(([href]) => href), names.map((_, at) => `${at}.txt`));
+    break;
   }
-  assertEquals(linksOf(ask("/c/")), [["d/", "d/"], ["orders", "orders"]]);
-  assertEquals(linksOf(ask("/c/d/")), []);
-  const api = listed({ "/orders/7/items.GET.json": 1, "/orders/{id}.GET.json": 2 });
-  assertEquals((api("/orders/7").body as Uint8Array).length, 2);
-  assertEquals(linksOf(api("/orders/7/")), [["items", "items"]]);
-  assertEquals(api("/orders").headers, [["Location", "/orders/"]]);
+  assert(count > 3 * names.length, String(count)); // made, listed, sorted: each in steps of its own
 });
 
 Deno.test("addListings() shows control characters, runs nothing and has the flags' fields", () => {
@@ -108,4 +125,7 @@ Deno.test("addListings() shows control characters, runs nothing and has the flag
   assertMatch(fields["Content-Security-Policy"], /^default-src 'none'/);
   assertEquals(fields["X-A"], "1");
   assert(!bytesOf(String(body).replace(/[^\0-\x7f]/g, "")).includes(27));
+  const names = { "/\u061ca": "\ufffda", "/\x7fb": "\u2421b", "/\x9b2Jc": "\ufffd2Jc" };
+  const ask = listed(Object.fromEntries(Object.keys(names).map((name) => [name, 1])));
+  assertEquals(new Set(linksOf(ask("/")).map(([, name]) => name)), new Set(Object.values(names)));
 });

@@ -1,49 +1,48 @@
 /**
- * Reads files and folders into memory, so that no request reaches the file system.
+ * Reads files and folders into memory, so that no request reaches the file system. A look finds all
+ * files and reads none, which is enough to notice a change. One bad entry never refuses the rest.
  *
  * @module
  */
 
-import { sleep } from "../replies/delay.ts";
-import { messageOf, quote, StartError, UsageError } from "../replies/text.ts";
-import { BlockedFile, isRelative, locate, useEmbedded } from "./embedded.ts";
-import { mayRead, permissionHint } from "./permissions.ts";
+import { messageOf, quote } from "../replies/text.ts";
+import { realPathOf, type Source, UnusableFile, useEmbedded } from "./source.ts";
+import { sortInSteps, type Steps } from "./steps.ts";
 
 /** The content of a file. */
 export type Bytes = Uint8Array<ArrayBuffer>;
 
 /** A file as it was when it was read. */
-export interface HeldFile {
+export interface FileSnapshot {
   /** The content. */
   readonly content: Bytes;
   /** When it was last modified; `null` if the file system does not know. */
   readonly modified: Date | null;
-  /** Another string for each version of the file; empty if a change could be missed. */
+  /** Another string for each version of the file. */
   readonly version: string;
 }
 
 /** A folder as it was when it was read. */
-export interface Folder {
-  /** The files by their paths in the folder, such as `/a/b.css`. */
-  readonly files: ReadonlyMap<string, HeldFile>;
+export interface FolderSnapshot {
+  /** The files by their paths in the folder, such as `/a/b.css`, in the order of these. */
+  readonly files: ReadonlyMap<string, FileSnapshot>;
   /** The paths of all folders, such as `/` and `/a/`. */
   readonly folders: readonly string[];
   /** The size of all files together. */
   readonly bytes: number;
   /** How many entries were left out for each reason. */
   readonly leftOut: ReadonlyMap<Reason, number>;
-  /** The folders on the disk that contain its files and folders. */
-  readonly diskFolders: readonly string[];
-  /** The real path behind each link, by the path of the link; empty if there is none. */
-  readonly links: ReadonlyMap<string, string>;
 }
 
-/** A file or folder in memory. */
-export type Held = HeldFile | Folder;
+/** A file or folder as it was when it was read. */
+export type Snapshot = FileSnapshot | FolderSnapshot;
 
 /** The reasons for leaving out entries of a folder, in the words of messages. */
 const REASONS = [
   "hidden",
+  "not readable",
+  "vanished",
+  "not named in UTF-8",
   "linked outside",
   "linked nowhere",
   "linked in a circle",
@@ -57,347 +56,355 @@ export type Reason = typeof REASONS[number];
 const MAX_BYTES = 1024 ** 3;
 /** An entry costs about 3.5 KiB besides its content, and links can multiply entries. */
 const MAX_ENTRIES = 100_000;
-/** The most that is read in one step. */
-const PIECE_BYTES = 4 * 1024 * 1024;
+/** The most that is read and compared in one step. */
+const PIECE_BYTES = 1024 * 1024;
+/** How often a file is read that changes meanwhile. After that it is taken as it is. */
+const MAX_ATTEMPTS = 3;
 /**
  * A file that changed just now can change again and keep its times: the clocks of file systems tick
  * every few milliseconds, and Deno rounds the time of a status change to seconds.
  */
 const SETTLED_MS = 3000;
-
-/** How long the first reading may keep signals waiting. */
-const SLICE_MS = 50;
+/** The system is short of something, which says nothing about a file. */
+const SHORTAGES: readonly unknown[] = ["EMFILE", "ENFILE", "ENOMEM"];
 
 const SEPARATOR = Deno.build.os === "windows" ? "\\" : "/";
 
-/** A file or folder that cannot be used. Its message follows `Cannot use --file "PATH": `. */
-export class UnusableFile extends Error {}
+// ---------------------------------------------------------------- looking
 
-/** What an executable says of a path that it neither contains nor may read from the disk. */
-const NOT_EMBEDDED = "not embedded (deno compile --include PATH, with PATH beside main.ts)";
-
-/** A file or folder that a flag names, on the disk or embedded in an executable. */
-export class Source {
-  /** What messages call it, such as `--file "site"`. */
-  readonly name: string;
-  /** True if it is embedded in the executable, and cannot change. */
-  readonly isEmbedded: boolean;
-  /** Its path on the disk or in the executable. */
-  readonly diskPath: string;
-
-  /**
-   * @param path The value of the flag.
-   * @param embeddedRoot Where an executable has its embedded files.
-   * @throws {StartError} If Deno does not permit to read it.
-   * @throws {UsageError} If it does not exist.
-   */
-  constructor(readonly flag: "file" | "raw", readonly path: string, embeddedRoot?: string) {
-    this.name = `--${flag} ${quote(path)}`;
-    this.diskPath = locate(path, embeddedRoot);
-    this.isEmbedded = this.diskPath !== path;
-    if (this.isEmbedded) this.use(() => useEmbedded(this.diskPath, Deno.statSync));
-    this.#demandPermission(
-      mayRead(this.diskPath),
-      path,
-      embeddedRoot !== undefined && isRelative(path),
-    );
-    const real = this.use(() => realPathOf(this.diskPath));
-    this.#demandPermission(mayRead(real), `${path},${real}`); // a link needs both permissions
-  }
-
-  #demandPermission(isGranted: boolean, paths: string, isExpectedInside = false): void {
-    if (isGranted) return;
-    const hint = permissionHint(`--allow-read=${paths}`);
-    const reason = isExpectedInside ? NOT_EMBEDDED : "permission missing";
-    throw new StartError(`Cannot use ${this.name}: ${reason}, ${hint}`);
-  }
-
-  /**
-   * Reads all of it now.
-   *
-   * @throws {UsageError} If it cannot be used.
-   */
-  read(): Held {
-    return this.use(() => {
-      for (const steps = this.readInSteps();;) {
-        const { done, value } = steps.next();
-        if (done) return value;
-      }
-    });
-  }
-
-  /**
-   * Reads all of it, and lets signals arrive meanwhile: 60 000 files take seconds.
-   *
-   * @throws {UsageError} If it cannot be used.
-   */
-  async readInSlices(): Promise<Held> {
-    const steps = this.readInSteps();
-    for (let end = performance.now() + SLICE_MS;;) {
-      const { done, value } = this.use(() => steps.next());
-      if (done) return value;
-      if (performance.now() < end) continue;
-      await sleep(0);
-      end = performance.now() + SLICE_MS;
-    }
-  }
-
-  /**
-   * Reads all of it in steps, so that a server can answer between them.
-   *
-   * @param previous The result of the last reading; unchanged files are taken from it.
-   */
-  *readInSteps(previous?: Held): Generator<void, Held> {
-    const reading = new Reading(this.diskPath, realPathOf(this.diskPath), this.isEmbedded);
-    return yield* reading.steps(previous);
-  }
-
-  /**
-   * Runs an action that uses this file or folder.
-   *
-   * @throws {UsageError} If the action throws: the reason, with the name of the flag and the path.
-   */
-  use<T>(action: () => T): T {
-    try {
-      return action();
-    } catch (error) {
-      if (error instanceof TypeError || error instanceof RangeError) throw error; // a bug
-      if (error instanceof BlockedFile) {
-        throw new StartError(`Cannot use ${this.name}: ${error.message}`);
-      }
-      throw new UsageError(`Cannot use ${this.name}: ${reasonFor(error)}`);
-    }
-  }
-}
-
-/** The reason why a file or folder could not be used, for messages. */
-export function reasonFor(error: unknown): string {
-  if (error instanceof UnusableFile) return error.message;
-  return `expected a readable file or folder (${messageOf(error)})`;
-}
-
-/** A file that was found, but not read yet. */
-interface Found {
-  readonly diskPath: string;
-  readonly path: string;
+/** What is at a path now. */
+interface Place {
+  /** The path without links. */
   readonly real: string;
   readonly info: Deno.FileInfo;
 }
 
-/** One reading. It lists all entries before it reads any, so that it stops early at a limit. */
-class Reading {
-  readonly #root: string;
-  readonly #realRoot: string;
-  readonly #isEmbedded: boolean;
-  readonly #found: Found[] = [];
-  readonly #folders: string[] = [];
-  readonly #leftOut = new Map<Reason, number>();
-  readonly #diskFolders = new Set<string>();
-  readonly #links = new Map<string, string>();
+/** A file that was found. */
+interface FoundFile extends Place {
+  /** Its path in the folder; empty for a single file. */
+  readonly path: string;
+  /** Its path on the disk, which may be that of a link. */
+  readonly diskPath: string;
+}
+
+/** What a file or folder consists of. No file was read. */
+export interface Look {
+  /** False for a single file. */
+  readonly isFolder: boolean;
+  /** The real path of the file or folder. */
+  readonly root: string;
+  /** The files, in no order. */
+  readonly files: readonly FoundFile[];
+  /** The paths of all folders, in no order. */
+  readonly folders: readonly string[];
+  /** How many entries were left out for each reason. */
+  readonly leftOut: ReadonlyMap<Reason, number>;
+  /** A string for each entry by its path. It differs when the entry is another, or has changed. */
+  readonly versions: ReadonlyMap<string, string>;
+}
+
+/**
+ * Looks at a file or folder without reading files.
+ *
+ * @throws {UnusableFile} If there is more in it than fits into memory.
+ */
+export function look({ diskPath }: Source): Steps<Look> {
+  return new Looking(realPathOf(diskPath)).steps();
+}
+
+/** True if nothing has changed between two looks. */
+export function isSameLook(a: Look, b: Look): boolean {
+  if (a.root !== b.root || a.versions.size !== b.versions.size) return false;
+  for (const [path, version] of a.versions) if (b.versions.get(path) !== version) return false;
+  return true;
+}
+
+/** One look. It follows links that stay in the folder. */
+class Looking implements Look {
+  isFolder = false;
+  readonly files: FoundFile[] = [];
+  readonly folders: string[] = [];
+  readonly leftOut = new Map<Reason, number>();
+  readonly versions = new Map<string, string>();
   #bytes = 0;
   #entries = 0;
 
-  constructor(root: string, realRoot: string, isEmbedded: boolean) {
-    this.#root = root;
-    this.#realRoot = realRoot;
-    this.#isEmbedded = isEmbedded;
+  constructor(readonly root: string) {}
+
+  *steps(): Steps<Look> {
+    const info = Deno.statSync(this.root);
+    this.isFolder = info.isDirectory;
+    if (info.isDirectory) yield* this.#list(this.root, "/", Deno.readDirSync(this.root), []);
+    else if (info.isFile) this.#add("", this.root, { real: this.root, info });
+    else throw new UnusableFile("expected a regular file or a folder");
+    return this;
   }
 
-  *steps(previous?: Held): Generator<void, Held> {
-    const info = Deno.statSync(this.#root);
-    if (!info.isDirectory) return yield* this.#readSingle(info, previous);
-    yield* this.#list(this.#root, "/", [this.#realRoot]);
-    if (this.#found.length === 0) {
-      throw new UnusableFile(`expected a folder with files in it${leftOutText(this.#leftOut)}`);
-    }
-    const files = new Map<string, HeldFile>();
-    const known = previous !== undefined && "files" in previous ? previous.files : undefined;
-    for (const found of this.#found) {
-      files.set(found.path, yield* this.#read(found, known?.get(found.path)));
-    }
-    return {
-      files,
-      folders: this.#folders,
-      bytes: this.#bytes,
-      leftOut: this.#leftOut,
-      diskFolders: [...this.#diskFolders],
-      links: this.#links,
-    };
-  }
-
-  *#readSingle(info: Deno.FileInfo, previous?: Held): Generator<void, HeldFile> {
-    if (!info.isFile) throw new UnusableFile("expected a regular file or a folder");
-    this.#add({ diskPath: this.#root, path: "", real: this.#realRoot, info });
-    const known = previous !== undefined && "content" in previous ? previous : undefined;
-    return yield* this.#read(this.#found[0], known);
-  }
-
-  /** Lists a folder; `above` has its real path, and before it those of the folders around it. */
-  *#list(diskPath: string, path: string, above: string[]): Generator<void> {
-    this.#folders.push(path);
-    this.#diskFolders.add(above.at(-1)!);
-    for (const { name, isSymlink } of [...Deno.readDirSync(diskPath)].sort(byName)) {
+  /** Looks at the entries of a folder; `above` has the real paths of the folders around it. */
+  *#list(
+    real: string,
+    path: string,
+    entries: Iterable<Deno.DirEntry>,
+    above: readonly string[],
+  ): Steps<void> {
+    this.folders.push(path);
+    const around = [...above, real];
+    for (const { name } of entries) {
       if (++this.#entries > MAX_ENTRIES) {
         throw new UnusableFile(`expected at most ${MAX_ENTRIES} files and folders`);
       }
       yield;
       const isHidden = name.startsWith(".") && name !== ".well-known";
-      const inside = `${diskPath}${SEPARATOR}${name}`;
-      if (isSymlink && !isHidden) this.#links.set(inside, linkTarget(inside));
-      const reason = isHidden ? "hidden" : yield* this.#visit(inside, path + name, above);
-      if (reason !== undefined) this.#leftOut.set(reason, (this.#leftOut.get(reason) ?? 0) + 1);
+      const reason = isHidden
+        ? "hidden"
+        : yield* this.#visit(joined(real, name), path + name, around);
+      if (reason !== undefined) this.#leaveOut(isHidden ? undefined : path + name, reason);
     }
   }
 
   /** Adds a file or folder, or returns the reason to leave it out. */
-  *#visit(diskPath: string, path: string, above: string[]): Generator<void, Reason | undefined> {
+  *#visit(diskPath: string, path: string, above: readonly string[]): Steps<Reason | undefined> {
     try {
-      const real = this.#realPathOf(diskPath);
-      if (real === undefined) return "linked nowhere";
-      if (!isWithin(this.#realRoot, real)) return "linked outside";
+      const place = placeOf(diskPath, this.root);
+      if (typeof place === "string") return place;
+      const { real, info } = place;
+      if (info.isFile) return this.#add(path, diskPath, place);
+      if (!info.isDirectory) return "neither file nor folder";
       if (above.includes(real)) return "linked in a circle";
-      const info = Deno.statSync(diskPath);
-      if (info.isDirectory) {
-        yield* this.#list(diskPath, `${path}/`, [...above, real]);
-        if (this.#realPathOf(diskPath) !== real) throw changed(path);
-      } else if (info.isFile) {
-        this.#diskFolders.add(real.slice(0, real.lastIndexOf(SEPARATOR)) || SEPARATOR);
-        this.#add({ diskPath, path, real, info });
-      } else return "neither file nor folder";
+      const entries = Deno.readDirSync(real);
+      if (Deno.realPathSync(real) !== real) return "vanished"; // a link in its place leads elsewhere
+      this.versions.set(path, [real, info.dev, info.ino, info.mode].join());
+      yield* this.#list(real, `${path}/`, entries, above);
     } catch (error) {
-      throw unreadable(path, error);
+      return reasonToLeaveOut(path, error);
     }
   }
 
-  /**
-   * The real path of an entry, or `undefined` for a link without one: its target is missing, not
-   * permitted, or a circle. Embedded links fail in more ways, and can no longer be repaired.
-   */
-  #realPathOf(diskPath: string): string | undefined {
-    try {
-      return Deno.realPathSync(diskPath);
-    } catch (error) {
-      if (this.#isEmbedded || Deno.lstatSync(diskPath).isSymlink) return undefined;
-      throw error;
-    }
+  #add(path: string, diskPath: string, place: Place): undefined {
+    this.#bytes += place.info.size;
+    checkSize(this.#bytes);
+    this.files.push({ path, diskPath, ...place });
+    this.versions.set(path, `${place.real},${versionOf(place.info)}`);
   }
 
-  #add(found: Found): void {
-    this.#bytes += found.info.size;
-    if (this.#bytes > MAX_BYTES) throw new UnusableFile("expected at most 1 GiB in all");
-    this.#found.push(found);
-  }
-
-  /** Reads a file, unless it is unchanged. */
-  *#read({ diskPath, path, real, info }: Found, known?: HeldFile): Generator<void, HeldFile> {
-    yield;
-    const version = versionOf(info);
-    if (known !== undefined && known.version === version && version !== "") return known;
-    try {
-      const content = this.#isEmbedded
-        ? useEmbedded(diskPath, Deno.readFileSync)
-        : yield* readUnchanged(diskPath, info);
-      if (content === undefined || this.#realPathOf(diskPath) !== real) throw changed(path);
-      const isSame = known !== undefined && isEqual(known.content, content);
-      return { content: isSame ? known.content : content, modified: info.mtime, version };
-    } catch (error) {
-      throw path === "" || error instanceof BlockedFile ? error : unreadable(path, error);
-    }
+  /** Counts an entry. A hidden one has no path here: its changes make no difference. */
+  #leaveOut(path: string | undefined, reason: Reason): void {
+    count(this.leftOut, reason);
+    if (path !== undefined) this.versions.set(path, reason);
   }
 }
 
-/** The real path behind a link; empty if there is none. */
-export function linkTarget(diskPath: string): string {
+function checkSize(bytes: number): void {
+  if (bytes > MAX_BYTES) throw new UnusableFile("expected at most 1 GiB in all");
+}
+
+function count(counts: Map<Reason, number>, reason: Reason): void {
+  counts.set(reason, (counts.get(reason) ?? 0) + 1);
+}
+
+function joined(folder: string, name: string): string {
+  return folder.endsWith(SEPARATOR) ? folder + name : folder + SEPARATOR + name;
+}
+
+/** What is at a path whose folder is a real path, or the reason to leave it out. */
+function placeOf(diskPath: string, root: string): Place | Reason {
+  const info = Deno.lstatSync(diskPath);
+  if (!info.isSymlink) return { real: diskPath, info };
+  const real = linkTarget(diskPath);
+  if (real === undefined) return "linked nowhere";
+  return isWithin(root, real) ? { real, info: Deno.statSync(real) } : "linked outside";
+}
+
+/** The real path behind a link; `undefined` if it is missing, not permitted, or a circle. */
+function linkTarget(diskPath: string): string | undefined {
   try {
     return Deno.realPathSync(diskPath);
   } catch {
-    return "";
-  }
-}
-
-/** The end of a sentence about a folder: what was left out of it. */
-export function leftOutText(leftOut: Folder["leftOut"]): string {
-  if (leftOut.size === 0) return "";
-  const reasons = REASONS.filter((reason) => leftOut.has(reason));
-  return `; left out: ${reasons.map((reason) => `${leftOut.get(reason)} ${reason}`).join(", ")}`;
-}
-
-function changed(path: string): UnusableFile {
-  return new UnusableFile(
-    `expected no change while it is read${path === "" ? "" : `: ${quote(path)}`}`,
-  );
-}
-
-/** Adds the name of the file to an error. Deno replaces what is not UTF-8 in names by U+FFFD. */
-function unreadable(path: string, error: unknown): UnusableFile {
-  if (error instanceof UnusableFile) return error;
-  if (error instanceof Deno.errors.NotFound && path.includes("\ufffd")) {
-    return new UnusableFile(`expected names in UTF-8, not ${quote(path)}`);
-  }
-  return new UnusableFile(`expected readable files, not ${quote(path)} (${messageOf(error)})`);
-}
-
-function byName(a: Deno.DirEntry, b: Deno.DirEntry): number {
-  return a.name < b.name ? -1 : 1;
-}
-
-/** The real path. A pipe, as from `<(command)`, has none, or one that Deno keeps secret. */
-function realPathOf(diskPath: string): string {
-  try {
-    return Deno.realPathSync(diskPath);
-  } catch (error) {
-    const isSpecial = error instanceof Deno.errors.NotCapable || exists(diskPath);
-    throw isSpecial ? new UnusableFile("expected a regular file or a folder") : error;
-  }
-}
-
-function exists(diskPath: string): boolean {
-  try {
-    return Boolean(Deno.statSync(diskPath));
-  } catch {
-    return false;
+    return undefined;
   }
 }
 
 function isWithin(root: string, real: string): boolean {
-  return real === root || real.startsWith(root.endsWith(SEPARATOR) ? root : root + SEPARATOR);
+  return real === root || real.startsWith(joined(root, ""));
+}
+
+/** Deno replaces what is not UTF-8 in names by U+FFFD, and then finds no such file. */
+function reasonToLeaveOut(path: string, error: unknown): Reason {
+  const { code } = error as { code?: unknown };
+  if (error instanceof Deno.errors.NotCapable) return "not readable";
+  if (typeof code !== "string") throw error; // not of the file system
+  if (SHORTAGES.includes(code)) {
+    throw new UnusableFile(`expected readable files, not ${quote(path)} (${messageOf(error)})`);
+  }
+  if (code !== "ENOENT" && code !== "ENOTDIR") return "not readable";
+  return path.includes("\ufffd") ? "not named in UTF-8" : "vanished";
+}
+
+/** A string that differs for each version of a file, and once more when it has settled. */
+function versionOf({ dev, ino, size, mode, mtime, ctime }: Deno.FileInfo): string {
+  const times = [mtime?.getTime() ?? NaN, ctime?.getTime() ?? NaN];
+  const now = Date.now();
+  const isSettled = mtime !== null && !times.some((time) => Math.abs(now - time) < SETTLED_MS);
+  return [isSettled ? "" : UNSETTLED, dev, ino, size, mode, ...times].join();
+}
+
+/** Begins the version of a file that can change again unnoticed. */
+const UNSETTLED = "unsettled";
+
+// ---------------------------------------------------------------- reading
+
+/** What is needed of an open file. */
+interface OpenFile extends Disposable {
+  readSync(into: Uint8Array): number | null;
+  statSync(): Pick<Deno.FileInfo, "isFile" | "dev" | "ino">;
+}
+
+/** Opens a file to read it. */
+export type OpenSync = (path: string) => OpenFile;
+
+/** What a reading may use. */
+export interface ReadOptions {
+  /** The result of the last reading; unchanged files are taken from it. */
+  readonly previous?: Snapshot;
+  /** Opens files; `Deno.openSync()` by default, which waits for ever if it is given a FIFO. */
+  readonly open?: OpenSync;
 }
 
 /**
- * Reads a file in steps.
+ * Reads all files that a look has found.
  *
- * @param expected What was known of the file before.
- * @returns The content, or `undefined` if the file was replaced or modified meanwhile.
+ * @throws {UnusableFile} If it is a folder without files that can be read.
  */
-export function* readUnchanged(
-  diskPath: string,
-  expected: Deno.FileInfo,
-): Generator<void, Bytes | undefined> {
-  using file = Deno.openSync(diskPath);
-  const content = new Uint8Array(expected.size);
+export function* read(source: Source, found: Look, options: ReadOptions = {}): Steps<Snapshot> {
+  const reading = new Reading(source, found, options);
+  return yield* found.isFolder ? reading.folder() : reading.single();
+}
+
+/** One reading. */
+class Reading {
+  readonly #isEmbedded: boolean;
+  readonly #found: Look;
+  readonly #previous: Snapshot | undefined;
+  readonly #open: OpenSync;
+  #bytes = 0;
+
+  constructor(source: Source, found: Look, { previous, open = Deno.openSync }: ReadOptions) {
+    this.#isEmbedded = source.isEmbedded;
+    this.#found = found;
+    this.#previous = previous;
+    this.#open = open;
+  }
+
+  *single(): Steps<FileSnapshot> {
+    const known = this.#previous !== undefined && "content" in this.#previous
+      ? this.#previous
+      : undefined;
+    const file = yield* this.#read(this.#found.files[0], known);
+    if (typeof file !== "string") return file;
+    throw new UnusableFile(`expected a readable file, not one that is ${file}`);
+  }
+
+  *folder(): Steps<FolderSnapshot> {
+    const files = new Map<string, FileSnapshot>();
+    const leftOut = new Map(this.#found.leftOut);
+    const known = this.#previous !== undefined && "files" in this.#previous
+      ? this.#previous.files
+      : undefined;
+    const order = (a: string, b: string) => a < b ? -1 : 1;
+    for (const found of yield* sortInSteps(this.#found.files, (a, b) => order(a.path, b.path))) {
+      const file = yield* this.#readOrReason(found, known?.get(found.path));
+      if (typeof file === "string") count(leftOut, file);
+      else files.set(found.path, file);
+    }
+    if (files.size === 0) {
+      throw new UnusableFile(`expected a folder with files in it${leftOutText(leftOut)}`);
+    }
+    const folders = yield* sortInSteps(this.#found.folders, order);
+    return { files, folders, bytes: this.#bytes, leftOut };
+  }
+
+  *#readOrReason(found: FoundFile, known?: FileSnapshot): Steps<FileSnapshot | Reason> {
+    try {
+      return yield* this.#read(found, known);
+    } catch (error) {
+      return reasonToLeaveOut(found.path, error);
+    }
+  }
+
+  /** Reads a file, unless it is unchanged, or returns the reason to leave it out. */
+  *#read(found: FoundFile, known?: FileSnapshot): Steps<FileSnapshot | Reason> {
+    let place: Place = found;
+    for (let attempt = 1;; attempt++) {
+      yield;
+      const version = versionOf(place.info);
+      checkSize(this.#bytes + place.info.size);
+      const isKnown = known?.version === version && !version.startsWith(UNSETTLED);
+      const result = isKnown
+        ? { content: known.content, isUnchanged: true }
+        : yield* this.#contentAt(place, known?.content);
+      if (result !== undefined && (result.isUnchanged || attempt === MAX_ATTEMPTS)) {
+        this.#bytes += result.content.length;
+        return isKnown ? known : { content: result.content, modified: place.info.mtime, version };
+      }
+      if (attempt === MAX_ATTEMPTS) return "vanished";
+      const now = placeOf(found.diskPath, this.#found.root);
+      if (typeof now === "string") return now;
+      if (!now.info.isFile) return "neither file nor folder";
+      place = now;
+    }
+  }
+
+  *#contentAt(place: Place, known?: Bytes): Steps<Content | undefined> {
+    if (this.#isEmbedded) {
+      return { content: useEmbedded(place.real, Deno.readFileSync), isUnchanged: true };
+    }
+    return yield* readContent(place, known, this.#open);
+  }
+}
+
+/** What was read of a file. */
+interface Content {
+  /** The content; the known array if it is equal to that. */
+  readonly content: Bytes;
+  /** False if the file was changed meanwhile. One that grew was not: it is read up to its size. */
+  readonly isUnchanged: boolean;
+}
+
+/** Reads a file in steps. Without a result, another file or none is at this path now. */
+export function* readContent(
+  { real, info }: Place,
+  known: Bytes | undefined,
+  open: OpenSync,
+): Steps<Content | undefined> {
+  using file = open(real);
+  const { isFile, dev, ino } = file.statSync();
+  if (!isFile) return undefined;
+  const content = new Uint8Array(info.size);
+  let isKnown = known?.length === content.length;
   let length = 0;
-  for (;;) {
+  while (length < content.length) {
     const count = file.readSync(content.subarray(length, length + PIECE_BYTES)) ?? 0;
     if (count === 0) break;
+    isKnown &&= isEqual(content, known!, length, length + count);
     length += count;
     if (length < content.length) yield;
   }
-  const hasMore = file.readSync(new Uint8Array(1)) !== null;
-  const info = file.statSync();
-  const isSame = info.ino === expected.ino && info.dev === expected.dev &&
-    info.mtime?.getTime() === expected.mtime?.getTime();
-  return isSame && !hasMore && length === content.length ? content : undefined;
+  const now = Deno.lstatSync(real);
+  const isStillThere = now.dev === dev && now.ino === ino && Deno.realPathSync(real) === real;
+  if (!isStillThere) return undefined;
+  const isUnchanged = ino === info.ino && dev === info.dev && length === content.length &&
+    (now.size > info.size || now.mtime?.getTime() === info.mtime?.getTime());
+  return { content: isKnown ? known! : content.subarray(0, length), isUnchanged };
 }
 
-/** A string that differs for each version of a file; empty while a change could be missed. */
-export function versionOf({ dev, ino, size, mtime, ctime }: Deno.FileInfo): string {
-  const times = [mtime?.getTime() ?? NaN, ctime?.getTime() ?? NaN];
-  const isSettled = times.every((time) => !(time > Date.now() - SETTLED_MS)) && mtime !== null;
-  return isSettled ? [dev, ino, size, ...times].join() : "";
-}
-
-function isEqual(a: Bytes, b: Bytes): boolean {
-  if (a.length !== b.length) return false;
-  for (let at = 0; at < a.length; at++) if (a[at] !== b[at]) return false;
+function isEqual(a: Bytes, b: Bytes, from: number, to: number): boolean {
+  for (let at = from; at < to; at++) if (a[at] !== b[at]) return false;
   return true;
+}
+
+/** The end of a sentence about a folder: what was left out of it. */
+export function leftOutText(leftOut: FolderSnapshot["leftOut"]): string {
+  if (leftOut.size === 0) return "";
+  const reasons = REASONS.filter((reason) => leftOut.has(reason));
+  return `; left out: ${reasons.map((reason) => `${leftOut.get(reason)} ${reason}`).join(", ")}`;
 }

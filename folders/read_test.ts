@@ -1,35 +1,52 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes, assertThrows } from "@std/assert";
-import { TemporaryFolder } from "../tests/files.ts";
+import { StartError, UsageError } from "../replies/text.ts";
+import { finish, TemporaryFolder } from "../tests/files.ts";
 import { needing } from "../tests/needs.ts";
 import { textOf } from "../tests/wire.ts";
-import { type Folder, type Held, leftOutText, readUnchanged, Source } from "./read.ts";
-import { StartError, UsageError } from "../replies/text.ts";
+import {
+  type FolderSnapshot,
+  isSameLook,
+  leftOutText,
+  look,
+  read,
+  type ReadOptions,
+  type Snapshot,
+} from "./read.ts";
+import { Source, UnusableFile } from "./source.ts";
 
 const test = needing("read", "write");
 
 const isWindows = Deno.build.os === "windows";
 
-function read(flag: "file" | "raw", path: string, embeddedRoot?: string): Held {
-  return new Source(flag, path, embeddedRoot).read();
+function snapshotOf(source: Source, options?: ReadOptions): Snapshot {
+  return source.use(() => finish(read(source, finish(look(source)), options)));
 }
 
-function folderAt(path: string, embeddedRoot?: string): Folder {
-  const held = read("file", path, embeddedRoot);
-  if ("content" in held) throw new TypeError(`Cannot use ${path}: expected a folder`);
-  return held;
+function folderOf(source: Source, options?: ReadOptions): FolderSnapshot {
+  const snapshot = snapshotOf(source, options);
+  if ("content" in snapshot) throw new TypeError(`Cannot use ${source.name}: expected a folder`);
+  return snapshot;
+}
+
+function folderAt(path: string, embeddedRoot?: string): FolderSnapshot {
+  return folderOf(new Source("--file ", path, embeddedRoot));
 }
 
 /** The contents of the files in a folder by their paths. */
-function textsAt(path: string): Record<string, string> {
-  const { files } = folderAt(path);
+function textsIn({ files }: FolderSnapshot): Record<string, string> {
   return Object.fromEntries([...files].map(([name, { content }]) => [name, textOf(content)]));
+}
+
+function textsAt(path: string): Record<string, string> {
+  return textsIn(folderAt(path));
 }
 
 /** The content of a file. */
 function contentAt(path: string, embeddedRoot?: string): string {
-  const held = read("file", path, embeddedRoot);
-  if ("files" in held) throw new TypeError(`Cannot use ${path}: expected a file`);
-  return textOf(held.content);
+  const source = new Source("--file ", path, embeddedRoot);
+  const snapshot = snapshotOf(source);
+  if ("files" in snapshot) throw new TypeError(`Cannot use ${path}: expected a file`);
+  return textOf(snapshot.content);
 }
 
 /** The part of a message about what was left out. */
@@ -37,17 +54,8 @@ function leftOutAt(path: string, embeddedRoot?: string): string {
   return leftOutText(folderAt(path, embeddedRoot).leftOut);
 }
 
-/** The result of all steps of `readUnchanged()`. */
-function unchanged(path: string, info: Deno.FileInfo): string | undefined {
-  const steps = readUnchanged(path, info);
-  for (;;) {
-    const { done, value } = steps.next();
-    if (done) return value && textOf(value);
-  }
-}
-
 function reasonFor(path: string): string {
-  const { message } = assertThrows(() => read("raw", path), UsageError);
+  const { message } = assertThrows(() => snapshotOf(new Source("--raw ", path)), UsageError);
   const start = `Cannot use --raw "${path}": `;
   assert(message.startsWith(start), message);
   return message.slice(start.length);
@@ -193,13 +201,14 @@ needing("read", "run", "write")({
 });
 
 needing("read", "run", "write")({
-  name: "read() names what is not named in UTF-8",
+  name: "read() leaves out what is not named in UTF-8",
   ignore: Deno.build.os !== "linux",
   fn: async () => {
     using folder = new TemporaryFolder({ "a/b": "b" });
     const script = `printf x > "$1/a/caf$(printf '\\351')"`;
     await new Deno.Command("sh", { args: ["-c", script, "sh", folder.path] }).output();
-    assertEquals(reasonFor(folder.path), 'expected names in UTF-8, not "/a/caf\\xFFFD"');
+    assertEquals(textsAt(folder.path), { "/a/b": "b" });
+    assertEquals(leftOutAt(folder.path), "; left out: 1 not named in UTF-8");
   },
 });
 
@@ -227,24 +236,19 @@ test("read() rejects more files and folders than its limit", () => {
 });
 
 /** Reads the folder again, as if at a later time. */
-function readAgain(source: Source, previous: Held, laterMs: number): Folder {
+function readAgain(source: Source, previous: Snapshot, laterMs: number): FolderSnapshot {
   const now = Date.now;
   Date.now = () => now() + laterMs;
   try {
-    for (const steps = source.readInSteps(previous);;) {
-      const { done, value } = steps.next();
-      if (!done) continue;
-      if ("content" in value) throw new TypeError("Expected a folder");
-      return value;
-    }
+    return folderOf(source, { previous });
   } finally {
     Date.now = now;
   }
 }
 
-test("readInSteps() reads files again that have changed, or could have changed unnoticed", () => {
+test("read() reads files again that have changed, or could have changed unnoticed", () => {
   using folder = new TemporaryFolder({ "a": "1", "b": "1" });
-  const source = new Source("file", folder.path);
+  const source = new Source("--file ", folder.path);
   const first = folderAt(folder.path);
   const open = Deno.openSync;
   const opened: string[] = [];
@@ -268,36 +272,54 @@ test("readInSteps() reads files again that have changed, or could have changed u
   }
 });
 
-test("readUnchanged() returns nothing if the file has changed", () => {
-  using folder = new TemporaryFolder({ "a": "first", "b": "other" });
-  const path = folder.pathOf("a");
-  const info = Deno.statSync(path);
-  assertEquals(unchanged(path, info), "first");
-
-  Deno.writeTextFileSync(path, "first and more");
-  assertEquals(unchanged(path, info), undefined);
-
-  Deno.writeTextFileSync(path, "1");
-  assertEquals(unchanged(path, info), undefined);
-
-  Deno.writeTextFileSync(path, "again"); // as long as before
-  Deno.utimeSync(path, 1, 1);
-  assertEquals(unchanged(path, info), undefined);
+test("isSameLook() sees each change, and nothing where nothing has changed", () => {
+  using folder = new TemporaryFolder({ "a": "1", "b/c": "1", ".hidden": "1" });
+  const source = new Source("--file ", folder.path);
+  const lookNow = () => finish(look(source));
+  let before = lookNow();
+  assert(isSameLook(before, lookNow()));
+  folder.write(".hidden", "2");
+  assert(isSameLook(before, lookNow()));
+  const changes = [
+    () => folder.write("a", "22"),
+    () => Deno.chmodSync(folder.pathOf("a"), 0o600),
+    () => Deno.utimeSync(folder.pathOf("a"), 1, 1),
+    () => folder.write("d", ""),
+    () => Deno.mkdirSync(folder.pathOf("e")),
+    () => Deno.removeSync(folder.pathOf("e")),
+    () => Deno.renameSync(folder.pathOf("b/c"), folder.pathOf("b/d")),
+    () => Deno.symlinkSync("a", folder.pathOf("link")),
+    () => {
+      Deno.removeSync(folder.pathOf("link"));
+      Deno.symlinkSync("b/d", folder.pathOf("link"));
+    },
+    () => {
+      Deno.renameSync(folder.pathOf("b"), folder.pathOf("old"));
+      folder.write("b/d", "1");
+    },
+  ];
+  for (const change of isWindows ? [] : changes) {
+    change();
+    const now = lookNow();
+    assert(!isSameLook(before, now), String(change));
+    assert(isSameLook(lookNow(), now));
+    before = now;
+  }
 });
 
-test({
-  name: "readUnchanged() returns nothing if the file was replaced",
-  ignore: isWindows,
-  fn: () => {
-    using folder = new TemporaryFolder({ "a": "first", "b": "other" });
-    const [path, other] = [folder.pathOf("a"), folder.pathOf("b")];
-    Deno.utimeSync(path, 1, 1);
-    Deno.utimeSync(other, 1, 1);
-    const info = Deno.statSync(path);
-    Deno.removeSync(path);
-    Deno.symlinkSync(other, path); // of the same length and time
-    assertEquals(unchanged(path, info), undefined);
-  },
+test("isSameLook() sees once more that a new file has settled, because it could change before", () => {
+  using folder = new TemporaryFolder({ "a": "1" });
+  const source = new Source("--file ", folder.path);
+  const first = finish(look(source));
+  const now = Date.now;
+  Date.now = () => now() + 10_000;
+  try {
+    const second = finish(look(source));
+    assert(!isSameLook(first, second));
+    assert(isSameLook(second, finish(look(source))));
+  } finally {
+    Date.now = now;
+  }
 });
 
 test({
@@ -306,8 +328,7 @@ test({
   fn: () => {
     const message =
       /^Cannot use --file "site": Deno unpacks it to \S+, which may not be read, set TMPDIR /;
-    const failing = () =>
-      assertThrows(() => read("file", "site", embedded.path), StartError).message;
+    const failing = () => assertThrows(() => folderAt("site", embedded.path), StartError).message;
     using embedded = new TemporaryFolder({ "site/a.txt": "a" });
     // In an executable Deno says that the permission is granted, and refuses all the same: in some
     // versions to look, in others only to read.
@@ -330,7 +351,7 @@ test({
   permissions: { read: [import.meta.dirname!] },
   fn: () => {
     const messageOf = (path: string) =>
-      assertThrows(() => read("file", path, import.meta.dirname), StartError).message;
+      assertThrows(() => folderAt(path, import.meta.dirname), StartError).message;
     assertStringIncludes(
       messageOf("no-site"),
       'Cannot use --file "no-site": not embedded (deno compile --include PATH, with PATH beside main.ts), ',
@@ -360,37 +381,32 @@ test("read() reads embedded files", () => {
   assertEquals(contentAt("site/a", embedded.path), "a");
 });
 
-/** Runs an action just before the first file system call for this path. */
-function before(
-  call: "statSync" | "openSync" | "readDirSync",
-  path: string,
-  happen: () => void,
-): Disposable {
-  const original = Deno[call];
+/** Runs an action just before the first file system calls for this path. */
+function before(call: Call, path: string, happen: () => void, times = 1): Disposable {
+  const original = Deno[call] as (...args: unknown[]) => unknown;
   const restore = () => Object.assign(Deno, { [call]: original });
   const changed = (asked: string, ...rest: unknown[]) => {
-    if (asked === path) {
-      restore();
-      happen();
-    }
-    return (original as (...args: unknown[]) => unknown)(asked, ...rest);
+    if (asked === path && times-- > 0) happen();
+    return original(asked, ...rest);
   };
   Object.assign(Deno, { [call]: changed });
   return { [Symbol.dispose]: restore };
 }
 
-/** The result of reading a folder in which `/a/b` changes meanwhile. */
-function reasonWhere(call: Parameters<typeof before>[0], name: string, change: Change): string {
-  using secret = new TemporaryFolder({ "b": "secret" });
-  using folder = new TemporaryFolder({ "a/b": "public" });
-  using _ = before(call, folder.pathOf(name), () => change(folder, secret));
-  return reasonFor(folder.path);
-}
-
+type Call = "lstatSync" | "openSync" | "readDirSync";
 type Change = (folder: TemporaryFolder, secret: TemporaryFolder) => void;
 
+/** What is read of a folder in which `/a/b` changes meanwhile, and what is left out. */
+function readWhile(call: Call, name: string, change: Change, times?: number): unknown {
+  using secret = new TemporaryFolder({ "b": "secret" });
+  using folder = new TemporaryFolder({ "a/b": "public", "c": "c" });
+  using _ = before(call, folder.pathOf(name), () => change(folder, secret), times);
+  const snapshot = folderAt(folder.path);
+  return [textsIn(snapshot)["/a/b"], textsIn(snapshot)["/c"], leftOutText(snapshot.leftOut)];
+}
+
 test({
-  name: "read() ends with one clear error where files change, vanish or turn into links",
+  name: "read() leaves out what vanishes or turns into links, and reads the rest",
   ignore: isWindows,
   fn: () => {
     const vanish: Change = (folder) => Deno.removeSync(folder.pathOf("a"), { recursive: true });
@@ -402,21 +418,68 @@ test({
       Deno.removeSync(folder.pathOf("a"), { recursive: true });
       Deno.symlinkSync(secret.path, folder.pathOf("a"));
     };
-    const grow: Change = (folder) =>
-      Deno.writeTextFileSync(folder.pathOf("a/b"), "more", { append: true });
-
-    const unread = /^expected readable files, not "\/a(\/b)?" \(No such file/;
-    assertMatch(reasonWhere("statSync", "a", vanish), unread);
-    assertMatch(reasonWhere("readDirSync", "a", vanish), unread);
-    assertMatch(reasonWhere("statSync", "a/b", vanish), unread);
-    assertMatch(reasonWhere("openSync", "a/b", vanish), unread);
-
-    const changed = /^expected no change while it is read: "\/a(\/b)?"$/;
-    assertMatch(reasonWhere("statSync", "a/b", fileToLink), changed);
-    assertMatch(reasonWhere("openSync", "a/b", fileToLink), changed);
-    assertMatch(reasonWhere("statSync", "a", folderToLink), changed);
-    assertMatch(reasonWhere("statSync", "a/b", folderToLink), changed);
-    assertMatch(reasonWhere("openSync", "a/b", folderToLink), changed);
-    assertMatch(reasonWhere("openSync", "a/b", grow), changed);
+    const vanished = [undefined, "c", "; left out: 1 vanished"];
+    assertEquals(readWhile("lstatSync", "a", vanish), vanished);
+    assertEquals(readWhile("readDirSync", "a", vanish), vanished);
+    assertEquals(readWhile("lstatSync", "a/b", vanish), vanished);
+    assertEquals(readWhile("openSync", "a/b", vanish), vanished);
+    const outside = [undefined, "c", "; left out: 1 linked outside"];
+    assertEquals(readWhile("lstatSync", "a", folderToLink), outside);
+    assertEquals(readWhile("lstatSync", "a/b", fileToLink), outside);
+    assertEquals(readWhile("openSync", "a/b", fileToLink), outside);
+    assertEquals(readWhile("readDirSync", "a", folderToLink), vanished);
+    assertEquals(readWhile("lstatSync", "a/b", folderToLink), vanished);
+    assertEquals(readWhile("openSync", "a/b", folderToLink), vanished);
   },
+});
+
+test("read() takes of a growing file what its size said, and reads another change again", () => {
+  const append: Change = (folder) =>
+    Deno.writeTextFileSync(folder.pathOf("a/b"), "more", { append: true });
+  assertEquals(readWhile("openSync", "a/b", append), ["public", "c", ""]);
+  const write = (text: string): Change => (folder) => {
+    Deno.writeTextFileSync(folder.pathOf("a/b"), text);
+    Deno.utimeSync(folder.pathOf("a/b"), 1, 1);
+  };
+  assertEquals(readWhile("openSync", "a/b", write("PUBLIC")), ["PUBLIC", "c", ""]);
+  assertEquals(readWhile("openSync", "a/b", write("short")), ["short", "c", ""]);
+});
+
+test("read() takes a file as it is that changes each time it is read", () => {
+  let changes = 0;
+  const change: Change = (folder) => {
+    changes++;
+    Deno.writeTextFileSync(folder.pathOf("a/b"), `${changes}23456`);
+    Deno.utimeSync(folder.pathOf("a/b"), changes, changes);
+  };
+  assertEquals(readWhile("openSync", "a/b", change, Infinity), ["323456", "c", ""]);
+  assertEquals(changes, 3);
+});
+
+test("read() fails where the system is short of descriptors, which says nothing of a file", () => {
+  using folder = new TemporaryFolder({ "a": "a", "b": "b" });
+  using _ = before("openSync", folder.pathOf("b"), () => {
+    throw Object.assign(new Error("Too many open files"), { code: "EMFILE" });
+  });
+  assertEquals(reasonFor(folder.path), 'expected readable files, not "/b" (Too many open files)');
+});
+
+test("read() takes a change while it looks and reads for what it is, and never blocks", {
+  ignore: isWindows,
+}, () => {
+  using folder = new TemporaryFolder({ "a": "a" });
+  const source = new Source("--file ", folder.path);
+  const found = finish(look(source));
+  const notAFile = () => ({
+    readSync: () => {
+      throw new TypeError("Read what is no file");
+    },
+    statSync: () => ({ isFile: false, dev: 0, ino: 0 }),
+    [Symbol.dispose]: () => {},
+  });
+  assertThrows(
+    () => finish(read(source, found, { open: notAFile })),
+    UnusableFile,
+    "expected a folder with files in it; left out: 1 vanished",
+  );
 });

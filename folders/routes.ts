@@ -1,14 +1,14 @@
 /**
- * Which answer belongs to a method and path: what the names of files say (`orders.POST.201.json`
- * answers `POST /orders` with 201), a table to look that up in, and the replies to other methods.
+ * Which answer belongs to a method, path and query: what the names of files say
+ * (`orders.POST.201.json` answers `POST /orders` with 201), and a table to look that up in.
  *
  * @module
  */
 
-import type { Reply } from "../server.ts";
-import { UnusableFile } from "./read.ts";
 import { quote } from "../replies/text.ts";
-import { type Fields, mergeFields, withDefaults } from "../replies/fields.ts";
+import type { FileSnapshot } from "./read.ts";
+import { UnusableFile } from "./source.ts";
+import type { Steps } from "./steps.ts";
 
 /** The methods that a file name may contain, in the order of `Allow`. */
 export const METHODS: readonly string[] = [
@@ -21,109 +21,182 @@ export const METHODS: readonly string[] = [
   "OPTIONS",
 ];
 
+/** The method of answers to every method. */
+export const ANY_METHOD = "*";
+
 // ---------------------------------------------------------------- names of files
 
-/** What a file name with a method in it says. */
+/** A name and value in a query, decoded. */
+type Pair = readonly [name: string, value: string];
+
+/** What the name of a file says. */
 export interface Route {
   /** The method. */
   readonly method: string;
   /** The path up to the method; for an `index`, the path of its folder, such as `/a/`. */
   readonly path: string;
+  /** What must be in the query: `page=2` in `orders@page=2.GET.json`. */
+  readonly query: readonly Pair[];
   /** The status code, if the name has one. */
   readonly status?: number;
-  /** The extension without its dot; empty if there is none. */
-  readonly extension: string;
+  /** The extension without its dot, empty if there is none, of a name with a method in it. */
+  readonly extension?: string;
 }
 
-const WITH_METHOD = new RegExp(`^(.*/[^/]+?)\\.(${METHODS.join("|")})((?:\\.[^/]*)?)$`, "s");
-/** A status, an extension that is not a number, or both. */
-const STATUS_AND_EXTENSION = /^(?:\.(\d+))?(?:\.([^.]*[^.\d][^.]*))?$/s;
+const A_METHOD = `(?:${METHODS.join("|")})`;
+/** `NAME.METHOD`, and after it a status, an extension with a letter in it, or both. */
+const WITH_METHOD = new RegExp(
+  `^(.*/[^/]+)\\.(${A_METHOD})(?:\\.(\\d{3}))?(?:\\.([\\w+-]*[A-Za-z][\\w+-]*))?$`,
+  "s",
+);
+/** Text about methods, such as `HTTP.GET.and.POST.html`. */
+const MORE_METHODS = new RegExp(`\\.${A_METHOD}(?:\\.[^/]*)?$`);
+/** `NAME@QUERY`, where the query has at least one name with a value. */
+const WITH_QUERY = /^(.*\/[^/]+?)@([^/=&]+=[^/&]*(?:&[^/=&]+=[^/&]*)*)$/s;
 
 /**
- * Reads the name of a file. A name without a method in it gives `undefined`.
+ * Reads the name of a file. A name that is not wholly `NAME.METHOD.STATUS.EXT`, of which status and
+ * extension may be missing, is `undefined`: an ordinary name.
  *
- * @param path The path of the file in its folder, such as `/orders.POST.201.json`.
- * @throws {UnusableFile} If what follows the method is neither a status nor an extension.
+ * @param file The path of the file in its folder, such as `/orders.POST.201.json`.
+ * @throws {UnusableFile} If the status is impossible.
  */
-export function routeOf(path: string): Route | undefined {
-  const [, name, method, rest] = WITH_METHOD.exec(path) ?? [];
-  if (name === undefined) return undefined;
-  const [isRead, digits, extension = ""] = STATUS_AND_EXTENSION.exec(rest) ?? [];
+export function routeOf(file: string): Route | undefined {
+  const [, name, method, digits, extension = ""] = WITH_METHOD.exec(file) ?? [];
+  if (name === undefined || MORE_METHODS.test(name)) return undefined;
   const status = digits === undefined ? undefined : Number(digits);
-  if (isRead === undefined || status !== undefined && !(status >= 200 && status <= 599)) {
+  if (status !== undefined && !(status >= 200 && status <= 599)) {
     throw new UnusableFile(
-      "expected NAME.METHOD.EXT, or NAME.METHOD.STATUS.EXT with a status from 200 to 599, " +
-        `not ${quote(path)}`,
+      `expected NAME.METHOD.STATUS with a status from 200 to 599, not ${quote(file)}`,
     );
   }
-  return { method, path: name.replace(/\/index$/, "/"), status, extension };
+  const [, path = name, query = ""] = WITH_QUERY.exec(name) ?? [];
+  return { method, path: path.replace(/\/index$/, "/"), query: pairsIn(query), status, extension };
+}
+
+/** A percent sign that begins no octet in UTF-8 stays as it is. */
+function pairsIn(query: string): Pair[] {
+  return query === "" ? [] : query.split("&").map((pair) => {
+    const at = pair.indexOf("=");
+    return [decoded(pair.slice(0, at)), decoded(pair.slice(at + 1))];
+  });
+}
+
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
 }
 
 // ---------------------------------------------------------------- table
 
-/** The method of answers to every method. */
-export const ANY_METHOD = "*";
+/** Replaces a segment in braces, such as `{id}`, in the keys of a table. No file is called so. */
+const ANY_SEGMENT = "\0";
 
-/** Replaces a segment in braces, such as `{id}`, in the keys of a table. */
-const ANY_SEGMENT = "{}";
+const NO_PAIRS: readonly Pair[] = [];
 
-/** Answers by method and path. A segment in braces, as in `/orders/{id}`, matches any segment. */
+/** An answer to those queries that have these pairs. */
+interface Choice<T> {
+  readonly pairs: readonly Pair[];
+  readonly answer: T;
+}
+
+/**
+ * Answers by method, path and query. A segment in braces, as in `/orders/{id}`, matches any segment.
+ */
 export class Routes<T> {
+  /** True if some answers need a query. */
+  hasQueries = false;
+
   readonly #tables = new Map<string, Map<string, T>>();
+  /** The answers that need a query, by method and key, those with the most pairs first. */
+  readonly #choices = new Map<string, Choice<T>[]>();
   /** Every part of a key with braces that ends before a slash: where a search may go on. */
   readonly #prefixes = new Set<string>();
   #methods: readonly string[] | undefined;
 
-  /** The answers to a method by their keys. Without braces in it, a path is its own key. */
+  /** The answers to a method by their keys. An ordinary path is its own key. */
   tableOf(method: string): Map<string, T> {
     let table = this.#tables.get(method);
     if (table === undefined) this.#tables.set(method, table = new Map());
     return table;
   }
 
-  /** Adds an answer, or returns false if this method and path already have one, which stays. */
-  add(method: string, path: string, answer: T): boolean {
-    const key = keyOf(path);
+  /** Adds an answer, or returns the one that has this method and path already, and stays. */
+  add(method: string, path: string, answer: T): T | undefined {
     const table = this.tableOf(method);
-    if (table.has(key)) return false;
-    table.set(key, answer);
+    const other = table.get(path);
+    if (other !== undefined) return other;
+    table.set(path, answer);
     this.#methods = undefined;
-    if (key.includes(`/${ANY_SEGMENT}`)) {
-      for (let at = 0; at !== -1; at = key.indexOf("/", at + 1)) {
-        this.#prefixes.add(key.slice(0, at));
-      }
-    }
-    return true;
+  }
+
+  /** Adds an answer to a route from the name of a file, in which segments may be in braces. */
+  addRoute({ method, path, query }: Route, answer: T): T | undefined {
+    const key = keyOf(path);
+    if (key.includes(`/${ANY_SEGMENT}`)) this.#addPrefixes(key);
+    return query.length === 0
+      ? this.add(method, key, answer)
+      : this.#addChoice(`${method} ${key}`, { pairs: query, answer });
+  }
+
+  #addPrefixes(key: string): void {
+    for (let at = 0; at !== -1; at = key.indexOf("/", at + 1)) this.#prefixes.add(key.slice(0, at));
+  }
+
+  #addChoice(place: string, choice: Choice<T>): T | undefined {
+    const choices = this.#choices.get(place) ?? [];
+    const other = choices.find(({ pairs }) => haveSame(pairs, choice.pairs));
+    if (other !== undefined) return other.answer;
+    choices.push(choice);
+    choices.sort((a, b) => b.pairs.length - a.pairs.length); // others keep their order
+    this.#choices.set(place, choices);
+    this.#methods = undefined;
+    this.hasQueries = true;
   }
 
   /**
-   * Finds the answer to a method and path. An exact path comes first; among paths with braces, the
-   * one whose earlier segments are exact. GET answers HEAD where HEAD has no answer of its own.
+   * Finds the answer to a method, path and query. An exact path comes first; among paths with
+   * braces, the one whose earlier segments are exact. At one path, the answer with the most matching
+   * pairs comes first. GET answers HEAD where HEAD has no answer of its own.
+   *
+   * @param query The query with its question mark, or an empty string.
    */
-  find(method: string, path: string): T | undefined {
-    const exact = this.#findKey(method, path);
+  find(method: string, path: string, query: string): T | undefined {
+    const pairs = this.hasQueries && query !== "" ? [...new URLSearchParams(query)] : NO_PAIRS;
+    const exact = this.#findKey(method, path, pairs);
     if (exact !== undefined || this.#prefixes.size === 0) return exact;
     for (const key of this.#matchingKeys("", path.slice(1).split("/"))) {
-      const answer = this.#findKey(method, key);
+      const answer = this.#findKey(method, key, pairs);
       if (answer !== undefined) return answer;
     }
   }
 
-  #findKey(method: string, key: string): T | undefined {
-    return this.#tables.get(method)?.get(key) ??
-      (method === "HEAD" ? this.#tables.get("GET")?.get(key) : undefined) ??
-      this.#tables.get(ANY_METHOD)?.get(key);
+  #findKey(method: string, key: string, pairs: readonly Pair[]): T | undefined {
+    return this.#findAt(method, key, pairs) ??
+      (method === "HEAD" ? this.#findAt("GET", key, pairs) : undefined) ??
+      this.#findAt(ANY_METHOD, key, pairs);
+  }
+
+  #findAt(method: string, key: string, pairs: readonly Pair[]): T | undefined {
+    const choices = pairs.length > 0 ? this.#choices.get(`${method} ${key}`) : undefined;
+    return choices?.find((choice) => haveAll(pairs, choice.pairs))?.answer ??
+      this.#tables.get(method)?.get(key);
   }
 
   /** The methods that have an answer at this path. */
-  methodsOf(path: string): string[] {
-    return this.methods().filter((method) => this.find(method, path) !== undefined);
+  methodsOf(path: string, query: string): string[] {
+    return this.methods().filter((method) => this.find(method, path, query) !== undefined);
   }
 
   /** The methods that have an answer at any path. */
   methods(): readonly string[] {
     return this.#methods ??= METHODS.filter((name) => {
-      const isUsed = (method: string) => (this.#tables.get(method)?.size ?? 0) > 0;
+      const isUsed = (method: string) =>
+        (this.#tables.get(method)?.size ?? 0) > 0 ||
+        this.#choices.keys().some((place) => place.startsWith(`${method} `));
       return isUsed(name) || name === "HEAD" && isUsed("GET");
     });
   }
@@ -139,76 +212,120 @@ export class Routes<T> {
 }
 
 /** The key of a path: the words in braces make no difference. */
-export function keyOf(path: string): string {
+function keyOf(path: string): string {
   return path.replace(/\/\{[\w-]+\}(?=\/|$)/g, `/${ANY_SEGMENT}`);
 }
 
-/** Adds the composed form (Unicode NFC) of each path: browsers send it, some disks decompose it. */
-export function addComposedNames<T>(routes: Routes<T>, method: string): void {
-  for (const [path, answer] of [...routes.tableOf(method)]) {
-    routes.add(method, path.normalize(), answer);
-  }
+function haveAll(pairs: readonly Pair[], wanted: readonly Pair[]): boolean {
+  return wanted.every(([name, value]) => pairs.some(([n, v]) => n === name && v === value));
 }
 
-/** Lets `/about.html` answer `/about`, and `/index.html` answer `/`, unless another file does. */
-export function addAliases<T>(routes: Routes<T>, method: string, extension: string): void {
-  for (const [path, answer] of [...routes.tableOf(method)]) {
-    for (const alias of aliasesOf(path, extension)) routes.add(method, alias, answer);
-  }
+function haveSame(a: readonly Pair[], b: readonly Pair[]): boolean {
+  return a.length === b.length && haveAll(a, b) && haveAll(b, a);
 }
 
-/** The shorter paths of a file with this extension, such as `/index` and `/`. */
-export function aliasesOf(path: string, extension: string): string[] {
-  if (!path.endsWith(extension)) return [];
-  const stem = path.slice(0, -extension.length);
-  return stem.endsWith("/index") ? [stem, stem.slice(0, -5)] : [stem];
+// ---------------------------------------------------------------- the files of a folder
+
+/** How the files of a folder become answers. */
+export interface Naming<T> {
+  /** False if all names are ordinary, whatever is in them. */
+  readonly hasMethods: boolean;
+  /** True if the folder itself has a path without a slash, which is empty here. */
+  readonly hasPrefix?: boolean;
+  /** The method of files with an ordinary name. */
+  readonly method: string;
+  /** The shorter paths of a path, those of each function where no earlier one has an answer. */
+  readonly aliases: ReadonlyArray<(path: string) => string[]>;
+  /** Makes the answer of a file. No two files have the same object. */
+  readonly answerOf: (file: string, snapshot: FileSnapshot, route: Route) => Steps<T>;
 }
-
-// ---------------------------------------------------------------- other methods
-
-/** The reply to a path where there is nothing. */
-export const NOT_FOUND: Reply = Object.freeze({ status: 404, body: "404 Not Found\n" });
-
-/** The reply to a method without an answer, at a path that answers the allowed methods. */
-export type OtherMethods = (method: string, allowed: readonly string[]) => Reply;
 
 /**
- * OPTIONS gets 204 and the allowed methods (RFC 9110 §9.3.7), even where nothing is: before a page
- * of another origin sends a request, the browser asks, and the page should then see that request
- * fail. Other methods get 405 (§15.5.6).
+ * Makes the table for the files of a folder, with their other names.
  *
- * @param headers Header fields of all these replies.
- * @param missing The reply where no method is allowed.
+ * @throws {UnusableFile} If two files have the same method and path, or a name is impossible.
  */
-export function otherMethods(headers: Fields, missing: Reply): OtherMethods {
-  const replies = new Map<string, Reply>();
-  return (method, allowed) => {
-    if (method !== "OPTIONS" && allowed.length === 0) return missing;
-    const names = allowed.length === 0 ? ["GET", "HEAD"] : allowed;
-    const list = METHODS.filter((name) => names.includes(name) || name === "OPTIONS");
-    const key = `${method === "OPTIONS"} ${list}`;
-    let reply = replies.get(key);
-    if (reply === undefined) {
-      reply = method === "OPTIONS" ? optionsReply(list, headers) : notAllowed(list, headers);
-      replies.set(key, reply); // the server caches the encoding of a reply that is the same object
+export function* routesOf<T>(
+  files: ReadonlyMap<string, FileSnapshot>,
+  naming: Naming<T>,
+): Steps<Routes<T>> {
+  const building = new Building(naming);
+  yield* building.addFiles(files);
+  yield* building.addComposedNames();
+  for (const aliasesOf of naming.aliases) yield* building.addAliases(aliasesOf);
+  yield* building.addSlashes();
+  return building.routes;
+}
+
+/** A table in the making. */
+class Building<T> {
+  readonly routes = new Routes<T>();
+  readonly #naming: Naming<T>;
+  /** The file of each answer. */
+  readonly #files = new Map<T, string>();
+  /** The answers of files with a method in their names. */
+  readonly #named = new Map<T, Route>();
+
+  constructor(naming: Naming<T>) {
+    this.#naming = naming;
+  }
+
+  *addFiles(files: ReadonlyMap<string, FileSnapshot>): Steps<void> {
+    const { hasMethods, method, answerOf } = this.#naming;
+    for (const [file, snapshot] of files) {
+      yield;
+      const named = hasMethods ? routeOf(file) : undefined;
+      const route = named ?? { method, path: file, query: NO_PAIRS };
+      const answer = yield* answerOf(file, snapshot, route);
+      this.#files.set(answer, file);
+      if (named !== undefined) this.#named.set(answer, named);
+      const other = named === undefined
+        ? this.routes.add(method, file, answer)
+        : this.routes.addRoute(named, answer);
+      if (other !== undefined) throw this.#conflict(other, answer);
     }
-    return reply;
-  };
-}
+  }
 
-function optionsReply(allowed: readonly string[], headers: Fields): Reply {
-  return withDefaults({ status: 204 }, { headers: mergeFields(allowField(allowed), headers) });
-}
+  #conflict(...answers: T[]): UnusableFile {
+    const [one, other] = answers.map((answer) => quote(this.#files.get(answer)!));
+    return new UnusableFile(`expected one file for each method and path, not ${one} and ${other}`);
+  }
 
-function notAllowed(allowed: readonly string[], headers: Fields): Reply {
-  const expected = `${allowed.slice(0, -1).join(", ")} or ${allowed.at(-1)}`;
-  return withDefaults({
-    status: 405,
-    headers: allowField(allowed),
-    body: `405 Method Not Allowed\n\nExpected ${expected}.\n`,
-  }, { headers });
-}
+  /** Adds the composed form (Unicode NFC) of paths: browsers send it, some disks decompose it. */
+  *addComposedNames(): Steps<void> {
+    for (const method of [...METHODS, ANY_METHOD]) {
+      for (const [path, answer] of [...this.routes.tableOf(method)]) {
+        yield;
+        const composed = path.normalize();
+        if (composed !== path) this.routes.add(method, composed, answer);
+      }
+    }
+  }
 
-function allowField(allowed: readonly string[]): Fields {
-  return [["Allow", allowed.join(", ")]];
+  /** Adds shorter paths. That of a page must not be the path of a file with a method as well. */
+  *addAliases(aliasesOf: (path: string) => string[]): Steps<void> {
+    const { method } = this.#naming;
+    for (const [path, answer] of [...this.routes.tableOf(method)]) {
+      yield;
+      for (const alias of aliasesOf(path)) {
+        const other = this.routes.add(method, alias, answer);
+        const isConflict = other !== undefined && this.#named.has(other) &&
+          !this.#named.has(answer);
+        if (isConflict) throw this.#conflict(other, answer);
+      }
+    }
+  }
+
+  /**
+   * Lets `/orders/` answer as `/orders`, and `/a` as `/a/index.GET.json`, unless another file does:
+   * data has no relative links that would break.
+   */
+  *addSlashes(): Steps<void> {
+    for (const [answer, route] of this.#named) {
+      yield;
+      const path = route.path.endsWith("/") ? route.path.slice(0, -1) : `${route.path}/`;
+      if (path === "" && !this.#naming.hasPrefix) continue;
+      this.routes.addRoute({ ...route, path }, answer);
+    }
+  }
 }

@@ -4,26 +4,38 @@
  * @module
  */
 
-import type { Reply, Responder } from "../server.ts";
-import { delayed, type Span } from "../replies/delay.ts";
-import { type Held, type HeldFile, leftOutText, Source, UnusableFile } from "./read.ts";
-import { folderResponder } from "./folder.ts";
-import { hasBareLf, rawResponder } from "./http_files.ts";
-import { plural, quote, UsageError } from "../replies/text.ts";
-import { withTemplates } from "../replies/placeholders.ts";
+import type { RawReply, Reply, Responder } from "../server.ts";
+import { delayed, sleep, type Span } from "../replies/delay.ts";
 import { type ReplyDefaults, type ReplyTo, withDefaults } from "../replies/fields.ts";
-import { contentTypeOf } from "./types.ts";
-import { Watch } from "./watch.ts";
+import { withTemplates } from "../replies/placeholders.ts";
+import { decodedPath } from "../replies/target.ts";
+import { plural, quote, UsageError } from "../replies/text.ts";
+import { type Answer, folderAnswer, nothing, rawFolderAnswer, type ReplyCache } from "./folder.ts";
+import { hasBareLf, rawAnswer } from "./http_files.ts";
+import {
+  type FileSnapshot,
+  type FolderSnapshot,
+  leftOutText,
+  look,
+  read,
+  type Snapshot,
+} from "./read.ts";
+import { Source, UnusableFile } from "./source.ts";
+import { inSlices, type Steps } from "./steps.ts";
+import { contentEncodingOf, contentTypeOf } from "./types.ts";
+import { idleAfter, Watch } from "./watch.ts";
 
-/** A file or folder to answer with, and how. */
+/** Files and folders to answer with, and how. */
 export interface FileSettings extends ReplyDefaults {
-  /** The flag that names it: `raw` for whole responses. */
+  /** The flag that names the first: `raw` for whole responses. */
   readonly kind: "file" | "raw";
-  /** Its path. */
-  readonly path: string;
+  /** The path of the file or folder for all requests that no prefix is for. */
+  readonly path?: string;
+  /** The paths of files and folders by the prefixes that they answer below, such as `/api`. */
+  readonly prefixes?: ReadonlyMap<string, string>;
   /** True if a folder without an index.html is answered with a list of its entries. */
   readonly list: boolean;
-  /** True if it is read again when it changes. */
+  /** True if they are read again when they change. */
   readonly watch: boolean;
   /** How long to wait before each reply; `undefined` for no wait. */
   readonly delay: Span | undefined;
@@ -31,99 +43,228 @@ export interface FileSettings extends ReplyDefaults {
   readonly embeddedRoot?: string;
 }
 
+/** What answers, and where to begin. */
+export interface FileAnswer {
+  /** The responder or reply for `serve()`. */
+  readonly answer: Responder | Reply;
+  /** The path to open first: for one file, with its name, so that programs that save it keep it. */
+  readonly path: string;
+}
+
 /** Receives messages to the operator. */
 export type Say = (message: string) => void;
 
 /**
- * Answers with a file or folder as it was read; with `watch`, as it was last read.
+ * Answers with files and folders as they were read; with `watch`, as they were last read.
  *
  * @param say Receives how much is in memory, and what a later reading has changed.
  * @param signal Ends the watching.
- * @throws {UsageError} If it cannot be used.
+ * @throws {UsageError} If one of them cannot be used.
  * @throws {StartError} If Deno does not permit to read it.
  */
-export async function heldResponder(
+export async function fileAnswer(
   settings: FileSettings,
   say: Say,
   signal?: AbortSignal,
-): Promise<Responder | Reply> {
-  const source = new Source(settings.kind, settings.path, settings.embeddedRoot);
-  if (settings.watch && source.isEmbedded) {
-    throw new UsageError(
-      `Cannot use --watch with ${source.name}: it is embedded in this executable, and cannot change`,
-    );
-  }
-  const first = await source.readInSlices();
-  let answer = source.use(() => responderTo(first, source, settings));
-  announce(first, source, settings.list, say);
-  if (!settings.watch) return answer;
-  const apply = (held: Held) => {
-    answer = responderTo(held, source, settings);
-    announce(held, source, settings.list, say, "reloaded, ");
+): Promise<FileAnswer> {
+  const { kind, path, prefixes = [] } = settings;
+  const parts = [
+    ...(path === undefined ? [] : [new Part("", `--${kind} `, path, settings, say)]),
+    ...Array.from(
+      prefixes,
+      ([prefix, path]) => new Part(prefix, `${prefix}=`, path, settings, say),
+    ),
+  ];
+  for (const part of parts) await part.read();
+  if (settings.watch) { for (const part of parts) part.watch(signal); }
+  return { answer: answerWith(parts, settings), path: parts[0].path };
+}
+
+/** A single file that cannot change has the same reply for everyone. */
+function answerWith(
+  parts: readonly Part[],
+  { kind, watch, headers, delay }: FileSettings,
+): Responder | Reply {
+  const [{ prefix, reply }] = parts;
+  const isOnly = parts.length === 1 && prefix === "";
+  const respond = isOnly ? respondWith(parts[0]) : respondBelow(parts, nothing(headers));
+  if (kind === "raw") return respond;
+  const answer = isOnly && !watch && reply !== undefined ? reply : respond as ReplyTo;
+  return delayed(withTemplates(headers, answer), delay);
+}
+
+function respondWith(part: Part): Responder {
+  return ({ method, target }) => part.answer(method, decodedPath(target), target);
+}
+
+/** Answers with the part whose prefix is the longest; a prefix consists of whole segments. */
+function respondBelow(parts: readonly Part[], otherwise: Answer): Responder {
+  const longestFirst = parts.toSorted((a, b) => b.prefix.length - a.prefix.length);
+  return ({ method, target }) => {
+    const path = decodedPath(target);
+    for (const { answer, prefix } of longestFirst) {
+      const isBelow = path.length === prefix.length || path[prefix.length] === "/";
+      if (isBelow && path.startsWith(prefix)) {
+        return answer(method, path.slice(prefix.length), target);
+      }
+    }
+    return otherwise(method, path, target);
   };
-  const report = (reason: string) => say(`keeping the old content of ${source.name}: ${reason}`);
-  const watch = new Watch(source, first, apply, report);
-  signal?.addEventListener("abort", () => watch[Symbol.dispose]());
-  return (request, client) => typeof answer === "function" ? answer(request, client) : answer;
 }
 
-function responderTo(held: Held, source: Source, settings: FileSettings): Responder | Reply {
-  return source.flag === "raw"
-    ? rawResponder(held, settings.delay)
-    : delayed(withTemplates(settings.headers, fileReplyTo(held, source, settings)), settings.delay);
-}
+// ---------------------------------------------------------------- one file or folder
 
-function fileReplyTo(
-  held: Held,
-  { path }: Source,
-  { status, headers, list }: FileSettings,
-): ReplyTo | Reply {
-  const defaults = { status, headers };
-  if ("files" in held) return folderResponder(held, defaults, list);
-  if (list) throw new UnusableFile("expected a folder with --list");
-  const type = contentTypeOf(path, held.content);
-  return withDefaults({ headers: [["Content-Type", type]], body: held.content }, defaults);
-}
+/** How long a slice of the first reading may be: nobody but signals waits for it. */
+const START_SLICE_MS = 50;
+/** Changes are usually seen within this time. The start says if it will be more. */
+const USUAL_MS = 1000;
 
-/** Says how much is held, whether `/` has an answer, and which raw responses are risky. */
-function announce(
-  held: Held,
-  source: Source,
-  isListed: boolean,
-  say: Say,
-  prefix = "",
-): void {
-  const { flag, path } = source;
-  if ("files" in held) {
-    const { files, bytes, leftOut } = held;
-    const root = isListed ? "" : rootText([...files.keys()], flag);
-    const counts = `${plural(files.size, "file")}, ${plural(bytes, "byte")}`;
-    say(`${prefix}holding ${counts}${leftOutText(leftOut)}${root}`);
-  } else if (prefix !== "") say(`${prefix}holding ${plural(held.content.length, "byte")}`);
-  if (flag === "raw") announceBareLf(held, path, say);
+/** A file or folder that answers below a prefix, which is empty for all other paths. */
+class Part {
+  /** Answers a request below the prefix. */
+  answer: Answer<Reply | RawReply | Promise<Reply>> = nothing([]);
+  /** The reply of a single file; `undefined` for a folder and for `--raw`. */
+  reply: Reply | undefined;
+
+  readonly #source: Source;
+  readonly #path: string;
+  readonly #settings: FileSettings;
+  readonly #say: Say;
+  readonly #cache: ReplyCache = new WeakMap();
+  #snapshot: Snapshot | undefined;
+
+  /** @param argument How the argument writes it, before its path. */
+  constructor(
+    readonly prefix: string,
+    argument: string,
+    path: string,
+    settings: FileSettings,
+    say: Say,
+  ) {
+    this.#source = new Source(argument, path, settings.embeddedRoot);
+    this.#path = path;
+    this.#settings = settings;
+    this.#say = prefix === "" ? say : (message) => say(`${prefix}: ${message}`);
+    if (settings.watch && this.#source.isEmbedded) {
+      throw new UsageError(
+        `Cannot use --watch with ${this.#source.name}: it is embedded in this executable, ` +
+          "and cannot change",
+      );
+    }
+  }
+
+  /** The path to open first. */
+  get path(): string {
+    const [name = ""] = this.#path.split(/[/\\]+/).slice(-1);
+    return this.prefix === "" && this.reply !== undefined
+      ? `/${encodeURIComponent(name)}`
+      : `${this.prefix}/`;
+  }
+
+  /** Reads it for the first time, in slices, so that signals arrive meanwhile. */
+  async read(): Promise<void> {
+    const run = <T>(steps: Steps<T>) => inSlices(steps, () => sleep(0), START_SLICE_MS);
+    try {
+      const { value: found, busyMs } = await run(look(this.#source));
+      const { value: snapshot } = await run(read(this.#source, found));
+      await run(this.#apply(snapshot));
+      const waitMs = idleAfter(busyMs);
+      if (this.#settings.watch && waitMs > USUAL_MS) {
+        const seconds = Math.ceil(waitMs / 1000);
+        this.#say(`looking for changes every ${seconds} s, because there are many files`);
+      }
+    } catch (error) {
+      throw this.#source.unusable(error);
+    }
+  }
+
+  /** Reads it again whenever it changes, until the signal is given. */
+  watch(signal: AbortSignal | undefined): void {
+    const { name } = this.#source;
+    const watch = new Watch(this.#source, this.#snapshot!, {
+      apply: (snapshot) => this.#apply(snapshot, "reloaded, "),
+      report: (reason) => this.#say(`keeping the old content of ${name}: ${reason}`),
+    });
+    signal?.addEventListener("abort", () => watch[Symbol.dispose]());
+  }
+
+  /** Makes the replies, and says how much is in memory. */
+  *#apply(snapshot: Snapshot, beginning = ""): Steps<void> {
+    const isFolder = "files" in snapshot;
+    const reply = isFolder || this.#isRaw ? undefined : yield* this.#fileReply(snapshot);
+    const answer = isFolder
+      ? yield* this.#folderAnswer(snapshot)
+      : reply === undefined
+      ? yield* rawAnswer(snapshot.content, this.#settings.delay)
+      : () => reply;
+    const words = yield* this.#describe(snapshot, beginning);
+    [this.reply, this.answer, this.#snapshot] = [reply, answer, snapshot];
+    for (const text of words) this.#say(text);
+  }
+
+  get #isRaw(): boolean {
+    return this.#settings.kind === "raw";
+  }
+
+  *#fileReply({ content: body }: FileSnapshot): Steps<Reply> {
+    const { list, status, headers, prefixes } = this.#settings;
+    if (list && prefixes === undefined) throw new UnusableFile("expected a folder with --list");
+    const type = ["Content-Type", yield* contentTypeOf(this.#path, body)] as const;
+    const own = [type, ...contentEncodingOf(this.#path)];
+    return withDefaults({ headers: own, body }, { status, headers });
+  }
+
+  #folderAnswer(snapshot: FolderSnapshot): Steps<Answer<Reply | RawReply | Promise<Reply>>> {
+    const { list, delay, status, headers } = this.#settings;
+    if (this.#isRaw) return rawFolderAnswer(snapshot, delay);
+    const [defaults, cache] = [{ status, headers }, this.#cache];
+    return folderAnswer(snapshot, { defaults, cache, isListed: list, prefix: this.prefix });
+  }
+
+  /** Says how much is held, whether `/` has an answer, and which raw responses are risky. */
+  *#describe(snapshot: Snapshot, beginning: string): Steps<string[]> {
+    const words: string[] = [];
+    if ("files" in snapshot) {
+      const { files, bytes, leftOut } = snapshot;
+      const counts = `${plural(files.size, "file")}, ${plural(bytes, "byte")}`;
+      words.push(`${beginning}holding ${counts}${leftOutText(leftOut)}${this.#rootText(files)}`);
+    } else if (beginning !== "" || this.prefix !== "") {
+      words.push(`${beginning}holding ${plural(snapshot.content.length, "byte")}`);
+    }
+    const names = this.#isRaw ? yield* namesWithBareLf(snapshot, this.#path) : [];
+    if (names.length > 0) words.push(bareLfText(names));
+    return words;
+  }
+
+  #rootText(files: ReadonlyMap<string, unknown>): string {
+    if (this.#settings.list || this.prefix !== "") return "";
+    const { name, pattern } = ROOTS[this.#settings.kind];
+    const hasRoot = files.keys().some((path) => pattern.test(path));
+    return hasRoot ? "" : `; no ${name}, so / is not found`;
+  }
 }
 
 /** The file that people expect at `/`, and all those that answer it. */
 const ROOTS = {
-  file: { name: "index.html", pattern: /^\/(index\.html?|200\.html|index\.GET(\..*)?)$/ },
+  file: { name: "index.html", pattern: /^\/(index\.html?|200\.(html|json)|index\.GET(\..*)?)$/ },
   raw: { name: "index.http", pattern: /^\/index\.(.*\.)?http$/ },
 };
 
-function rootText(paths: readonly string[], flag: Source["flag"]): string {
-  const { name, pattern } = ROOTS[flag];
-  return paths.some((path) => pattern.test(path)) ? "" : `; no ${name}, so / is not found`;
+/** The raw responses with a line in their head that ends in LF alone, in quotes. */
+function* namesWithBareLf(snapshot: Snapshot, path: string): Steps<string[]> {
+  const files: Iterable<readonly [string, FileSnapshot]> = "files" in snapshot
+    ? snapshot.files
+    : [[path, snapshot]];
+  const names: string[] = [];
+  for (const [name, { content }] of files) if (yield* hasBareLf(content)) names.push(quote(name));
+  return names;
 }
 
 /** A message names at most this many files. */
 const MAX_NAMES = 5;
 
-function announceBareLf(held: Held, path: string, say: Say): void {
-  const files: Array<[string, HeldFile]> = "files" in held ? [...held.files] : [[path, held]];
-  const names = files.filter(([, file]) => hasBareLf(file.content)).map(([name]) => quote(name));
-  if (names.length === 0) return;
+function bareLfText(names: readonly string[]): string {
   const rest = names.length > MAX_NAMES ? ` and ${names.length - MAX_NAMES} more` : "";
-  say(
-    "lines of the head end in LF alone, which some clients refuse, in " +
-      names.slice(0, MAX_NAMES).join(", ") + rest,
-  );
+  return "lines of the head end in LF alone, which some clients refuse, in " +
+    names.slice(0, MAX_NAMES).join(", ") + rest;
 }

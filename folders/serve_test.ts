@@ -1,27 +1,29 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
-import type { Reply, Responder } from "../server.ts";
 import { TemporaryFolder } from "../tests/files.ts";
 import { needing } from "../tests/needs.ts";
 import { CLIENT, requestOf } from "../tests/requests.ts";
-import { type FileSettings, heldResponder } from "./serve.ts";
+import { type FileAnswer, fileAnswer, type FileSettings } from "./serve.ts";
 import { UsageError } from "../replies/text.ts";
 import { settingsFrom } from "../command/settings.ts";
 import type { Values } from "../command/values.ts";
 
 const test = needing("read", "write");
 
-/** What answers with these flags. */
-function answer(
+/** What answers with these flags and prefixes. */
+async function answer(
   values: Values,
-  embeddedRoot?: string,
+  more: Partial<FileSettings> = {},
   signal?: AbortSignal,
-): Promise<Responder | Reply> {
-  const settings = settingsFrom(values);
-  const content = settings.content as Pick<FileSettings, "kind" | "path">;
-  return heldResponder({ ...settings, ...content, embeddedRoot }, () => {}, signal);
+): Promise<FileAnswer["answer"]> {
+  return (await fileAnswer(settingsOf(values, more), () => {}, signal)).answer;
 }
 
-test("heldResponder() fills in the placeholders of fields", async () => {
+function settingsOf(values: Values, more: Partial<FileSettings> = {}): FileSettings {
+  const settings = settingsFrom(values);
+  return { ...settings, ...settings.content as Pick<FileSettings, "kind" | "path">, ...more };
+}
+
+test("fileAnswer() fills in the placeholders of fields", async () => {
   using folder = new TemporaryFolder({ "a.css": "a" });
   const responder = await answer({
     file: folder.path,
@@ -35,16 +37,29 @@ test("heldResponder() fills in the placeholders of fields", async () => {
   });
 });
 
-test("heldResponder() watches no longer than the signal lets it, and nothing that is embedded", async () => {
+test("fileAnswer() watches no longer than the signal lets it, and nothing that is embedded", async () => {
   using folder = new TemporaryFolder({ "site/a.txt": "a", "page.html": "b" });
   await assertRejects(
-    () => answer({ file: "site", watch: true }, folder.path),
+    () => answer({ file: "site", watch: true }, { embeddedRoot: folder.path }),
     UsageError,
     'Cannot use --watch with --file "site": it is embedded in this executable, and cannot change',
   );
   const end = new AbortController();
   const file = folder.pathOf("page.html");
-  const responder = await answer({ file, watch: true }, undefined, end.signal);
+  const responder = await answer({ file, watch: true }, {}, end.signal);
   assert(typeof responder === "function");
   end.abort(); // or a timer would be left
+});
+
+test("fileAnswer() names the path to open, for one file with its name", async () => {
+  using folder = new TemporaryFolder({ "my backup.zip": "a", "site/a": "b" });
+  const pathOf = async (values: Values, more?: Partial<FileSettings>) =>
+    (await fileAnswer(settingsOf(values, more), () => {})).path;
+  const file = folder.pathOf("my backup.zip");
+  assertEquals(await pathOf({ file }), "/my%20backup.zip");
+  assertEquals(await pathOf({ raw: file }), "/");
+  assertEquals(await pathOf({ file: folder.pathOf("site") }), "/");
+  const prefixes = new Map([["/api", folder.pathOf("site")]]);
+  assertEquals(await pathOf({ file: folder.path }, { prefixes }), "/");
+  assertEquals(await pathOf({ file: "" }, { path: undefined, prefixes }), "/api/");
 });

@@ -4,6 +4,8 @@
  * @module
  */
 
+import type { Steps } from "./steps.ts";
+
 /** Text types with their extensions. They get `charset=utf-8` if the content is UTF-8. */
 const TEXT_TYPES: Readonly<Record<string, string>> = {
   "text/calendar": "ics ifb",
@@ -27,6 +29,7 @@ const TEXT_TYPES: Readonly<Record<string, string>> = {
 
 /** Types that are not text, or define their own encoding (as IANA, nginx and Apache have them). */
 const OTHER_TYPES: Readonly<Record<string, string>> = {
+  "application/appinstaller": "appinstaller",
   "application/atom+xml": "atom",
   "application/dash+xml": "mpd",
   "application/epub+zip": "epub",
@@ -38,6 +41,7 @@ const OTHER_TYPES: Readonly<Record<string, string>> = {
   "application/ld+json": "jsonld",
   "application/manifest+json": "webmanifest",
   "application/mathml+xml": "mml mathml",
+  "application/msix": "msix",
   "application/msword": "doc dot",
   "application/n-triples": "nt",
   "application/pdf": "pdf",
@@ -119,6 +123,7 @@ const OTHER_TYPES: Readonly<Record<string, string>> = {
   "model/gltf-binary": "glb",
   "model/obj": "obj",
   "model/stl": "stl",
+  "model/vnd.usdz+zip": "usdz",
   "video/3gpp": "3gp",
   "video/matroska": "mkv",
   "video/mp2t": "m2ts",
@@ -139,10 +144,33 @@ for (const types of [TEXT_TYPES, OTHER_TYPES]) {
   for (const type in types) for (const name of types[type].split(" ")) TYPES.set(name, type);
 }
 
-/** The value of `Content-Type` for a file with this path and content. */
-export function contentTypeOf(path: string, content: Uint8Array): string {
+/** The extensions of web files that are often compressed beforehand. */
+const COMPRESSIBLE = "html css js mjs json svg wasm data".split(" ");
+/** The content codings of compressed files by their extensions. */
+const CODINGS: Readonly<Record<string, string>> = { br: "br", gz: "gzip" };
+
+/** The extensions of a compressed web file such as `app.js.br`: `js` and `br`. */
+function compressedOf(path: string): { inner: string; coding: string } | undefined {
+  const [, inner = "", outer = ""] = /\.([^./\\]*)\.(br|gz)$/i.exec(path) ?? [];
+  if (!COMPRESSIBLE.includes(inner.toLowerCase())) return undefined;
+  return { inner, coding: CODINGS[outer.toLowerCase()] };
+}
+
+/** The field `Content-Encoding` for a web file that was compressed beforehand. */
+export function contentEncodingOf(path: string): Array<readonly [string, string]> {
+  const compressed = compressedOf(path);
+  return compressed === undefined ? [] : [["Content-Encoding", compressed.coding]];
+}
+
+/**
+ * The value of `Content-Type` for a file with this path and content. That of a compressed web file
+ * is the type of what is inside, which nobody looks at to find its charset.
+ */
+export function* contentTypeOf(path: string, content: Uint8Array): Steps<string> {
+  const compressed = compressedOf(path);
+  if (compressed !== undefined) return typeOf(`.${compressed.inner}`, content);
   const type = typeOf(path, content);
-  return type in TEXT_TYPES && isUtf8(content) ? `${type}; charset=utf-8` : type;
+  return type in TEXT_TYPES && (yield* isUtf8(content)) ? `${type}; charset=utf-8` : type;
 }
 
 function typeOf(path: string, content: Uint8Array): string {
@@ -160,8 +188,8 @@ function isTransportStream(extension: string, content: Uint8Array): boolean {
 
 const NUL = 0;
 const ESC = 0x1b;
-/** The most that is decoded at once: all of a large file would need its size in memory again. */
-const CHUNK_BYTES = 64 * 1024;
+/** The most that is looked at in one step. */
+const CHUNK_BYTES = 1024 * 1024;
 /** Earlier results: with `--watch`, unchanged content comes up again at each reload. */
 const CHECKED = new WeakMap<Uint8Array, boolean>();
 
@@ -169,40 +197,48 @@ const CHECKED = new WeakMap<Uint8Array, boolean>();
  * True if content is text in UTF-8. Text in two other encodings can be valid UTF-8 by accident:
  * UTF-16 without a byte order mark, which has NUL bytes, and ISO-2022, which has escape sequences.
  */
-export function isUtf8(content: Uint8Array): boolean {
+export function* isUtf8(content: Uint8Array): Steps<boolean> {
   const known = CHECKED.get(content);
   if (known !== undefined) return known;
-  const result = !content.includes(NUL) && !hasCharacterSets(content) && decodes(content);
+  const result = yield* checkUtf8(content);
   CHECKED.set(content, result);
   return result;
 }
 
-/** True if an escape sequence selects a character set, such as `ESC $ B` (ISO-2022-JP). */
-function hasCharacterSets(content: Uint8Array): boolean {
-  for (let at = content.indexOf(ESC); at !== -1; at = content.indexOf(ESC, at + 1)) {
-    if ("$()".includes(String.fromCharCode(content[at + 1]))) return true;
+/** Shared by the many files that fit into one chunk. */
+const decoder = new TextDecoder("utf-8", { fatal: true });
+
+function* checkUtf8(content: Uint8Array): Steps<boolean> {
+  const isOne = content.length <= CHUNK_BYTES;
+  const decoding = isOne ? decoder : new TextDecoder("utf-8", { fatal: true });
+  for (let at = 0; at < content.length; at += CHUNK_BYTES) {
+    const end = at + CHUNK_BYTES;
+    const chunk = isOne ? content : content.subarray(at, end);
+    if (chunk.includes(NUL) || hasCharacterSets(content, at, end)) return false;
+    if (!decodes(decoding, chunk, end < content.length)) return false;
+    if (!isOne) yield;
+  }
+  return true;
+}
+
+/**
+ * True if an escape sequence that begins between these indexes selects a character set, such as
+ * `ESC $ B` (ISO-2022-JP).
+ */
+function hasCharacterSets(content: Uint8Array, from: number, to: number): boolean {
+  const chunk = content.subarray(from, to);
+  for (let at = chunk.indexOf(ESC); at !== -1; at = chunk.indexOf(ESC, at + 1)) {
+    if ("$()".includes(String.fromCharCode(content[from + at + 1]))) return true;
   }
   return false;
 }
 
-/** Shared by the many small files. */
-const decoder = new TextDecoder("utf-8", { fatal: true });
-
-function decodes(content: Uint8Array): boolean {
+function decodes(decoder: TextDecoder, chunk: Uint8Array, stream: boolean): boolean {
   try {
-    if (content.length <= CHUNK_BYTES) decoder.decode(content);
-    else decodeInChunks(content);
+    decoder.decode(chunk, { stream });
     return true;
   } catch (error) {
     if (error instanceof TypeError) return false; // not UTF-8
     throw error;
   }
-}
-
-function decodeInChunks(content: Uint8Array): void {
-  const decoder = new TextDecoder("utf-8", { fatal: true });
-  for (let at = 0; at < content.length; at += CHUNK_BYTES) {
-    decoder.decode(content.subarray(at, at + CHUNK_BYTES), { stream: true });
-  }
-  decoder.decode();
 }

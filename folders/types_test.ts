@@ -1,11 +1,16 @@
 import { assert, assertEquals } from "@std/assert";
+import { finish } from "../tests/files.ts";
 import { bytesOf } from "../tests/wire.ts";
-import { contentTypeOf, isUtf8 } from "./types.ts";
+import { contentEncodingOf, contentTypeOf, isUtf8 as stepsOfIsUtf8 } from "./types.ts";
 
 const NONE = new Uint8Array();
 
 function typeOf(name: string, content = ""): string {
-  return contentTypeOf(name, bytesOf(content));
+  return finish(contentTypeOf(name, bytesOf(content)));
+}
+
+function isUtf8(content: Uint8Array): boolean {
+  return finish(stepsOfIsUtf8(content));
 }
 
 Deno.test("contentTypeOf() knows the extensions of the web, of media, of archives and of feeds", () => {
@@ -33,6 +38,9 @@ Deno.test("contentTypeOf() knows the extensions of the web, of media, of archive
     "a.JS": "text/javascript; charset=utf-8",
     "a.min.css": "text/css; charset=utf-8",
     "a.tar.gz": "application/gzip",
+    "a.usdz": "model/vnd.usdz+zip",
+    "a.msix": "application/msix",
+    "a.appinstaller": "application/appinstaller",
   };
   for (const [name, type] of Object.entries(types)) assertEquals(typeOf(name), type, name);
   for (const name of ["a", "a.", "a.constructor", "a.html/b", "a.__proto__", ".html/a", ""]) {
@@ -69,19 +77,42 @@ Deno.test("contentTypeOf() claims UTF-8 only where it is true", () => {
 });
 
 Deno.test("isUtf8() looks at large content in pieces, and across them", () => {
-  const content = new TextEncoder().encode("\u20ac".repeat(100_000)); // three bytes each
+  const content = new TextEncoder().encode("\u20ac".repeat(800_000)); // three bytes each
   assert(isUtf8(content));
   assert(!isUtf8(content.slice(0, -1)));
   const spoiled = content.slice();
-  spoiled[200_001] = 0xff;
+  spoiled[2_000_001] = 0xff;
   assert(!isUtf8(spoiled));
+  const text = new Uint8Array(2 ** 20 + 10).fill(97);
+  assert(isUtf8(text));
+  const escaped = text.slice();
+  escaped.set(bytesOf("\x1b$B"), 2 ** 20 - 1);
+  assert(!isUtf8(escaped));
   assert(isUtf8(NONE));
+});
+
+Deno.test("contentTypeOf() and contentEncodingOf() see what is inside a compressed web file", () => {
+  const files = {
+    "app.js.br": ["text/javascript", "br"],
+    "a/game.wasm.gz": ["application/wasm", "gzip"],
+    "Build.data.br": ["application/octet-stream", "br"],
+    "A.HTML.GZ": ["text/html", "gzip"],
+    "a.min.css.gz": ["text/css", "gzip"],
+    "x.tar.gz": ["application/gzip", undefined],
+    "x.js.zst": ["application/zstd", undefined],
+    "js.gz": ["application/gzip", undefined],
+    "a.js/b.gz": ["application/gzip", undefined],
+  };
+  for (const [name, [type, coding]] of Object.entries(files)) {
+    const fields = coding === undefined ? [] : [["Content-Encoding", coding] as const];
+    assertEquals([typeOf(name, "\x1f\x8b"), contentEncodingOf(name)], [type, fields], name);
+  }
 });
 
 Deno.test("contentTypeOf() distinguishes MPEG-2 video from TypeScript", () => {
   const packets = new Uint8Array(376);
   packets[0] = packets[188] = 0x47;
-  assertEquals(contentTypeOf("a.ts", packets), "video/mp2t");
-  assertEquals(contentTypeOf("a.ts", packets.subarray(0, 188)), "video/mp2t");
+  assertEquals(finish(contentTypeOf("a.ts", packets)), "video/mp2t");
+  assertEquals(finish(contentTypeOf("a.ts", packets.subarray(0, 188))), "video/mp2t");
   assertEquals(typeOf("a.ts", "G"), "text/plain; charset=utf-8");
 });

@@ -1,31 +1,49 @@
 /**
- * Notices that a file or folder has changed, and reads it again.
+ * Notices that a file or folder has changed, by looking, and reads it again. The events of
+ * `Deno.watchFs()` are no help: network and overlay file systems report few or none, and a FIFO in a
+ * watched folder ends them all and blocks the process.
  *
  * @module
  */
 
-import { type Held, type HeldFile, linkTarget, reasonFor, type Source } from "./read.ts";
+import {
+  type FileSnapshot,
+  isSameLook,
+  type Look,
+  look,
+  type OpenSync,
+  read,
+  type Snapshot,
+} from "./read.ts";
+import { reasonFor, type Source } from "./source.ts";
+import { type Finished, inSlices, type Steps } from "./steps.ts";
 
-/**
- * How often the path is resolved again. No watcher reports that a folder, or a link on the way to
- * it, was replaced, which is how Kubernetes and many deployments update files.
- */
-const RESOLVE_MS = 400;
-/** A reading waits until nothing has changed for this long: programs write many files in a row. */
+/** How long to wait between two looks at a small folder. */
+const IDLE_MS = 400;
+/** Looking takes at most a twentieth of one core, so large folders are looked at less often. */
+const IDLE_PER_LOOK = 19;
+/** A reading waits until two looks this far apart agree: programs write many files in a row. */
 const SETTLE_MS = 100;
-/**
- * After this long the content is applied even if changes go on, so that each change is seen within
- * a second. The limit doubles while that keeps happening, as when a large file is copied.
- */
-const PATIENCE_MS = 500;
-const MAX_PATIENCE_MS = 8000;
-/** How long a reading may block the event loop. */
-const SLICE_MS = 10;
+/** After this long everything is read even if changes go on, as in a folder with a log. */
+const PATIENCE_MS = 2000;
 /** How often a reading is tried again after a failure, even without a change. */
 const RETRY_MS = 5000;
 
-/** The result of a reading. */
-type Outcome = { readonly held: Held } | { readonly error: unknown };
+/** What a look or a reading came to. */
+type Outcome<T> = { readonly value: T } | { readonly error: unknown };
+
+/** What a watch does when something has changed. */
+export interface WatchHandlers {
+  /** Applies a new reading, in steps. If it throws, the content stays as it was. */
+  readonly apply: (snapshot: Snapshot) => Steps<void>;
+  /** Called with the reason at the first failure in a row. */
+  readonly report: (reason: string) => void;
+}
+
+/** How long after a look of this cost, in milliseconds, the next one follows. */
+export function idleAfter(lookMs: number): number {
+  return Math.max(IDLE_MS, lookMs * IDLE_PER_LOOK);
+}
 
 /** Watches a source until it is disposed of. */
 export class Watch implements Disposable {
@@ -33,190 +51,170 @@ export class Watch implements Disposable {
   readonly finished: Promise<void>;
 
   readonly #source: Source;
-  readonly #apply: (held: Held) => void;
-  readonly #report: (reason: string) => void;
-  #held: Held;
-  #watcher: Deno.FsWatcher | undefined;
-  #listening: Promise<void> | undefined;
-  /** Identifies what the path leads to, so that a replacement is noticed. */
-  #target = "";
-  /** The watched folders. */
-  #diskFolders: readonly string[] = [];
-  /** True if the system reports no changes, so that every look at the path counts as one. */
-  #isBlind = false;
-  /** The number of changes so far. */
-  #changes = 0;
-  #patienceMs = PATIENCE_MS;
-  /** When the last reading failed; `undefined` after one that succeeded. */
-  #failure: { readonly at: number } | undefined;
+  readonly #handlers: WatchHandlers;
+  #snapshot: Snapshot;
+  #open: OpenSync | undefined;
+  /** How long the last look took. */
+  #lookMs = 0;
+  /** When to read again although nothing has changed: some time after a failure. */
+  #retryAt = Infinity;
   #isStopped = false;
   #wake = () => {};
-  #isWaitingForChange = false;
 
-  /**
-   * @param held The result of the first reading.
-   * @param apply Called with each later result that differs. If it throws, that result is dropped.
-   * @param report Called with the reason at the first failure in a row.
-   */
-  constructor(
-    source: Source,
-    held: Held,
-    apply: (held: Held) => void,
-    report: (reason: string) => void,
-  ) {
+  /** @param snapshot The result of the first reading. */
+  constructor(source: Source, snapshot: Snapshot, handlers: WatchHandlers) {
     this.#source = source;
-    this.#held = held;
-    this.#apply = apply;
-    this.#report = report;
-    this.finished = this.#run();
+    this.#snapshot = snapshot;
+    this.#handlers = handlers;
+    this.finished = this.#run().catch((error) => {
+      if (error !== STOPPED) throw error;
+    });
   }
 
   [Symbol.dispose](): void {
     this.#isStopped = true;
-    this.#watcher?.close();
     this.#wake();
   }
 
-  async #run(): Promise<void> {
-    for (let read = 0; !this.#isStopped;) {
-      await this.#follow();
-      const isDue = this.#failure && performance.now() > this.#failure.at + RETRY_MS;
-      if (this.#changes === read && !isDue) {
-        await this.#pause(RESOLVE_MS, true);
-        if (this.#isBlind) this.#target = ""; // counts as a change, and tries again to watch
-      } else read = await this.#reload();
-    }
-  }
-
-  /**
-   * Watches what the path leads to now. The first time counts as a change, because something may
-   * have changed between the first reading and the watching.
-   */
-  async #follow(): Promise<void> {
-    const target = targetOf(this.#source.diskPath, this.#held);
-    const diskFolders = "files" in this.#held ? this.#held.diskFolders : [];
-    if (target === this.#target && isEqual(diskFolders, this.#diskFolders)) return;
-    this.#target = target;
-    this.#diskFolders = diskFolders;
-    this.#changes++;
-    this.#watcher?.close();
-    this.#watcher = undefined;
-    this.#isBlind = false;
-    await this.#listening; // or Deno would go on watching what was at this path before
-    if (!this.#isStopped && diskFolders.length > 0) this.#listening = this.#listen(diskFolders);
-  }
-
-  /** Watches each folder by itself: a recursive watcher follows links that lead outside. */
-  async #listen(diskFolders: readonly string[]): Promise<void> {
-    try {
-      this.#watcher = Deno.watchFs([...diskFolders], { recursive: false });
-      for await (const { kind } of this.#watcher) {
-        if (kind === "access") continue; // caused by reading
-        this.#changes++;
-        if (this.#isWaitingForChange) this.#wake();
+  /** The first look counts as a change: something may have changed since the first reading. */
+  async #run(): Promise<never> {
+    this.#open = await nonBlockingOpen();
+    for (let read: Outcome<Look> | undefined;;) {
+      const looked = await this.#look();
+      const isRetry = performance.now() >= this.#retryAt;
+      if (read === undefined || isRetry || !isSameOutcome(looked, read)) {
+        read = await this.#reload(looked);
       }
-    } catch {
-      this.#isBlind = true; // a folder has vanished, or the system has no watchers left
+      await this.#pause(idleAfter(this.#lookMs));
     }
   }
 
-  /** Reads and applies everything, once nothing changes. Resolves to the changes that it covers. */
-  async #reload(): Promise<number> {
-    for (const end = performance.now() + this.#patienceMs;;) {
-      await this.#settle(end);
-      const seen = this.#changes;
-      const outcome = await this.#tryRead();
-      await this.#pause(SETTLE_MS); // changes made while reading are reported by then
-      await this.#follow();
-      const isQuiet = seen === this.#changes;
-      if (this.#isStopped) return seen;
-      if (performance.now() < end && (!isQuiet || "error" in outcome)) continue;
-      this.#patienceMs = isQuiet ? PATIENCE_MS : Math.min(2 * this.#patienceMs, MAX_PATIENCE_MS);
-      this.#conclude(outcome);
-      return seen;
+  /** Reads and applies everything, once nothing changes. Resolves to the look that was read. */
+  async #reload(before: Outcome<Look>): Promise<Outcome<Look>> {
+    const end = performance.now() + PATIENCE_MS;
+    for (let pauseMs = SETTLE_MS;;) {
+      await this.#pause(pauseMs);
+      const looked = await this.#look();
+      if (isSameOutcome(looked, before) || performance.now() >= end) {
+        const outcome = await this.#attempt(this.#read(looked));
+        before = await this.#look(); // a change while reading could mix two versions
+        if (isSameOutcome(looked, before) || performance.now() >= end) {
+          await this.#conclude(outcome);
+          return looked;
+        }
+      } else before = looked;
+      pauseMs = Math.max(SETTLE_MS, this.#lookMs * IDLE_PER_LOOK);
     }
   }
 
-  /** Waits until nothing has changed for a while, at most until `end`. */
-  async #settle(end: number): Promise<void> {
-    for (let seen = -1; seen !== this.#changes && performance.now() < end;) {
-      seen = this.#changes;
-      await this.#pause(SETTLE_MS);
-      await this.#follow();
-    }
+  #look(): Promise<Outcome<Look>> {
+    return this.#attempt(this.#lookNow());
   }
 
-  async #tryRead(): Promise<Outcome> {
+  async #lookNow(): Promise<Look> {
+    const { value, busyMs } = await this.#inSlices(look(this.#source));
+    this.#lookMs = busyMs;
+    return value;
+  }
+
+  async #read(looked: Outcome<Look>): Promise<Snapshot> {
+    if ("error" in looked) throw looked.error;
+    const options = { previous: this.#snapshot, open: this.#open };
+    return (await this.#inSlices(read(this.#source, looked.value, options))).value;
+  }
+
+  async #conclude(outcome: Outcome<Snapshot>): Promise<void> {
+    const applied = await this.#attempt(this.#apply(outcome));
+    if ("error" in applied && this.#retryAt === Infinity) {
+      this.#handlers.report(reasonFor(applied.error));
+    }
+    this.#retryAt = "error" in applied ? performance.now() + RETRY_MS : Infinity;
+  }
+
+  async #apply(outcome: Outcome<Snapshot>): Promise<void> {
+    if ("error" in outcome) throw outcome.error;
+    const { value: snapshot } = outcome;
+    const { value: isSame } = await this.#inSlices(isSameContent(snapshot, this.#snapshot));
+    if (!isSame) await this.#inSlices(this.#handlers.apply(snapshot));
+    this.#snapshot = snapshot;
+  }
+
+  /** Runs steps in short slices, between which the server answers. */
+  #inSlices<T>(steps: Steps<T>): Promise<Finished<T>> {
+    return inSlices(steps, () => this.#pause(0));
+  }
+
+  async #attempt<T>(action: Promise<T>): Promise<Outcome<T>> {
     try {
-      return { held: await this.#read() };
+      return { value: await action };
     } catch (error) {
+      if (error === STOPPED) throw error;
       return { error };
     }
   }
 
-  /** Reads in short slices, between which the server answers. */
-  async #read(): Promise<Held> {
-    const steps = this.#source.readInSteps(this.#held);
-    for (let end = performance.now() + SLICE_MS;;) {
-      const { done, value } = steps.next();
-      if (done) return value;
-      if (performance.now() < end) continue;
-      await this.#pause(0);
-      end = performance.now() + SLICE_MS;
-    }
-  }
-
-  #conclude(outcome: Outcome): void {
-    try {
-      if ("error" in outcome) throw outcome.error;
-      if (!isSame(outcome.held, this.#held)) this.#apply(outcome.held);
-      this.#held = outcome.held;
-      this.#failure = undefined;
-    } catch (error) {
-      if (this.#failure === undefined) this.#report(reasonFor(error));
-      this.#failure = { at: performance.now() };
-    }
-  }
-
-  /** Resolves after this time, at the end of the watching, or at a change with `untilChange`. */
-  #pause(milliseconds: number, untilChange = false): Promise<void> {
-    if (this.#isStopped) return Promise.resolve();
+  /** Resolves after this time. Rejects at the end of the watching. */
+  async #pause(milliseconds: number): Promise<void> {
+    if (this.#isStopped) throw STOPPED;
     const { promise, resolve } = Promise.withResolvers<void>();
     const timer = setTimeout(resolve, milliseconds);
     this.#wake = resolve;
-    this.#isWaitingForChange = untilChange;
-    return promise.finally(() => clearTimeout(timer));
+    await promise;
+    clearTimeout(timer);
+    if (this.#isStopped) throw STOPPED;
   }
 }
 
-/** A string that changes when the file changes, or when the folder or a link in it is replaced. */
-function targetOf(diskPath: string, held: Held): string {
-  try {
-    const real = Deno.realPathSync(diskPath);
-    const { dev, ino, isDirectory, size, mtime, ctime } = Deno.statSync(real);
-    const links = "files" in held ? [...held.links.keys()].map(linkTarget) : [];
-    if (isDirectory) return [real, dev, ino, ...links].join("\0");
-    return [real, dev, ino, size, mtime?.getTime(), ctime?.getTime()].join("\0");
-  } catch {
-    return "nothing"; // the reading that follows reports the reason
-  }
+/** Ends the watching. */
+const STOPPED = new Error("Stopped");
+
+/**
+ * Opens files so that a FIFO in the place of one blocks nobody. `node:fs` can do that, and is loaded
+ * only here, because that takes 30 ms.
+ */
+async function nonBlockingOpen(): Promise<OpenSync> {
+  const { closeSync, constants, fstatSync, openSync, readSync } = await import("node:fs");
+  return (path) => {
+    const file = openSync(path, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0));
+    return {
+      readSync: (into) => readSync(file, into),
+      statSync: () => {
+        const info = fstatSync(file);
+        return { isFile: info.isFile(), dev: info.dev, ino: info.ino };
+      },
+      [Symbol.dispose]: () => closeSync(file),
+    };
+  };
 }
 
-function isEqual(a: readonly string[], b: readonly string[]): boolean {
-  return a === b || a.length === b.length && a.every((item, at) => item === b[at]);
+/** True if nothing has changed; two failures are the same if their reasons are. */
+function isSameOutcome(a: Outcome<Look>, b: Outcome<Look>): boolean {
+  if ("error" in a || "error" in b) {
+    return "error" in a && "error" in b && reasonFor(a.error) === reasonFor(b.error);
+  }
+  return isSameLook(a.value, b.value);
 }
 
 /** True if both give the same replies. */
-function isSame(held: Held, before: Held): boolean {
-  if ("content" in held || "content" in before) {
-    return "content" in held && "content" in before && isSameFile(held, before);
+function* isSameContent(now: Snapshot, before: Snapshot): Steps<boolean> {
+  if ("content" in now || "content" in before) {
+    return "content" in now && "content" in before && isSameFile(now, before);
   }
-  if (held.files.size !== before.files.size) return false;
-  if (!isEqual(held.folders, before.folders)) return false;
-  return [...held.files].every(([path, file]) => isSameFile(file, before.files.get(path)));
+  if (now.files.size !== before.files.size || now.folders.length !== before.folders.length) {
+    return false;
+  }
+  for (const [at, path] of now.folders.entries()) {
+    if (path !== before.folders[at]) return false;
+    yield;
+  }
+  for (const [path, file] of now.files) {
+    if (!isSameFile(file, before.files.get(path))) return false;
+    yield;
+  }
+  return true;
 }
 
-function isSameFile(file: HeldFile, before: HeldFile | undefined): boolean {
+function isSameFile(file: FileSnapshot, before: FileSnapshot | undefined): boolean {
   return file.content === before?.content &&
     file.modified?.getTime() === before.modified?.getTime();
 }

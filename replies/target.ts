@@ -14,17 +14,20 @@ export function pathAndQueryOf(target: string): string {
   return rest.startsWith("/") ? rest : `/${rest}`;
 }
 
-/** The path of a request target, without decoding. */
+/** The path of a request target, without decoding. A fragment, which some clients send, ends it. */
 export function pathOf(target: string): string {
   const path = pathAndQueryOf(target);
   const query = path.indexOf("?");
-  return query === -1 ? path : path.slice(0, query);
+  const fragment = path.indexOf("#");
+  const end = query === -1 || fragment !== -1 && fragment < query ? fragment : query;
+  return end === -1 ? path : path.slice(0, end);
 }
 
 /** The query of a request target with its question mark; empty if there is none. */
 export function queryOf(target: string): string {
   const query = target.indexOf("?");
-  return query === -1 ? "" : target.slice(query);
+  const fragment = target.indexOf("#");
+  return query === -1 || fragment !== -1 && fragment < query ? "" : target.slice(query);
 }
 
 /** Matches every path that normalization could change; most paths skip it. */

@@ -53,6 +53,6 @@ export function connectableHost(hostname: string, loopback: string): string {
 }
 
 /** The URL to open in a browser on this machine. */
-export function urlOf(hostname: string, port: number): string {
-  return `http://${hostAndPort(connectableHost(hostname, "localhost"), port)}/`;
+export function urlOf(hostname: string, port: number, path = "/"): string {
+  return `http://${hostAndPort(connectableHost(hostname, "localhost"), port)}${path}`;
 }

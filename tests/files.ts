@@ -4,10 +4,21 @@
  * @module
  */
 
-import type { Bytes, Folder } from "../folders/read.ts";
+import type { Bytes, FolderSnapshot } from "../folders/read.ts";
+import type { Steps } from "../folders/steps.ts";
+
+/** The result of all steps. */
+export function finish<T>(steps: Steps<T>): T {
+  for (;;) {
+    const { done, value } = steps.next();
+    if (done) return value;
+  }
+}
 
 /** A folder in memory, as if it had been read. */
-export function heldFolder(files: Iterable<readonly [path: string, content: Bytes]>): Folder {
+export function snapshotOf(
+  files: Iterable<readonly [path: string, content: Bytes]>,
+): FolderSnapshot {
   const contents = new Map(files);
   const folders = new Set(["/"]);
   for (const path of contents.keys()) {
@@ -21,8 +32,6 @@ export function heldFolder(files: Iterable<readonly [path: string, content: Byte
     folders: [...folders],
     bytes: [...contents.values()].reduce((sum, content) => sum + content.length, 0),
     leftOut: new Map(),
-    diskFolders: [],
-    links: new Map(),
   };
 }
 
@@ -50,5 +59,34 @@ export class TemporaryFolder implements Disposable {
 
   [Symbol.dispose](): void {
     Deno.removeSync(this.path, { recursive: true });
+  }
+}
+
+// ---------------------------------------------------------------- another user
+
+/** The user and group `nobody` on most systems. */
+const NOBODY = 65534;
+
+/**
+ * A command line that runs as a user whom the permissions of files concern, so not as root;
+ * `undefined` if that is not possible here. Needs the permission to run programs.
+ *
+ * @param readable A file that this user must be able to read.
+ */
+export function asAnotherUser(
+  command: readonly string[],
+  readable: string,
+): string[] | undefined {
+  if (!succeeds("sh", "-c", 'test "$(id -u)" = 0')) return [...command];
+  const change = [`--reuid=${NOBODY}`, `--regid=${NOBODY}`, "--clear-groups"];
+  const isPossible = succeeds("setpriv", ...change, "test", "-r", readable);
+  return isPossible ? ["setpriv", ...change, ...command] : undefined;
+}
+
+function succeeds(program: string, ...args: string[]): boolean {
+  try {
+    return new Deno.Command(program, { args, stderr: "null" }).outputSync().success;
+  } catch {
+    return false;
   }
 }

@@ -2,9 +2,9 @@
 
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { talk } from "./clients.ts";
-import { TemporaryFolder } from "./files.ts";
-import { needing } from "./needs.ts";
-import { ANY_PORT, run, ServerProcess } from "./process.ts";
+import { asAnotherUser, TemporaryFolder } from "./files.ts";
+import { isGranted, needing } from "./needs.ts";
+import { ANY_PORT, freePort, ROOT, run, ServerProcess } from "./process.ts";
 import { sleep, WATCHED } from "./time.ts";
 import { statusOf, undated } from "./wire.ts";
 
@@ -130,8 +130,21 @@ test(
     assertEquals(await server.stop(), 0);
     assertMatch(
       server.stderr.text,
-      /^firstline: reloaded, holding 2 files, 4 bytes$\n^firstline: keeping the old content of --file "[^"]*": expected one file for GET "\/b", not "\/b\.GET\.json" and "\/b\.GET\.txt"$/m,
+      /^firstline: reloaded, holding 2 files, 4 bytes$\n^firstline: keeping the old content of --file "[^"]*": expected one file for each method and path, not "\/b\.GET\.json" and "\/b\.GET\.txt"$/m,
     );
+  },
+);
+
+test(
+  "firstline --file FILE names the URL with the file's name, and answers any path",
+  WATCHED,
+  async () => {
+    using folder = new TemporaryFolder({ "my backup.txt": "b" });
+    await using server = await start("--file", folder.pathOf("my backup.txt"));
+    assert(server.listening.endsWith(`http://127.0.0.1:${server.port}/my%20backup.txt`));
+    for (const path of ["/my%20backup.txt", "/", "/any/path"]) {
+      assertMatch(await talk(server, `GET ${path} HTTP/1.1\r\n`), /\r\n\r\nb$/);
+    }
   },
 );
 
@@ -176,8 +189,7 @@ test(
     );
     assertEquals(
       await startError("--file", folder.pathOf("api")),
-      "expected NAME.METHOD.EXT, or NAME.METHOD.STATUS.EXT with a status from 200 to 599, " +
-        'not "/x.POST.999.json"',
+      'expected NAME.METHOD.STATUS with a status from 200 to 599, not "/x.POST.999.json"',
     );
     for (const path of ["/dev/stdin", "/dev/fd/0", "/dev/null"]) {
       assertEquals(await startError("--file", path), "expected a regular file or a folder");
@@ -206,3 +218,63 @@ test(
     assert(!single.stderr.text.includes("LF"));
   },
 );
+
+// ---------------------------------------------------------------- as another user
+
+/** Serves a folder by its path and kind, without modules of others, which only this user may have. */
+const SERVE = `
+  import { serve } from "file://${ROOT}/server.ts";
+  import { fileAnswer } from "file://${ROOT}/folders/serve.ts";
+  const [kind, path, port] = Deno.args;
+  const settings = { kind, path, list: false, watch: true, headers: [], delay: undefined };
+  const { answer } = await fileAnswer(settings, (text) => console.error(text));
+  serve({ hostname: "127.0.0.1", port: Number(port) }, answer);
+`;
+
+const other = isGranted("run") && isGranted("read")
+  ? asAnotherUser([Deno.execPath()], `${ROOT}/server.ts`)
+  : undefined;
+
+/** Starts a server as a user for whom files of mode 0 are not readable. */
+async function startAsOther(kind: string, path: string, cache: string): Promise<ServerProcess> {
+  const port = freePort();
+  const command = [...other!, "eval", "--no-config", SERVE, kind, path, String(port)];
+  return await ServerProcess.startOn(port, command, { env: { DENO_DIR: cache } });
+}
+
+test({
+  name: `a folder with entries that may not be read serves the rest, and each change of that${
+    other === undefined ? " (needs setpriv, and a checkout that everyone may read)" : ""
+  }`,
+  ...WATCHED,
+  ignore: other === undefined,
+  fn: async () => {
+    using cache = new TemporaryFolder();
+    Deno.chmodSync(cache.path, 0o777);
+    const text = "HTTP/1.1 200 OK\r\n\r\n";
+    using folder = new TemporaryFolder({ "a.http": text, "b/c.http": text, "lost+found/d": text });
+    Deno.chmodSync(folder.path, 0o755);
+    const secret = folder.pathOf("b/c.http");
+    Deno.chmodSync(secret, 0);
+    Deno.chmodSync(folder.pathOf("lost+found"), 0);
+    try {
+      for (const kind of ["file", "raw"]) {
+        await using server = await startAsOther(kind, folder.path, cache.path);
+        const ask = async (path: string) =>
+          statusOf(await talk(server, `GET ${path}.http HTTP/1.1\r\n`));
+        await server.stderr.until(/holding 1 file, 19 bytes; left out: 2 not readable/);
+        assertEquals([await ask("/a"), await ask("/b/c")], [200, 404]);
+        Deno.chmodSync(secret, 0o644);
+        await server.stderr.until(/reloaded, holding 2 files, 38 bytes; left out: 1 not readable/);
+        assertEquals(await ask("/b/c"), 200);
+        folder.write("a.http", `${text}changed`);
+        Deno.chmodSync(secret, 0);
+        await server.stderr.until(/reloaded, holding 1 file, 26 bytes; left out: 2 not readable/);
+        assertEquals([await ask("/a"), await ask("/b/c")], [200, 404]);
+        folder.write("a.http", text);
+      }
+    } finally {
+      Deno.chmodSync(folder.pathOf("lost+found"), 0o755); // or it could not be removed
+    }
+  },
+});

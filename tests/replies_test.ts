@@ -249,7 +249,7 @@ test("firstline --file FOLDER serves files by path", WATCHED, async () => {
   const TEXT = "Content-Type: text/plain; charset=utf-8\r\n";
   assertEquals(
     await ask("GET /a?b HTTP/1.1"),
-    `HTTP/1.1 308 Permanent Redirect\r\nDate: DATE\r\n${TEXT}Content-Length: 0\r\n` +
+    `HTTP/1.1 302 Found\r\nDate: DATE\r\n${TEXT}Content-Length: 0\r\n` +
       `Location: /a/?b\r\n${end}`,
   );
   assertEquals(

@@ -2,7 +2,7 @@ import { assertEquals } from "@std/assert";
 import manifest from "../deno.json" with { type: "json" };
 import { TemporaryFolder } from "../tests/files.ts";
 import { needing } from "../tests/needs.ts";
-import { locate, OWN_FILES } from "./embedded.ts";
+import { locate, OWN_FILES } from "./source.ts";
 
 const test = needing("read", "write");
 
