@@ -49,7 +49,11 @@ export function response(status: string, fields: string, content = ""): string {
 
 /** One chunk of content (RFC 9112 §7.1). */
 export function chunk(content: string, extension = ""): string {
-  return `${content.length.toString(16)}${extension}\r\n${content}\r\n`;
+  return `${sizeOf(content)}${extension}\r\n${content}\r\n`;
+}
+
+function sizeOf(content: string): string {
+  return content.length.toString(16);
 }
 
 /** The start of a response in chunks, without the last chunk. */
@@ -96,6 +100,8 @@ export interface Message {
   readonly chunkPause?: number;
   /** The value of Transfer-Encoding before the chunks; `chunked` by default. */
   readonly coding?: string;
+  /** The least number of digits of a chunk size; 1 by default. */
+  readonly sizeDigits?: number;
   /** The extension of each chunk. */
   readonly extension?: string;
   /** The field lines of the trailer section, each with its line end. */
@@ -153,10 +159,13 @@ function bodyOf(
 
 function chunksOf(
   chunks: readonly string[],
-  { chunkPause = 0, extension, trailers = "" }: Omit<Message, "fields">,
+  { chunkPause = 0, sizeDigits = 1, extension, trailers = "" }: Omit<Message, "fields">,
   isOld: boolean,
 ): Piece[] {
-  const encoded = isOld ? chunks : chunks.map((content) => chunk(content, extension));
+  const padding = (content: string) => "0".repeat(Math.max(0, sizeDigits - sizeOf(content).length));
+  const encoded = isOld
+    ? chunks
+    : chunks.map((content) => padding(content) + chunk(content, extension));
   const last = isOld ? [] : [`0\r\n${trailers}\r\n`];
   const spread = encoded.flatMap((one, at) => at > 0 && chunkPause > 0 ? [chunkPause, one] : [one]);
   return [...spread, ...last];

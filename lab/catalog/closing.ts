@@ -4,7 +4,7 @@
  * @module
  */
 
-import { type Catalog, LASTS, OPEN } from "./entry.ts";
+import { BYTES, type Catalog, digits, LASTS, OPEN, open, openChunked } from "./entry.ts";
 import { chunk, chunked, OK, ok, STALL } from "../pieces.ts";
 
 /** Connections that close, stall or are reset too early or too late. */
@@ -31,6 +31,9 @@ export const CLOSING: Catalog = {
     { name: "close-late", takes: LASTS, section: "9112 §9.6", about: "announces that it closes, and stays open",
       client: "reads the response by its length, and closes", expect: "accept", level: "must", harm: ["time"],
       reuse: false, curl: "-im 5", wrong: [ok("Content-Length: 3", "ok\n"), STALL], ending: "close" },
+    { name: "close-in-list", section: "9112 §9.6", about: "announces the close as CLOSE in a list, and stays open",
+      client: "sends nothing more on the connection, and closes", expect: "accept", level: "must",
+      reuse: false, wrong: [open("200 OK", "Connection: x-tea, CLOSE|Content-Length: 3", "ok\n")], ending: "open" },
     { name: "close-unsaid", section: "9112 §9.6", about: "closes after the response without announcing it",
       client: "accepts the response, and sends its next request on a new connection",
       expect: "accept", level: "should", wrong: [OPEN] },
@@ -42,9 +45,16 @@ export const CLOSING: Catalog = {
       method: "PUT", sends: 8 << 20, curl: "-iT bigfile", wrong: [ok("Content-Length: 3", "ok\n")], ending: "close" },
     { name: "reset", section: "9112 §8", about: "resets the connection instead of answering",
       client: "reports a reset; may try again", expect: "report", level: "must", wrong: [], ending: "reset" },
-    { name: "reset-body", section: "9112 §8", about: "resets the connection in the middle of the content",
+    // without the wait, the reset would discard content that the client has not read yet
+    { name: "reset-body", takes: { ...BYTES, fallback: 5 }, section: "9112 §8",
+      about: "sends 5 bytes of content or N, announces 5 more, and resets the connection",
       client: "reports a reset, not a complete response", expect: "report", level: "must", harm: ["content"],
-      // without the wait, the reset would discard content that the client has not read yet
-      wrong: [ok("Content-Length: 10", "01234"), 0.1], ending: "reset" },
+      wrong: (n) => [ok(`Content-Length: ${n + 5}`, ""), ...digits(n), 0.1], ending: "reset" },
+    { name: "reset-chunk", section: "9112 §8", about: "resets the connection between two chunks",
+      client: "reports a reset, not a complete response", expect: "report", level: "must", harm: ["content"],
+      wrong: [openChunked(chunk("01234")), 0.1], ending: "reset" },
+    { name: "reset-no-length", section: "9112 §8", about: "sends no length, and resets the connection instead of closing it",
+      client: "reports a reset, not a complete response", expect: "report", level: "must", harm: ["content"],
+      wrong: [`${OK}Content-Type: text/plain\r\n\r\n01234`, 0.1], ending: "reset" },
   ],
 };

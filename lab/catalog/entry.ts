@@ -116,6 +116,14 @@ export function message(content: string, fields = ""): Message {
   return { fields: `${TEXT}|Content-Length: ${content.length}${more}`, content };
 }
 
+/** So many bytes of content: the digits 0 to 9 again and again. */
+export function digits(count: number): Piece[] {
+  const some = "0123456789".repeat(1000);
+  const times = Math.floor(count / some.length);
+  const rest = some.slice(0, count % some.length);
+  return times === 0 ? [rest] : [{ repeat: some, times }, rest];
+}
+
 /** The start of a response in chunks that leaves the connection open. */
 export function openChunked(...chunks: string[]): string {
   return open("200 OK", "Transfer-Encoding: chunked", chunks.join(""));

@@ -1,5 +1,6 @@
 /**
- * Correct responses: status and time, content, and what is unusual.
+ * Correct responses: status and time, content, what is unusual, ranges and cookies. The few that are
+ * not correct stand beside their like.
  *
  * @module
  */
@@ -12,13 +13,23 @@ import {
   COUNT,
   DELAY,
   EARLY_HINTS,
+  type Entry,
   message,
+  open,
   SHORT,
   STATUS,
   TAKES,
   TEXT,
 } from "./entry.ts";
-import { contentOf, type Message } from "../pieces.ts";
+import { contentOf, type Message, response, trickle } from "../pieces.ts";
+
+/** What responses that ask to be asked again have in common. */
+const RETRY = {
+  client: "accepts the status, or tries again within a limit of its own",
+  expect: "either",
+  level: "may",
+  harm: ["time"],
+} satisfies Partial<Entry>;
 
 /** Correct responses: status and time, content, and what is unusual. */
 // deno-fmt-ignore: a table with three lines per entry
@@ -37,6 +48,27 @@ export const RIGHT: Catalog = {
       about: "answers 503, and asks to try again after SECONDS",
       client: "accepts the status, or waits at least so long before it tries again", expect: "either", level: "may",
       right: (n) => failure(503, "Not yet.\n", `Retry-After: ${n}`) },
+    { ...RETRY, name: "retry-after-date", section: "9110 §10.2.3",
+      about: "answers 503, and asks to try again in the year 2100", right: later("Fri, 01 Jan 2100 00:00:00 GMT") },
+    { ...RETRY, name: "retry-after-past", section: "9110 §10.2.3",
+      about: "answers 503, and asks to try again at a time that has passed", right: later("Wed, 21 Oct 2015 07:28:00 GMT") },
+    { ...RETRY, name: "retry-after-huge", section: "9110 §10.2.3",
+      about: "answers 503, and asks to try again after 9999999999 seconds", right: later("9999999999") },
+    { ...RETRY, name: "retry-after-junk", section: "9110 §10.2.3",
+      about: "answers 503, and asks to try again: soon",
+      wrong: [response("503 Service Unavailable", "Retry-After: soon|Content-Length: 9", "Not yet.\n")] },
+    { ...RETRY, name: "retry-after-413", section: "9110 §15.5.14",
+      about: "answers 413, and asks to try again after 1 second", right: failure(413, "413\n", "Retry-After: 1") },
+    { ...RETRY, name: "retry-after-429", section: "6585 §4",
+      about: "answers 429, and asks to try again after 1 second", right: failure(429, "429\n", "Retry-After: 1") },
+    { name: "408", section: "9110 §15.5.9", about: "answers 408, as if the request had come too slowly, and closes",
+      client: "accepts the status, or tries again on a new connection", expect: "either", level: "may",
+      right: { ...failure(408, "408\n"), close: true } },
+    { name: "421", section: "9110 §15.5.20", about: "answers 421: this connection is the wrong one",
+      client: "accepts the status, or tries again on another connection", expect: "either", level: "may",
+      right: failure(421, "421\n") },
+    { name: "425", section: "8470 §5.2", about: "answers 425: it is too early",
+      client: "accepts the status, or tries again", expect: "either", level: "may", right: failure(425, "425\n") },
     { name: "early", takes: { ...STATUS, example: 413 }, section: "9112 §9.5", curl: "-iT bigfile",
       about: "answers with CODE while the content of the request is still on its way",
       client: "reads the response even if it is still sending", expect: "accept", level: "should",
@@ -60,6 +92,20 @@ export const RIGHT: Catalog = {
       client: "reads the content, and drops or keeps the trailers", expect: "accept", level: "must",
       harm: ["content", "next"],
       right: { fields: `${TEXT}|Trailer: X-Lines`, chunks: lines(3), trailers: "X-Lines: 3\r\n" } },
+    { name: "padded-length", section: "9110 §8.6", about: "has Content-Length: 010, and 10 bytes of content",
+      client: "reads a decimal number, not an octal one", expect: "accept", level: "should", harm: ["content", "next"],
+      right: { fields: `${TEXT}|Content-Length: 010`, content: "0123456789" } },
+    { name: "padded-chunks", section: "9112 §7.1", about: "has chunk sizes of 24 digits, most of them zeros",
+      client: "reads the number, and joins the chunks", expect: "accept", level: "must", harm: ["content"],
+      right: { fields: TEXT, chunks: lines(3), sizeDigits: 24 } },
+    { name: "split-chunks", section: "9112 §7.1", about: "sends chunks byte by byte",
+      client: "joins the chunks", expect: "accept", level: "must", harm: ["content"],
+      right: { fields: TEXT, chunks: ["01234", "56789"], contentSeconds: 0.3 } },
+    { name: "throttled", takes: { ...COUNT, min: 20, max: 1_000_000, fallback: 2000 }, section: "9112 §9.5", curl: "-iN",
+      about: "sends 1000 bytes of content, N bytes a second",
+      client: "waits for all of it, unless its own timeout is shorter", expect: "accept", level: "should",
+      right: (n) => ({ fields: `${TEXT}|Content-Length: 1000`,
+        content: [{ repeat: "0123456789", times: 100, pause: 10 / n }] }) },
     { name: "no-length", section: "9112 §6.3", about: "sends no length; the close ends the content",
       client: "reads until the close", expect: "accept", level: "should", harm: ["content"],
       right: { fields: TEXT, content: "01234", close: true } },
@@ -72,12 +118,42 @@ export const RIGHT: Catalog = {
     { name: "interim", section: "9110 §15.2", about: "sends 3 informational responses, then answers",
       client: "skips all of them", expect: "accept", level: "must",
       right: { ...SHORT, interim: [CONTINUE, EARLY_HINTS, EARLY_HINTS] } },
+    { name: "split-continue", section: "9110 §15.2", about: "sends 100 Continue byte by byte, then answers",
+      client: "skips it", expect: "accept", level: "must", right: { ...SHORT, interim: trickle(CONTINUE, 0.3) } },
+    { name: "unknown-interim", section: "9110 §15.2", about: "sends 199, which nobody has defined, then answers",
+      client: "skips it", expect: "accept", level: "must",
+      right: { ...SHORT, interim: ["HTTP/1.1 199 Tea\r\nX-Tea: ready\r\n\r\n"] } },
     { name: "many-interim", section: "9110 §15.2", about: "sends 100 informational responses, then answers",
       client: "skips all of them, or gives up after a limit of its own", expect: "either", level: "may",
       right: { ...SHORT, interim: [{ repeat: EARLY_HINTS, times: 100 }] } },
     { name: "http-1.0", section: "9110 §2.5", about: "answers with HTTP/1.0",
       client: "accepts it, and uses the connection for nothing else", expect: "accept", level: "should",
       right: { statusLine: "HTTP/1.0 200 OK", fields: TEXT, content: "ok\n", close: true } },
+    { name: "http-1.0-keep-alive", section: "9112 §9.3", about: "answers with HTTP/1.0, and stays open",
+      client: "accepts it", expect: "accept", level: "should",
+      right: { ...message("ok\n", "Connection: keep-alive"), statusLine: "HTTP/1.0 200 OK" } },
+    { name: "http-1.2", section: "9110 §2.5", about: "answers with HTTP/1.2, a version to come",
+      client: "reads it as HTTP/1.1", expect: "accept", level: "should", right: { ...SHORT, statusLine: "HTTP/1.2 200 OK" } },
+    { name: "status-299", section: "9110 §15", about: "answers with 299, which nobody has defined",
+      client: "treats it as 200", expect: "accept", level: "must", right: { ...SHORT, statusLine: "HTTP/1.1 299 Tea" } },
+    { name: "head", section: "9112 §6.3", about: "announces content in a response to HEAD, and sends none", curl: "-I",
+      client: "waits for no content", expect: "accept", level: "must", harm: ["time"], method: "HEAD", right: SHORT },
+    { name: "head-chunked", section: "9112 §6.3", about: "announces chunks in a response to HEAD, and sends none",
+      curl: "-I", client: "waits for no content", expect: "accept", level: "must", harm: ["time"], method: "HEAD",
+      right: { fields: TEXT, chunks: ["ok\n"] } },
+    { name: "304-length", section: "9112 §6.3", about: "has Content-Length: 3 in a response with 304, without content",
+      client: "waits for no content", expect: "accept", level: "must", harm: ["time"],
+      right: { statusLine: "HTTP/1.1 304 Not Modified", fields: "Content-Length: 3" } },
+    { name: "field", takes: { ...COUNT, max: 1_000_000, fallback: 8000 }, section: "9110 §5.4",
+      about: "has a field of N bytes, or 8000", curl: "-o /dev/null",
+      client: "accepts the response", expect: "accept", level: "should",
+      right: (n) => message("ok\n", `X-Long: ${"a".repeat(n)}`) },
+    { name: "mixed-case", section: "9110 §5.1", about: "writes the name of Content-Length as cONTENT-lENGTH",
+      client: "finds the length", expect: "accept", level: "should", harm: ["content", "time"],
+      right: { fields: "cONTENT-tYPE: text/plain|cONTENT-lENGTH: 3", content: "ok\n" } },
+    { name: "whitespace", section: "9112 §5.1", about: "has tabs and no space around the values of fields",
+      client: "drops them", expect: "accept", level: "should", harm: ["content", "time"],
+      right: { fields: "Content-Type:text/plain|Content-Length:\t3\t \t|X-Empty:", content: "ok\n" } },
     { name: "empty-reason", section: "9112 §4", about: "leaves the reason phrase empty",
       client: "accepts the response, because only the code matters", expect: "accept", level: "should",
       right: { ...SHORT, statusLine: "HTTP/1.1 200 " } },
@@ -92,6 +168,41 @@ export const RIGHT: Catalog = {
       about: "sends ten bytes of content one by one, for 1 second or SECONDS",
       client: "waits for all of it, unless its own timeout is shorter", expect: "accept", level: "should",
       right: (n) => ({ ...message("0123456789"), contentSeconds: n }) },
+  ],
+  "Ranges": [
+    { name: "range-ignored", section: "9110 §14.2", about: "sends the whole content with 200, whatever range is asked for",
+      curl: "-ir 5-", client: "takes it for the whole content", expect: "accept", level: "should", harm: ["content"],
+      right: message("0123456789", "Accept-Ranges: bytes") },
+    { name: "range-wrong", section: "9110 §14.4", about: "sends 206 and bytes 0 to 4, whatever range is asked for",
+      curl: "-ir 5-", client: "takes them for what Content-Range says, or reports an error",
+      expect: "either", level: "may", harm: ["content"],
+      right: { ...message("01234", "Content-Range: bytes 0-4/10"), statusLine: "HTTP/1.1 206 Partial Content" } },
+    { name: "range-invalid", section: "9110 §14.4", about: "sends 206, and a range that ends before it begins",
+      curl: "-ir 5-", client: "combines it with nothing, or reports an error", expect: "either", level: "may", harm: ["content"],
+      wrong: [response("206 Partial Content", "Content-Range: bytes 9-5/10|Content-Length: 5", "56789")] },
+  ],
+  "Keep-Alive and cookies": [
+    { name: "keep-alive", section: "2068 §19.7.1.1", about: "says how long the connection stays open",
+      client: "accepts the response", expect: "accept", level: "should", right: message("ok\n", "Keep-Alive: timeout=4, max=100") },
+    { name: "keep-alive-huge", section: "2068 §19.7.1.1", about: "says that the connection stays open for 10^20 seconds",
+      client: "accepts the response", expect: "accept", level: "should",
+      right: message("ok\n", "Keep-Alive: timeout=100000000000000000000") },
+    { name: "keep-alive-junk", section: "2068 §19.7.1.1", about: "has words instead of numbers in Keep-Alive",
+      client: "ignores what it cannot read", expect: "accept", level: "should",
+      wrong: [open("200 OK", "Keep-Alive: timeout=soon, max=|Content-Length: 3", "ok\n")], ending: "open" },
+    { name: "many-cookies", section: "6265 §6.1", about: "sets 50 cookies", client: "accepts the response",
+      expect: "accept", level: "should",
+      right: message("ok\n", Array.from({ length: 50 }, (_, at) => `Set-Cookie: c${at}=${at}`).join("|")) },
+    { name: "long-cookie", section: "6265 §6.1", about: "sets a cookie of 4096 bytes", client: "accepts the response",
+      expect: "accept", level: "should", right: message("ok\n", `Set-Cookie: long=${"a".repeat(4091)}`) },
+    { name: "expired-cookie", section: "6265 §5.3", about: "sets a cookie that has expired", client: "does not send it back",
+      expect: "accept", level: "should", right: message("ok\n", "Set-Cookie: old=1; Max-Age=0") },
+    { name: "foreign-cookie", section: "6265 §5.3", about: "sets a cookie for another domain", client: "ignores the cookie",
+      expect: "accept", level: "should",
+      wrong: [open("200 OK", "Set-Cookie: foreign=1; Domain=other.example|Content-Length: 3", "ok\n")], ending: "open" },
+    { name: "bad-cookie", section: "6265 §5.2", about: "sets a cookie without a name", client: "ignores the cookie",
+      expect: "accept", level: "should",
+      wrong: [open("200 OK", "Set-Cookie: =; ;=x; Expires=never|Content-Length: 3", "ok\n")], ending: "open" },
   ],
 };
 
@@ -120,6 +231,10 @@ function withStatus(status: number): Message {
 
 function failure(status: number, content: string, fields = ""): Message {
   return { ...message(content, fields), statusLine: `HTTP/1.1 ${status} ${REASONS.get(status)}` };
+}
+
+function later(when: string): Message {
+  return failure(503, "Not yet.\n", `Retry-After: ${when}`);
 }
 
 /** The lowest bit of the port does not count, because Linux assigns ports in steps of two. */
