@@ -58,7 +58,7 @@ const FLOORS = [
 /** What a test may import, besides what its floor may. */
 const TESTS = FLOORS.find(([floor]) => floor === "tests/")[1];
 /** The rooms that use nothing of Deno. */
-const PURE = /^(replies)\/(?!.*_test\.ts$)/;
+const PURE = /^(replies|lab)\/(?!.*_test\.ts$)/;
 /** More source files in a folder than this, and nobody sees what it is. */
 const MAX_FILES = 10;
 

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { type Reply, type Responder, serve, type Server } from "../server.ts";
+import { type Reply, type Responder, serve, type Server, type Socket } from "../server.ts";
 import { delayed } from "../replies/delay.ts";
 import { DEFAULTS } from "./flags.ts";
 import { withHealth } from "../replies/health.ts";
@@ -60,14 +60,19 @@ export async function openerFrom(
 }
 
 async function openLab(options: ListenOptions, health: string | undefined): Promise<Server> {
-  const { lab, listenWithReset } = await import("../lab/lab.ts");
+  const { lab } = await import("../lab/lab.ts");
+  const { listenWithReset } = await import("../lab/listener.ts");
+  const { Traffic } = await import("../lab/traffic.ts");
   const listener = await listenWithReset(options);
   const { hostname, port } = listener.addr;
   if (hostname === DEFAULTS.labHost) {
     say("the lab answers this machine alone; --host lets others in");
   }
-  const responder = lab({ origin: new URL(urlOf(hostname, port)).origin, canReset: true });
-  return serve({ ...options, listener }, withHealth(health, responder));
+  const traffic = new Traffic();
+  const { origin } = new URL(urlOf(hostname, port));
+  const responder = lab({ origin, canReset: true, traffic });
+  const wrap = (socket: Socket) => traffic.wrap(options.wrap?.(socket) ?? socket);
+  return serve({ ...options, listener, wrap }, withHealth(health, responder));
 }
 
 /** Makes the responder for a text, the page or a redirect. */

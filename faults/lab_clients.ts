@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Listed } from "../lab/page.ts";
+import type { Contract } from "../lab/contract.ts";
 import { HOST } from "../tests/clients.ts";
 import { TemporaryFolder } from "../tests/files.ts";
 import { ANY_PORT, ServerProcess } from "../tests/process.ts";
@@ -171,7 +171,7 @@ async function versionOf({ version: [program, ...args] }: Client): Promise<strin
 }
 
 /** A request for each entry: `/flaky` always fails, and some entries need content. */
-function tasksOf(entries: readonly Listed[]): Task[] {
+function tasksOf(entries: readonly Contract[]): Task[] {
   return entries.map(({ path }) => {
     const takesContent = path === "/unread" || path.startsWith("/early/");
     return {

@@ -24,13 +24,12 @@ import {
   type RequestLine,
   type Responder,
 } from "../server.ts";
-import { CATALOG } from "./catalog/catalog.ts";
-import { type Entry, LASTS } from "./catalog/entry.ts";
-import { bounded, MAX_SECONDS, type Message, type Piece, piecesOf, STALL } from "./pieces.ts";
-import { indexOf, type Listed } from "./page.ts";
 import { pathOf } from "../replies/target.ts";
-
-export { listenWithReset } from "./reset.ts";
+import { LASTS } from "./catalog/entry.ts";
+import { contractsOf, entriesFor, find, type Found, responseOf } from "./entries.ts";
+import { indexOf } from "./page.ts";
+import { type Limits, NEXT_REQUEST, STALL, type Step, stepsOf } from "./pieces.ts";
+import type { Traffic } from "./traffic.ts";
 
 /** Options of {@linkcode lab}. */
 export interface LabOptions {
@@ -38,6 +37,11 @@ export interface LabOptions {
   readonly origin?: string;
   /** True if the listener is one of {@linkcode listenWithReset}; false by default. */
   readonly canReset?: boolean;
+  /**
+   * What records the connections; the server must have it as `wrap`. Without it, no wait ends early,
+   * whatever the client does.
+   */
+  readonly traffic?: Traffic;
 }
 
 /**
@@ -47,7 +51,8 @@ export interface LabOptions {
  *
  * @example
  * ```ts
- * import { lab, listenWithReset } from "./lab.ts";
+ * import { lab } from "./lab.ts";
+ * import { listenWithReset } from "./listener.ts";
  * import { serve } from "../server.ts";
  *
  * const listener = await listenWithReset({ hostname: "127.0.0.1", port: 0 });
@@ -57,66 +62,48 @@ export interface LabOptions {
  * ```
  */
 export function lab(
-  { origin = "http://localhost:8080", canReset = false }: LabOptions = {},
+  { origin = "http://localhost:8080", canReset = false, traffic }: LabOptions = {},
 ): Responder {
-  const entries = Object.entries(CATALOG).map(([group, entries]) =>
-    [group, entries.filter(({ ending }) => canReset || ending !== "reset")] as const
-  );
-  const byName = new Map(entries.flatMap(([, some]) => some).map((entry) => [entry.name, entry]));
-  const index = indexOf(
-    entries.flatMap(([group, some]) => some.map((e) => listed(group, e))),
-    origin,
-  );
+  const entries = entriesFor(canReset);
+  const port = Number(new URL(origin).port || 80);
+  let index: ReadonlyMap<string, Reply> | undefined; // made on demand, because that takes a while
   return (request, client) => {
     const path = pathOf(request.target);
-    const isName = byName.has(path.slice(1));
-    const [, name = "", text] = isName
-      ? [path, path.slice(1)]
-      : /^\/([^/]*)(?:\/(.*))?$/.exec(path) ?? [];
-    const entry = byName.get(name);
-    if (entry === undefined || text !== undefined && entry.takes === undefined) {
+    const found = find(entries, path);
+    if (found === undefined) {
+      index ??= indexOf(contractsOf(entries), origin);
       return index.get(path) ?? complaint(404, path, "expected a path that / lists");
     }
-    const value = valueOf(entry, text);
-    if (value === undefined) return complaint(400, path, `expected ${usageOf(entry)}`);
-    return answer(entry, value, request, client);
+    if ("expected" in found) return complaint(400, path, `expected ${found.expected}`);
+    return answer(found, { request, client, port, traffic });
   };
 }
 
-/** Parses the parameter; `undefined` if it is invalid or missing, 0 if the entry has none. */
-function valueOf({ takes }: Entry, text: string | undefined): number | undefined {
-  if (takes === undefined) return 0;
-  if (text === undefined) return takes.fallback;
-  const { min, max, isDecimal } = takes;
-  const isNumber = /^(0|[1-9]\d{0,8})(\.\d{1,3})?$/.test(text);
-  const value = Number(text);
-  return isNumber && value >= min && value <= max && (isDecimal || !text.includes("."))
-    ? value
-    : undefined;
+/** Who asks, and where. */
+interface Visit {
+  readonly request: RequestLine;
+  readonly client: Client;
+  readonly port: number;
+  readonly traffic?: Traffic;
 }
 
-function answer(
-  entry: Entry,
-  value: number,
-  request: RequestLine,
-  client: Client,
-): RawReply {
-  const { right, takes, ending } = entry;
-  if (right) return correct(typeof right === "function" ? right(value, client) : right, request);
-  const pieces = wrongPieces(entry, value);
-  const stalls = entry.stalls ?? pieces.includes(STALL);
-  return { raw: bounded(pieces, takes === LASTS ? value : MAX_SECONDS), ending, stalls };
+function answer({ entry, value }: Found, { request, client, port, traffic }: Visit): RawReply {
+  const { pieces, ending } = responseOf(entry, value, request, client, new Date().toUTCString());
+  const steps = stepsOf(pieces, port, limitsOf({ entry, value }));
+  const stalls = entry.stalls ?? (pieces.includes(STALL) || pieces.includes(NEXT_REQUEST));
+  const connection = traffic?.connectionOf(client);
+  return { raw: connection?.watched(request, steps, !stalls) ?? timed(steps), ending, stalls };
 }
 
-/** A correct response: it leaves the connection open, unless it announces that it closes. */
-function correct(message: Message, request: RequestLine): RawReply {
-  const pieces = piecesOf(message, request, new Date().toUTCString());
-  return { raw: bounded(pieces, Infinity, Infinity), ending: message.close ? "linger" : "open" };
+/** Correct responses end by themselves, and may be as large and as slow as their path says. */
+function limitsOf({ entry, value }: Found): Limits {
+  if (entry.right) return { seconds: Infinity, maxBytes: Infinity };
+  return entry.takes === LASTS ? { seconds: value } : {};
 }
 
-/** The pieces of an incorrect response. */
-function wrongPieces({ wrong = [] }: Entry, value: number): readonly Piece[] {
-  return typeof wrong === "function" ? wrong(value) : wrong;
+/** The steps as the server takes them. No wait ends early. */
+function* timed(steps: Iterable<Step>): Generator<Uint8Array | number> {
+  for (const step of steps) yield step instanceof Uint8Array ? step : step.milliseconds;
 }
 
 const NO_SNIFF: Reply["headers"] = Object.freeze([["X-Content-Type-Options", "nosniff"] as const]);
@@ -124,37 +111,4 @@ const NO_SNIFF: Reply["headers"] = Object.freeze([["X-Content-Type-Options", "no
 function complaint(status: number, path: string, expected: string): Reply {
   const body = `Cannot answer ${escapeControls(path)}: ${expected}\n`;
   return { status, headers: NO_SNIFF, body };
-}
-
-/** The path of an entry and its parameter: `/status/CODE, CODE is an integer from 200 to 599`. */
-function usageOf(entry: Entry): string {
-  const { takes } = entry;
-  if (takes === undefined) return patternOf(entry);
-  const kind = takes.isDecimal ? "a number" : "an integer";
-  return `${patternOf(entry)}, ${takes.name} is ${kind} from ${takes.min} to ${takes.max}`;
-}
-
-function patternOf({ name, takes }: Entry): string {
-  return takes ? `/${name}/${takes.name}` : `/${name}`;
-}
-
-function listed(group: string, entry: Entry): Listed {
-  const { name, takes, about, section, client, right, curl } = entry;
-  const hasExample = takes?.fallback === undefined && takes !== undefined;
-  const path = hasExample ? `/${name}/${takes.example}` : `/${name}`;
-  return {
-    path,
-    usage: usageOf(entry),
-    group,
-    about,
-    section: sectionOf(section),
-    broken: right === undefined,
-    client,
-    curl,
-  };
-}
-
-/** The name of a document and the section: a number alone is that of an RFC. */
-function sectionOf(section: string): string {
-  return /^\d/.test(section) ? `RFC ${section}` : `WHATWG ${section}`;
 }

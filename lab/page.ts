@@ -5,32 +5,13 @@
  */
 
 import type { Reply } from "../server.ts";
+import type { Contract } from "./contract.ts";
 import { escapeHtml, htmlPage, PAGE_HEADERS } from "../replies/page.ts";
 
-/** An entry as the lists show it. */
-export interface Listed {
-  /** A path to request. */
-  readonly path: string;
-  /** The path with the name of its parameter, and the range of that. */
-  readonly usage: string;
-  /** The name of its group. */
-  readonly group: string;
-  /** What the server does, in one sentence without its full stop. */
-  readonly about: string;
-  /** The section of the RFC that defines the right behavior, such as `RFC 9112 §7.1`. */
-  readonly section: string;
-  /** True if the response is incorrect or hostile. */
-  readonly broken: boolean;
-  /** What a robust client does. */
-  readonly client: string;
-  /** The arguments for `curl`; `-i` by default. */
-  readonly curl?: string;
-}
-
 /** The replies with the list, by path. */
-export function indexOf(entries: readonly Listed[], origin: string): ReadonlyMap<string, Reply> {
+export function indexOf(entries: readonly Contract[], origin: string): ReadonlyMap<string, Reply> {
   const text = entries.map(({ path, about }) => `${path}\t${about}\n`).join("");
-  const json = JSON.stringify(entries.map(({ curl: _, ...entry }) => entry), null, 2) + "\n";
+  const json = JSON.stringify(entries, null, 2) + "\n";
   return new Map([
     ["/", Object.freeze({ headers: PAGE_HEADERS, body: pageOf(entries, origin) })],
     ["/list", Object.freeze({ body: text })],
@@ -56,7 +37,7 @@ const LAB_STYLE = `
   article pre { background: var(--paper); font-size: .875rem }
 `;
 
-function pageOf(entries: readonly Listed[], origin: string): string {
+function pageOf(entries: readonly Contract[], origin: string): string {
   const groups = Map.groupBy(entries, ({ group }) => group);
   const links = [...groups.keys()].map((group) => `<a href="#${idOf(group)}">${group}</a>`);
   const sections = [...groups].map(([group, some]) => sectionOf(group, some, origin));
@@ -75,7 +56,7 @@ ${sections.join("\n")}
   );
 }
 
-function sectionOf(group: string, entries: readonly Listed[], origin: string): string {
+function sectionOf(group: string, entries: readonly Contract[], origin: string): string {
   return `<section id="${idOf(group)}">
 <h2>${group}</h2>
 ${entries.map((entry) => articleOf(entry, origin)).join("\n")}
@@ -83,7 +64,7 @@ ${entries.map((entry) => articleOf(entry, origin)).join("\n")}
 }
 
 function articleOf(
-  { path, usage, about, section, broken, client, curl = "-i" }: Listed,
+  { path, usage, about, section, broken, client, curl = "-i" }: Contract,
   origin: string,
 ): string {
   const [pattern, range] = usage.split(", ");

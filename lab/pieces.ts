@@ -6,8 +6,8 @@
 
 import type { RequestLine } from "../server.ts";
 
-/** Bytes, or text with one character per byte; a wait in seconds; or bytes that are repeated. */
-export type Piece = string | Uint8Array | number | Repeat;
+/** Bytes, or text with one character per byte; a wait in seconds; or one of the following. */
+export type Piece = string | Uint8Array | number | Repeat | Late | Until | Port;
 
 /** Bytes that are sent several times. */
 export interface Repeat {
@@ -18,7 +18,29 @@ export interface Repeat {
   readonly pause?: number;
 }
 
-/** Waits until the response has reached its limit of time. */
+/**
+ * What follows is sent so many seconds later, on an idle connection. If another request comes before,
+ * it is left out: behind a request, nobody could tell it from the response.
+ */
+export interface Late {
+  readonly late: number;
+}
+
+/** See {@linkcode NEXT_REQUEST}. */
+export interface Until {
+  readonly until: "request";
+}
+
+/** See {@linkcode PORT}. */
+export interface Port {
+  readonly port: true;
+}
+
+/** Waits for the next request on the connection, which gets no response of its own. */
+export const NEXT_REQUEST: Until = Object.freeze({ until: "request" });
+/** The port of the lab, in decimal digits. */
+export const PORT: Port = Object.freeze({ port: true });
+/** Waits until the response has reached its limit of time, or its client has left. */
 export const STALL = Infinity;
 
 /** The limit of time for responses that stall or do not end. */
@@ -171,41 +193,80 @@ function chunksOf(
   return [...spread, ...last];
 }
 
+/** A step in sending a response: bytes, or a wait. */
+export type Step = Uint8Array | Wait;
+
+/** A wait that may end early, by what the client does. */
+export interface Wait {
+  /** The longest wait. */
+  readonly milliseconds: number;
+  /** What ends it: another request, or the end of the client's input as well; else nothing. */
+  readonly until?: "request" | "end";
+  /** True if another request ends the response too: what follows is left out. */
+  readonly isLate?: boolean;
+}
+
+/** Limits of a response. */
+export interface Limits {
+  /** The total wait, in seconds; 60 by default. */
+  readonly seconds?: number;
+  /** The number of bytes; 64 MiB by default. */
+  readonly maxBytes?: number;
+}
+
 /**
- * Limits a response. It stops after a total wait, after a number of bytes, or after 60 seconds by
- * the clock. Waits are added up, and not measured, so that a slow machine sends the same bytes.
+ * The steps in sending a response. It stops after a total wait, after a number of bytes, or after 60
+ * seconds by the clock. Waits are added up, and not measured, so that a slow machine sends the same
+ * bytes.
  *
- * @param seconds The total wait, in seconds; 60 by default.
- * @param maxBytes The number of bytes; 64 MiB by default.
+ * @param port The port of the lab.
  */
-export function* bounded(
+export function* stepsOf(
   pieces: readonly Piece[],
-  seconds: number = MAX_SECONDS,
-  maxBytes: number = MAX_BYTES,
-): Generator<Uint8Array | number> {
+  port: number,
+  { seconds = MAX_SECONDS, maxBytes = MAX_BYTES }: Limits = {},
+): Generator<Step> {
   const start = performance.now();
   const end = start + Math.max(seconds, MAX_SECONDS) * 1000;
+  const limit = start + seconds * 1000;
   let due = start;
   let left = maxBytes;
-  for (const piece of expanded(pieces)) {
+  for (const piece of expanded(pieces, port)) {
     if (left <= 0 || performance.now() >= end) return;
-    if (typeof piece === "number") {
-      due = Math.min(due + piece * 1000, start + seconds * 1000);
-      yield Math.max(0, due - performance.now());
-      if (due >= start + seconds * 1000) return;
-      continue;
+    if (piece instanceof Uint8Array) {
+      yield piece.subarray(0, left);
+      left -= piece.length;
+    } else {
+      if (typeof piece === "object") due = performance.now(); // the client's time counts from now
+      due = Math.min(due + secondsOf(piece) * 1000, limit);
+      yield waitFor(piece, Math.max(0, due - performance.now()));
+      if (due >= limit) return;
     }
-    yield piece.subarray(0, left);
-    left -= piece.length;
   }
 }
 
+function secondsOf(piece: number | Late | Until): number {
+  if (typeof piece === "number") return piece;
+  return "late" in piece ? piece.late : STALL;
+}
+
+function waitFor(piece: number | Late | Until, milliseconds: number): Wait {
+  if (piece === STALL) return { milliseconds, until: "end" };
+  if (typeof piece === "number") return { milliseconds };
+  return { milliseconds, until: "request", isLate: "late" in piece };
+}
+
 /** Encodes text, and repeats what is to be repeated. */
-function* expanded(pieces: readonly Piece[]): Generator<Uint8Array | number> {
+export function* expanded(
+  pieces: readonly Piece[],
+  port: number,
+): Generator<Uint8Array | number | Late | Until> {
   for (const piece of pieces) {
-    if (typeof piece !== "object") yield typeof piece === "string" ? latin1(piece) : piece;
-    else if (piece instanceof Uint8Array) yield piece;
-    else yield* repeated(piece);
+    if (typeof piece === "string") yield latin1(piece);
+    else if (typeof piece === "number" || piece instanceof Uint8Array) yield piece;
+    else if ("repeat" in piece) yield* repeated(piece);
+    else if ("port" in piece) yield latin1(`${port}`);
+    else yield piece;
   }
 }
 

@@ -3,7 +3,8 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { CATALOG } from "../lab/catalog/catalog.ts";
 import type { Entry } from "../lab/catalog/entry.ts";
-import { lab, listenWithReset } from "../lab/lab.ts";
+import { lab } from "../lab/lab.ts";
+import { listenWithReset } from "../lab/listener.ts";
 import { type RawReply, serve, type Server } from "../server.ts";
 import { connect, HOST, send } from "./clients.ts";
 import { needing } from "./needs.ts";

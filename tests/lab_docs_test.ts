@@ -2,7 +2,7 @@
 
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { lab } from "../lab/lab.ts";
-import type { Listed } from "../lab/page.ts";
+import type { Contract } from "../lab/contract.ts";
 import { type Reply, serve } from "../server.ts";
 import { HOST } from "./clients.ts";
 import { needing } from "./needs.ts";
@@ -13,7 +13,7 @@ import { WATCHED } from "./time.ts";
 const reading = needing("read");
 const running = needing("net", "read", "run");
 
-const LISTED: readonly Listed[] = JSON.parse(String(
+const LISTED: readonly Contract[] = JSON.parse(String(
   (lab({ canReset: true })(requestOf("GET /lab.json HTTP/1.1"), CLIENT) as Reply).body,
 ));
 
@@ -29,7 +29,7 @@ function catalog(): string {
   ).join("\n");
 }
 
-function rowOf({ usage, about, client, section }: Listed): string {
+function rowOf({ usage, about, client, section }: Contract): string {
   const [pattern, range] = usage.split(", ");
   return `| \`${pattern}\` | ${about}${range ? `; ${range}` : ""} | ${client} | ${section} |\n`;
 }

@@ -8,8 +8,9 @@ import {
   assertRejects,
   assertStringIncludes,
 } from "@std/assert";
-import { lab, listenWithReset } from "../lab/lab.ts";
-import type { Listed } from "../lab/page.ts";
+import { lab } from "../lab/lab.ts";
+import { listenWithReset } from "../lab/listener.ts";
+import type { Contract } from "../lab/contract.ts";
 import { type Exchange, type RawReply, type Reply, serve, type Server } from "../server.ts";
 import { connect, HOST, reset, resettable, send, talk } from "./clients.ts";
 import { needing } from "./needs.ts";
@@ -21,7 +22,7 @@ const test = needing("net");
 const running = needing("net", "run");
 
 /** All entries, with resets. */
-const LISTED: readonly Listed[] = JSON.parse(
+const LISTED: readonly Contract[] = JSON.parse(
   bodyOf(lab({ canReset: true }), "GET /lab.json HTTP/1.1"),
 );
 

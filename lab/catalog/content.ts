@@ -44,11 +44,11 @@ export const CONTENTS: Catalog = {
       wrong: [`${OPEN}\r\n`], ending: "open" },
     { name: "late-response", section: "9112 §9.2", about: "sends a second response 0.1 seconds after the first",
       client: "accepts the first, and does not take the second for its next one",
-      expect: "accept", level: "must", harm: ["next"], reuse: false, wrong: [OPEN, 0.1, LEFTOVER], ending: "open" },
+      expect: "accept", level: "must", harm: ["next"], reuse: false, wrong: [OPEN, { late: 0.1 }, LEFTOVER], ending: "open" },
     { name: "late-408", section: "9112 §9.2", about: "sends 408 Request Timeout 0.1 seconds after the response",
       client: "accepts the response, and does not take the 408 for its next one",
       expect: "accept", level: "must", harm: ["next"], reuse: false, ending: "open",
-      wrong: [OPEN, 0.1, "HTTP/1.1 408 Request Timeout\r\nContent-Length: 4\r\nConnection: close\r\n\r\n408\n"] },
+      wrong: [OPEN, { late: 0.1 }, "HTTP/1.1 408 Request Timeout\r\nContent-Length: 4\r\nConnection: close\r\n\r\n408\n"] },
   ],
   "Content that differs from its header fields": [
     { name: "wrong-charset", section: "9110 §8.3.2", about: "announces UTF-8, and sends ISO 8859-1",

@@ -1,6 +1,7 @@
 /**
  * A listener whose connections can be reset. A connection of `Deno.listen` cannot: closing it sends
- * a FIN, which a client takes for a normal end.
+ * a FIN, which a client takes for a normal end. It uses nothing of Deno, so that the lab runs in Node
+ * and Bun too.
  *
  * @module
  */
@@ -20,7 +21,8 @@ const MAX_WAITING = 256;
  * Listens on a TCP socket of `node:net`, which is loaded when this is first called.
  *
  * @param options The address, and the port; 0 takes any free one.
- * @throws {Deno.errors.AddrInUse} If the port is taken; other errors of `Deno.listen` too.
+ * @throws {Error} If it cannot listen. The error has the name that Deno gives it: `AddrInUse` if the
+ * port is taken, `PermissionDenied` if the system forbids it, or `AddrNotAvailable`.
  */
 export async function listenWithReset(
   options: { readonly hostname: string; readonly port: number },
@@ -32,10 +34,31 @@ export async function listenWithReset(
   server.on("error", reject); // stays: a later error without a listener would end the process
   server.listen({ host: options.hostname, port: options.port, backlog: MAX_WAITING }, resolve);
   await listening.catch((error) => {
-    Deno.listen(options).close(); // throws the same error in the form that callers expect
-    throw error;
+    throw namedAsInDeno(error);
   });
   return listenerOf(server);
+}
+
+/** The names that Deno gives to errors with these codes of the system. */
+const NAMES: Readonly<Record<string, string>> = {
+  EADDRINUSE: "AddrInUse",
+  EADDRNOTAVAIL: "AddrNotAvailable",
+  EINVAL: "AddrNotAvailable", // what `node:net` in Deno makes of it
+  EACCES: "PermissionDenied",
+};
+
+function namedAsInDeno(error: Error & { readonly code?: string }): Error {
+  const { code = "", message } = error;
+  const isLookup = /^(ENOTFOUND|EAI_)/.test(code);
+  return named(
+    NAMES[code] ?? error.name,
+    isLookup ? `failed to lookup address: ${message}` : message,
+  );
+}
+
+/** An error that callers tell apart by its name. */
+function named(name: string, message?: string): Error {
+  return Object.assign(new Error(message), { name });
 }
 
 function listenerOf(server: Server): Listener {
@@ -54,7 +77,7 @@ function listenerOf(server: Server): Listener {
       while (!isClosed && waiting.length === 0) {
         await new Promise<void>((resolve) => wake = resolve);
       }
-      if (isClosed) throw new Deno.errors.BadResource("The listener has closed");
+      if (isClosed) throw named("BadResource", "The listener has closed");
       return socketOf(waiting.shift()!);
     },
     close() {
@@ -66,20 +89,20 @@ function listenerOf(server: Server): Listener {
   };
 }
 
-/** Gives a socket of `node:net` the methods of `Deno.TcpConn`, and `reset()`. */
+/** Gives a socket of `node:net` the methods that the server needs, and `reset()`. */
 function socketOf(socket: NodeSocket): Socket {
   const { remoteAddress = "", remotePort = 0 } = socket;
   let wake = () => {};
   for (const event of ["readable", "end", "error", "close"]) socket.on(event, () => wake());
   const call = (method: (done: (error?: Error | null) => void) => void) =>
     new Promise<void>((resolve, reject) =>
-      method((error) => error ? reject(new Deno.errors.ConnectionReset()) : resolve())
+      method((error) => error ? reject(named("ConnectionReset")) : resolve())
     );
   return {
     remoteAddr: { hostname: remoteAddress, port: remotePort },
     async read(buffer) {
       for (;;) {
-        if (socket.destroyed) throw new Deno.errors.ConnectionReset();
+        if (socket.destroyed) throw named("ConnectionReset");
         const bytes = socket.read(Math.min(buffer.length, socket.readableLength));
         if (bytes?.length > 0) {
           buffer.set(bytes);

@@ -1,0 +1,117 @@
+import { assert, assertEquals } from "@std/assert";
+import { connect, pieces, readAll, readReplies, send } from "../tests/clients.ts";
+import { needing } from "../tests/needs.ts";
+import { WATCHED } from "../tests/time.ts";
+import { startLab } from "./start.ts";
+
+const test = needing("net");
+
+function targetOf(url: string): { port: number } {
+  return { port: Number(new URL(url).port) };
+}
+
+test("startLab() tells what clients did, on which connection", WATCHED, async () => {
+  const server = await startLab();
+  assert(server.entries.length > 100);
+  using socket = await connect(targetOf(server.url));
+  await send(
+    socket,
+    "GET /status/200?a HTTP/1.1\r\nHost: x\r\nX-B: \xe9\r\n\r\nGET /bytes/3 HTTP/1.1\r\nHost: x\r\n\r\n",
+  );
+  const [first, second] = await readReplies(socket, 2);
+  using other = await connect(targetOf(server.url));
+  await send(
+    other,
+    "PUT /unread HTTP/1.1\r\nHost: y\r\nContent-Length: 30\r\n\r\nGET / HTTP/1.1\r\n\r\n",
+  );
+  const third = await readAll(other);
+  assertEquals(server.requests.map(({ at: _, ...request }) => request), [
+    {
+      connection: 1,
+      method: "GET",
+      target: "/status/200?a",
+      head: "Host: x\r\nX-B: \xe9\r\n",
+      isEarly: false,
+    },
+    { connection: 1, method: "GET", target: "/bytes/3", head: "Host: x\r\n", isEarly: false },
+    {
+      connection: 2,
+      method: "PUT",
+      target: "/unread",
+      head: "Host: y\r\nContent-Length: 30\r\n",
+      isEarly: false,
+    },
+  ]);
+  assert(server.requests.every(({ at }, index) => at >= (server.requests[index - 1]?.at ?? 0)));
+  assertEquals(
+    server.connections.map(({ number, isClosed, bytesSent }) => [number, isClosed, bytesSent]),
+    [[1, false, first.length + second.length], [2, true, third.length]],
+  );
+  let isIdle = false;
+  const idle = server.idle().then(() => isIdle = true);
+  assertEquals(isIdle, false);
+  socket.close();
+  await idle;
+  assertEquals(server.connections.map(({ isClosed }) => isClosed), [true, true]);
+  await server.close();
+});
+
+test("startLab() closes at once while an entry stalls", WATCHED, async () => {
+  const server = await startLab();
+  using socket = await connect(targetOf(server.url));
+  await send(socket, "GET /hang-body HTTP/1.1\r\n\r\n");
+  const reader = pieces(socket);
+  await reader.next();
+  const start = performance.now();
+  await server.close();
+  assert(performance.now() - start < 5_000);
+});
+
+test("startLab() ends what stalls when its client ends its input", WATCHED, async () => {
+  await using server = await startLab();
+  using socket = await connect(targetOf(server.url));
+  await send(socket, "GET /hang HTTP/1.1\r\n\r\n");
+  await socket.closeWrite();
+  assertEquals(await readAll(socket), "");
+});
+
+const NEXT = "GET /status/200 HTTP/1.1\r\nHost: x\r\n\r\n";
+
+test(
+  "startLab() sends what is late on an idle connection, then answers at pauseUrl",
+  WATCHED,
+  async () => {
+    await using server = await startLab();
+    using socket = await connect(targetOf(server.url));
+    await send(
+      socket,
+      "GET /list HTTP/1.1\r\nHost: x\r\n\r\nGET /late-response HTTP/1.1\r\nHost: x\r\n\r\n",
+    );
+    const [, first] = await readReplies(socket, 2);
+    assert(first.endsWith("ok\n"), first);
+    const pause = await fetch(server.pauseUrl);
+    assertEquals([pause.status, await pause.text()], [200, ""]);
+    const buffer = new Uint8Array(1000);
+    const count = await socket.read(buffer); // it has arrived: this read does not wait
+    assert(new TextDecoder().decode(buffer.subarray(0, count!)).endsWith("LEFTOVER\n"));
+    await send(socket, NEXT);
+    const [next] = await readReplies(socket, 1);
+    assert(next.endsWith("200\n"), next);
+    assertEquals(server.requests.map(({ isEarly }) => isEarly), [false, false, false]);
+  },
+);
+
+test(
+  "startLab() leaves out what is late if the next request comes before it",
+  WATCHED,
+  async () => {
+    await using server = await startLab();
+    using socket = await connect(targetOf(server.url));
+    await send(socket, "GET /late-response HTTP/1.1\r\nHost: x\r\n\r\n");
+    await readReplies(socket, 1);
+    await send(socket, NEXT);
+    const [next] = await readReplies(socket, 1);
+    assert(next.endsWith("200\n"), next);
+    assertEquals(server.requests.map(({ isEarly }) => isEarly), [false, true]);
+  },
+);
