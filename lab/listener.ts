@@ -43,7 +43,8 @@ export async function listenWithReset(
 const NAMES: Readonly<Record<string, string>> = {
   EADDRINUSE: "AddrInUse",
   EADDRNOTAVAIL: "AddrNotAvailable",
-  EINVAL: "AddrNotAvailable", // what `node:net` in Deno makes of it
+  // EINVAL: what `node:net` in Deno makes of it
+  EINVAL: "AddrNotAvailable",
   EACCES: "PermissionDenied",
 };
 
