@@ -69,6 +69,7 @@ export function lab(
   let index: ReadonlyMap<string, Reply> | undefined; // made on demand, because that takes a while
   return (request, client) => {
     const path = pathOf(request.target);
+    if (path === "/next") return NEXT;
     const found = find(entries, path);
     if (found === undefined) {
       index ??= indexOf(contractsOf(entries), origin);
@@ -78,6 +79,9 @@ export function lab(
     return answer(found, { request, client, port, traffic });
   };
 }
+
+/** What a client asks for after an entry, to see what it makes of the rest. */
+const NEXT: Reply = Object.freeze({ body: "next\n" });
 
 /** Who asks, and where. */
 interface Visit {
