@@ -6,6 +6,7 @@
 
 import manifest from "./deno.json" with { type: "json" };
 import { parseFlags } from "./command/arguments.ts";
+import { checkClient } from "./command/check.ts";
 import { helpText } from "./command/flags.ts";
 import { probe } from "./command/probe.ts";
 import { hooksFrom, openLog } from "./command/log.ts";
@@ -35,6 +36,7 @@ export async function main(args: string[]): Promise<number> {
     if (values.version === true) return print(`firstline ${manifest.version}`);
     const settings = settingsFrom(values);
     if (settings.probe) return await Promise.race([probe(settings), stopSignal.then(exitCodeAt)]);
+    if (settings.check) return await checkClient(settings.check, stopSignal);
     return await run(settings, stopSignal, end.signal);
   } catch (error) {
     return exitCodeOf(error);

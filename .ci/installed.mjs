@@ -199,6 +199,10 @@ function makeLists() {
     "-Vq",
     "a=b",
     "--file=a=b",
+    "--check",
+    "--check=false",
+    "--report=r.xml",
+    "--level",
   );
   let seed = 1;
   const random = (n) => (seed = seed * 48271 % 0x7fffffff) % n;
@@ -215,10 +219,11 @@ function understood(lists) {
     const lists = JSON.parse(await new Response(Deno.stdin.readable).text());
     console.log(JSON.stringify(lists.map((list) => {
       try {
-        const { file, raw, "reuse-port": shares, help, version } = parseFlags(list, false);
+        const { file, raw, check, report, "reuse-port": shares, help, version } = parseFlags(list, false);
         if (help || version) return null;
         const reads = [file, raw].filter(Boolean).map((path) => "--allow-read=" + path);
-        return [...reads, ...(shares ? ["--unstable-net"] : [])];
+        const writes = check && report ? ["--allow-write=" + report] : [];
+        return [...reads, ...writes, ...(check ? ["--allow-run"] : []), ...(shares ? ["--unstable-net"] : [])];
       } catch { return null; }
     })));`;
   const flags = ["eval", `--import-map=${resolve(".ci/npm_imports.json")}`, script];

@@ -27,7 +27,7 @@ interface Given {
  * @throws {UsageError} If an argument is not in the list of `--help`, or contradicts another.
  */
 export function parseFlags(args: readonly string[], lastWins = Deno.build.standalone): Values {
-  const { given, mistake } = readAll(args);
+  const { given, mistake, command } = readAll(args);
   const question = given.find(({ flag, value }) => flag.wins && value === "true");
   if (question) return { [question.flag.name]: true };
   if (mistake) throw mistake;
@@ -35,19 +35,29 @@ export function parseFlags(args: readonly string[], lastWins = Deno.build.standa
   checkTogether(kept);
   const names = (choose: (flag: Flag) => unknown) =>
     kept.filter(({ flag }) => choose(flag)).map(({ flag }) => flag.name);
-  return parseArgs(kept.map(({ flag, value }) => `--${flag.name}=${value}`), {
+  const values = parseArgs(kept.map(({ flag, value }) => `--${flag.name}=${value}`), {
     string: names((flag) => flag.value),
     boolean: names((flag) => !flag.value),
     collect: names((flag) => flag.repeats),
   });
+  return { ...values, [COMMAND]: command };
 }
 
-/** Reads all arguments, and keeps the first mistake for later: `--help` may still follow. */
-function readAll(args: readonly string[]): { given: Given[]; mistake?: UsageError } {
+/** The name of the words behind `--check --` among the values. */
+export const COMMAND = "--";
+
+/**
+ * Reads all arguments, and keeps the first mistake for later: `--help` may still follow. With
+ * `--check`, what stands behind `--` is a command, and not read.
+ */
+function readAll(
+  args: readonly string[],
+): { given: Given[]; mistake?: UsageError; command?: string[] } {
   const given: Given[] = [];
   let mistake: UsageError | undefined;
   const rest = [...args];
   while (rest.length > 0) {
+    if (rest[0] === "--" && given.some(isCheck)) return { given, mistake, command: rest.slice(1) };
     try {
       for (const one of readNext(rest)) given.push(one);
     } catch (error) {
@@ -168,12 +178,22 @@ function contradict(one: Given, other: Given): boolean {
   return !one.flag.repeats && (one.flag.value !== undefined || one.value !== other.value);
 }
 
+function isCheck({ flag, value }: Given): boolean {
+  return flag.name === "check" && value === "true";
+}
+
 function isPath({ label }: Given): boolean {
   return !label.startsWith("--");
 }
 
 function oneOfTwo(one: Given, other: Given): UsageError {
-  const meaning = isPath(one) || isPath(other) ? ", a path alone means --file PATH" : "";
+  const word = [one, other].find(isPath);
+  if (word && [one, other].some(isCheck)) {
+    return new UsageError(
+      `Cannot use ${word.label} with --check: expected -- in front of the command`,
+    );
+  }
+  const meaning = word ? ", a path alone means --file PATH" : "";
   return new UsageError(
     `Cannot use ${one.label} with ${other.label}: expected one of the two${meaning}`,
   );

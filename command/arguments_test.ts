@@ -53,6 +53,26 @@ Deno.test("parseFlags() reads a path alone as --file", () => {
   assertEquals(meaning(["-q", "trueish"]), { quiet: true, file: "trueish" });
 });
 
+Deno.test("parseFlags() takes what stands behind --check -- for a command", () => {
+  const command = ["curl", "-m", "3", "--", "{url}", "--help"];
+  assertEquals(meaning(["--check", "-q", "--", ...command]), {
+    check: true,
+    quiet: true,
+    "--": command,
+  });
+  assertEquals(meaning(["--check=false", "--", "a"]), { file: "a" });
+  assertEquals(meaning(["--check", "--", "curl", "--help"], true), {
+    check: true,
+    "--": ["curl", "--help"],
+  });
+  const expected = "with --check: expected -- in front of the command";
+  assertEquals(mistake("--check", "curl", "{url}"), `Cannot use "curl" ${expected}`);
+  assertEquals(
+    mistake("--port", "80", "--check", "--", "curl"),
+    "Cannot use --port with --check: expected one of the two",
+  );
+});
+
 Deno.test("parseFlags() says in one line what it expected, and ignores nothing", () => {
   const onlyFlags = "expected only the flags that --help lists";
   const alone = "expected one of the two, a path alone means --file PATH";

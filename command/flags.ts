@@ -5,6 +5,7 @@
  * @module
  */
 
+import { CHECK_TIMEOUT_MS } from "../lab/check/check.ts";
 import { DEFAULT_LIMITS } from "../server.ts";
 import { DEFAULT_LINK } from "../replies/link.ts";
 
@@ -16,6 +17,8 @@ export const DEFAULTS = {
   status: 200,
   redirect: 308,
   log: "common",
+  checkTimeoutMs: CHECK_TIMEOUT_MS,
+  level: "must",
 } as const;
 
 /** A flag, as the parser, `--help` and the README know it. */
@@ -175,7 +178,7 @@ export const FLAGS: Readonly<Record<string, readonly Flag[]>> = {
     },
   ],
   LOG: [
-    { name: "quiet", short: "q", help: "no access log" },
+    { name: "quiet", short: "q", help: "no access log; of --check, only the last line" },
     {
       name: "log",
       value: "FORMAT",
@@ -185,6 +188,43 @@ export const FLAGS: Readonly<Record<string, readonly Flag[]>> = {
     {
       name: "wire",
       help: "show conversations as they cross the wire, CR LF visible, instead of the access log",
+    },
+  ],
+  CHECK: [
+    {
+      name: "check",
+      isContent: true,
+      excludes: [
+        ...["port", "host", "reuse-port", "text", "file", "raw", "redirect", "link", "lab"],
+        ...["status", "header", "delay", "health", "list", "watch", "request-timeout"],
+        ...["idle-timeout", "write-timeout", "stop-timeout", "max-connections", "log", "wire"],
+        "probe",
+      ],
+      help: "judge an HTTP client by the lab: run the command behind -- for each response, with " +
+        "{url}, {pause} and {next} replaced",
+    },
+    {
+      name: "check-timeout",
+      value: "SECONDS",
+      help: "how long the command may take for one response",
+      default: inSeconds(DEFAULTS.checkTimeoutMs),
+    },
+    {
+      name: "level",
+      value: "LEVEL",
+      help: "exit with 1 from this level of findings on: must, should or may",
+      default: DEFAULTS.level,
+    },
+    { name: "only", value: "NAMES", help: "judge by these responses alone, such as gzip,reset" },
+    { name: "except", value: "NAMES", help: "do not count findings about these responses" },
+    {
+      name: "events",
+      help: "judge by event streams too: the command prints each message as a line of JSON",
+    },
+    {
+      name: "report",
+      value: "FILE",
+      help: "write all results to FILE.json, or as JUnit to FILE.xml",
     },
   ],
   OTHER: [
@@ -203,10 +243,14 @@ export const ALL_FLAGS: readonly Flag[] = Object.values(FLAGS).flat();
 
 /** The exit codes and their meanings, for `--help` and the README. */
 export const EXIT_CODES: Readonly<Record<string, string>> = {
-  "0": "stopped by a signal after finishing every reply, or the probe found it healthy",
-  "1": "could not start, cut off a connection when stopping, or the probe failed",
-  "2": "a mistake in the arguments",
-  "130, 143": "stopped at once by a second SIGINT or SIGTERM",
+  "0":
+    "stopped by a signal after finishing every reply, the probe found it healthy, or the check " +
+    "found nothing that counts",
+  "1":
+    "could not start, cut off a connection when stopping, the probe failed, or the check found " +
+    "something that counts",
+  "2": "a mistake in the arguments, or a command that cannot be checked",
+  "129, 130, 143": "stopped at once: by a second SIGINT or SIGTERM, the check by SIGHUP too",
 };
 
 /** The text of `--help`, within 80 columns. */
@@ -218,6 +262,7 @@ export function helpText(): string {
   return `firstline: answer HTTP requests by their first line
 
 Usage: firstline [FLAGS] [PATH]
+       firstline --check [FLAGS] -- COMMAND
 
 Without flags it greets every client with an HTML page. PATH is --file PATH.
 

@@ -5,7 +5,10 @@
  */
 
 import type { Span } from "../replies/delay.ts";
-import { DEFAULTS } from "./flags.ts";
+import { LEVELS } from "../lab/check/report.ts";
+import type { Level } from "../lab/contract.ts";
+import { COMMAND } from "./arguments.ts";
+import { DEFAULTS, FLAGS } from "./flags.ts";
 import { messageOf, quote, StartError, UsageError } from "../replies/text.ts";
 import {
   aroundPlaceholders,
@@ -55,6 +58,28 @@ export interface Settings {
   readonly health: string | undefined;
   /** True if the command asks the server of these settings for its health, and starts none. */
   readonly probe: boolean;
+  /** The client to judge; `undefined` to start a server. */
+  readonly check: CheckSettings | undefined;
+}
+
+/** What `--check` judges, and how. */
+export interface CheckSettings {
+  /** The client's command, with its placeholders. */
+  readonly command: readonly string[];
+  /** The names of the only responses to judge it by. */
+  readonly only: readonly string[] | undefined;
+  /** The names of responses whose findings do not count. */
+  readonly except: readonly string[] | undefined;
+  /** How long it may take for one response, in milliseconds. */
+  readonly timeoutMs: number | undefined;
+  /** The level from which on findings count. */
+  readonly level: Level;
+  /** True if it prints the messages of event streams. */
+  readonly readsEvents: boolean;
+  /** The file for all results. */
+  readonly report: string | undefined;
+  /** True to print the last line alone. */
+  readonly quiet: boolean;
 }
 
 /** What the replies are made of. */
@@ -97,6 +122,7 @@ export function settingsFrom(values: Values): Settings {
     delay: spanOf(values, "delay"),
     health: healthFrom(values),
     probe: probeFrom(values, port),
+    check: checkFrom(values),
   };
 }
 
@@ -266,5 +292,56 @@ function healthFrom(values: Values): string | undefined {
   if (path === undefined || /^\/[!-~]*$/.test(path) && !/[?#]/.test(path)) return path;
   throw new UsageError(
     `Cannot use --health ${quote(path)}: expected a path such as /healthz, without a query`,
+  );
+}
+
+// ---------------------------------------------------------------- the check
+
+/** What has a meaning beside `--check` alone. */
+const OF_CHECK = FLAGS.CHECK.map(({ name }) => name).filter((name) => name !== "check");
+
+function checkFrom(values: Values): CheckSettings | undefined {
+  if (values.check !== true) {
+    for (const name of OF_CHECK) {
+      if (values[name]) throw new UsageError(`Cannot use --${name} without --check`);
+    }
+    return undefined;
+  }
+  return {
+    command: commandFrom(values),
+    only: namesFrom(values, "only"),
+    except: namesFrom(values, "except"),
+    timeoutMs: millisecondsOf(values, "check-timeout"),
+    level: levelFrom(values),
+    readsEvents: values.events === true,
+    report: reportFrom(values),
+    quiet: values.quiet === true,
+  };
+}
+
+function commandFrom(values: Values): string[] {
+  const command = stringsOf(values, COMMAND);
+  if (command.length > 0 && command[0] !== "") return command;
+  throw new UsageError(
+    "Cannot use --check without a command: expected one, as in --check -- curl -sS '{url}'",
+  );
+}
+
+function namesFrom(values: Values, flag: string): string[] | undefined {
+  return stringOf(values, flag)?.split(",").filter((name) => name !== "");
+}
+
+function levelFrom(values: Values): Level {
+  const value = stringOf(values, "level") ?? DEFAULTS.level;
+  const level = LEVELS.find((level) => level === value);
+  if (level) return level;
+  throw new UsageError(`Cannot use --level ${quote(value)}: expected ${LEVELS.join(", ")}`);
+}
+
+function reportFrom(values: Values): string | undefined {
+  const path = stringOf(values, "report");
+  if (path === undefined || /\.(json|xml)$/.test(path)) return path;
+  throw new UsageError(
+    `Cannot use --report ${quote(path)}: expected a name that ends in .json or .xml`,
   );
 }

@@ -21,6 +21,7 @@ Deno.test("settingsFrom() has a default for everything", () => {
     delay: undefined,
     health: undefined,
     probe: false,
+    check: undefined,
   });
 });
 
@@ -58,6 +59,7 @@ Deno.test("settingsFrom() returns the values of the flags", () => {
     delay: { minMs: 1000, maxMs: 2000 },
     health: "/healthz",
     probe: false,
+    check: undefined,
   });
 });
 
@@ -125,6 +127,48 @@ function locationOf(redirect: string): string {
   assertEquals(name, "Location");
   return value;
 }
+
+Deno.test("settingsFrom() checks the flags of --check", () => {
+  const command = ["curl", "{url}"];
+  const check = (values: Values) => settingsFrom({ check: true, "--": command, ...values }).check;
+  const defaults = {
+    command,
+    only: undefined,
+    except: undefined,
+    timeoutMs: undefined,
+    level: "must",
+    readsEvents: false,
+    report: undefined,
+    quiet: false,
+  } as const;
+  assertEquals(check({}), defaults);
+  const all = {
+    ...{
+      "check-timeout": "2.5",
+      level: "should",
+      only: "gzip,reset",
+      except: "empty,",
+      quiet: true,
+    },
+    ...{ events: true, report: "a/b.xml" },
+  };
+  assertEquals(check(all), {
+    ...{ command, only: ["gzip", "reset"], except: ["empty"], timeoutMs: 2500, level: "should" },
+    ...{ readsEvents: true, report: "a/b.xml", quiet: true },
+  });
+  const mistakes: Array<[Values, string]> = [
+    [{ check: true }, "--check without a command: expected one, as in --check -- curl -sS '{url}'"],
+    [{ level: "may" }, "--level without --check"],
+    [{ check: true, "--": command, level: "Must" }, '--level "Must": expected must, should, may'],
+    [
+      { check: true, "--": command, report: "a.txt" },
+      '--report "a.txt": expected a name that ends in .json or .xml',
+    ],
+  ];
+  for (const [values, message] of mistakes) {
+    assertThrows(() => settingsFrom(values), UsageError, `Cannot use ${message}`);
+  }
+});
 
 Deno.test("settingsFrom() accepts http and https URLs, and paths, for --redirect", () => {
   for (

@@ -5,19 +5,26 @@
 import { lstatSync, realpathSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 
-/** Pairs of a flag and its value, `"true"` or `"false"` where it has none; a path alone is --file. */
+/**
+ * Pairs of a flag and its value, `"true"` or `"false"` where it has none; a path alone is --file. With
+ * --check, what stands behind -- is a command, and not read.
+ */
 export function* given(args, { valued, letters }) {
   const rest = [...args];
+  let isCheck = false;
   const withValue = (name, joined) => {
     const [canBeNext, otherwise] = valued.includes(name)
       ? [/^[^-]/, ""]
       : [/^(true|false)$/, "true"];
-    return [name, joined ?? (canBeNext.test(rest[0] ?? "") ? rest.shift() : otherwise)];
+    const value = joined ?? (canBeNext.test(rest[0] ?? "") ? rest.shift() : otherwise);
+    isCheck ||= name === "check" && value === "true";
+    return [name, value];
   };
   while (rest.length > 0) {
     const argument = rest.shift();
     const [, name, value] = /^--([^=]+)(?:=([^]*))?$/.exec(argument) ?? [];
-    if (argument === "--") yield* rest.splice(0).map((path) => ["file", path]);
+    if (argument === "--" && isCheck) return;
+    else if (argument === "--") yield* rest.splice(0).map((path) => ["file", path]);
     else if (name !== undefined) yield withValue(name, value);
     else if (!argument.startsWith("-")) yield ["file", argument];
     else {
@@ -61,18 +68,22 @@ function behind(path, isWatched) {
 export function permissions(args, flags, say = () => {}) {
   const pairs = [...given(args, flags)];
   const isOn = (flag) => pairs.some(([name, value]) => name === flag && value === "true");
-  const paths = pairs.filter(([name, value]) => flags.read.includes(name) && value !== "")
-    .flatMap(([, path]) => {
-      const { real, mayMove } = behind(path, isOn("watch"));
-      if (mayMove) say(`may read all of ${real}, because --watch follows the link ${path}`);
-      return real === undefined ? [path] : [path, real];
-    });
-  const divided = paths.find((path) => path.includes(","));
+  const named = (...names) =>
+    pairs.filter(([name, value]) => names.includes(name) && value !== "").map(([, path]) => path);
+  const reads = named(...flags.read).flatMap((path) => {
+    const { real, mayMove } = behind(path, isOn("watch"));
+    if (mayMove) say(`may read all of ${real}, because --watch follows the link ${path}`);
+    return real === undefined ? [path] : [path, real];
+  });
+  const writes = isOn("check") ? named("report") : [];
+  const divided = [...reads, ...writes].find((path) => path.includes(","));
   if (divided) throw new Error(`Cannot use "${divided}": Deno grants no path that has a comma`);
   return [
     "--allow-net",
     "--allow-env=PORT",
-    ...paths.map((path) => `--allow-read=${path}`),
+    ...reads.map((path) => `--allow-read=${path}`),
+    ...writes.map((path) => `--allow-write=${path}`),
+    ...(isOn("check") ? ["--allow-run"] : []),
     ...(isOn("reuse-port") ? ["--unstable-net"] : []),
   ];
 }

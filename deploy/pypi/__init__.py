@@ -15,23 +15,29 @@ def given(args, flags):
     """Pairs of a flag and its value, "true" or "false" where it has none; a path alone is --file.
 
     Reads the arguments as command/arguments.ts does, with the flags that a build takes from
-    command/flags.ts: which have a value, and what each letter stands for."""
+    command/flags.ts: which have a value, and what each letter stands for. With --check, what stands
+    behind -- is a command, and not read."""
     valued, letters = flags["valued"], flags["letters"]
     rest = list(args)
+    is_check = False
 
     def with_value(name, joined):
+        nonlocal is_check
         if name in valued:
             can_be_next, otherwise = "[^-]", ""
         else:
             can_be_next, otherwise = r"(true|false)\Z", "true"
         if joined is None:
             joined = rest.pop(0) if rest and re.match(can_be_next, rest[0], re.DOTALL) else otherwise
+        is_check = is_check or (name, joined) == ("check", "true")
         return name, joined
 
     while rest:
         argument = rest.pop(0)
         long = re.fullmatch(r"--([^=]+)(?:=(.*))?", argument, re.DOTALL)
         if argument == "--":
+            if is_check:
+                return
             yield from (("file", path) for path in rest)
             return
         if long:
@@ -62,19 +68,26 @@ def permissions(args, flags, say=lambda message: None):
     What goes beyond that is said."""
     pairs = list(given(args, flags))
     is_watched = ("watch", "true") in pairs
-    named = [value for name, value in pairs if name in flags["read"] and value != ""]
-    paths = []
-    for path in named:
+    checks = ("check", "true") in pairs
+    named = lambda names: [value for name, value in pairs if name in names and value != ""]
+    reads = []
+    for path in named(flags["read"]):
         real, may_move = behind(path, is_watched)
         if may_move:
             say(f"may read all of {real}, because --watch follows the link {path}")
-        paths += [path] if real is None else [path, real]
-    for path in paths:
+        reads += [path] if real is None else [path, real]
+    writes = named(["report"]) if checks else []
+    for path in [*reads, *writes]:
         if "," in path:
             raise ValueError(f'Cannot use "{path}": Deno grants no path that has a comma')
-    shares_port = ["--unstable-net"] if ("reuse-port", "true") in pairs else []
-    reads = ["--allow-read=" + path for path in paths]
-    return ["--allow-net", "--allow-env=PORT", *reads, *shares_port]
+    return [
+        "--allow-net",
+        "--allow-env=PORT",
+        *("--allow-read=" + path for path in reads),
+        *("--allow-write=" + path for path in writes),
+        *(["--allow-run"] if checks else []),
+        *(["--unstable-net"] if ("reuse-port", "true") in pairs else []),
+    ]
 
 
 def say(message):
