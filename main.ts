@@ -14,12 +14,12 @@ import { exitCodeOf, flushMessages, print, sayAddress } from "./command/output.t
 import { openerFrom } from "./command/opener.ts";
 import { type Settings, settingsFrom } from "./command/settings.ts";
 import {
-  exitCodeAt,
-  firstSignal,
+  otherUrls,
   start,
   stop,
   stopEarly,
-  type StopSignal,
+  type StopReason,
+  StopRequest,
 } from "./command/start.ts";
 
 /**
@@ -28,16 +28,17 @@ import {
  * @param args The arguments without the name of the program.
  */
 export async function main(args: string[]): Promise<number> {
-  const stopSignal = firstSignal(); // before anything is read, or process 1 never gets it
+  const stopRequest = new StopRequest(); // before anything is read, or process 1 loses a signal
   const end = new AbortController();
   try {
     const values = parseFlags(args);
     if (values.help === true) return print(helpText());
     if (values.version === true) return print(`firstline ${manifest.version}`);
     const settings = settingsFrom(values);
-    if (settings.probe) return await Promise.race([probe(settings), stopSignal.then(exitCodeAt)]);
-    if (settings.check) return await checkClient(settings.check, stopSignal);
-    return await run(settings, stopSignal, end.signal);
+    if (settings.probe) return await stopRequest.orExitCode(probe(settings));
+    if (settings.check) return await checkClient(settings.check, stopRequest.received);
+    if (settings.stopOnEof) stopRequest.atEndOf(Deno.stdin.readable);
+    return await run(settings, stopRequest.received, end.signal);
   } catch (error) {
     return exitCodeOf(error);
   } finally {
@@ -46,10 +47,10 @@ export async function main(args: string[]): Promise<number> {
   }
 }
 
-/** Serves until a signal arrives, then stops. Resolves to the exit code. */
+/** Serves until the stop is requested, then stops. Resolves to the exit code. */
 async function run(
   settings: Settings,
-  stopSignal: Promise<StopSignal>,
+  stopRequested: Promise<StopReason>,
   end: AbortSignal,
 ): Promise<number> {
   const log = openLog();
@@ -61,12 +62,16 @@ async function run(
       server: await start(options, settings.portGiven, open),
       path,
     }));
-  const started = await Promise.race([starting, stopSignal]);
-  if (typeof started === "string") return stopEarly(started);
+  const started = await Promise.race([starting, stopRequested]);
+  if ("text" in started) return stopEarly(started);
   const { server, path } = started;
-  sayAddress(server.addr, path);
+  sayAddress(
+    server.addr,
+    path,
+    settings.content.kind === "file" ? otherUrls(server.addr, path) : [],
+  );
 
-  const exitCode = await stop(server, await stopSignal);
+  const exitCode = await stop(server, await stopRequested);
   await log.finish();
   return exitCode;
 }

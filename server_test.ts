@@ -110,7 +110,8 @@ Deno.test("serve() throws for requestTimeoutMs that is not a positive number", W
 
 Deno.test("serve() throws for every limit that is not a positive number below 2^31", () => {
   for (const name of Object.keys(DEFAULT_LIMITS)) {
-    for (const value of [0, -1, NaN, Infinity, 2 ** 31]) {
+    const none = name === "shutdownGraceMs" ? [] : [0]; // replies may be cut off at once
+    for (const value of [...none, -1, NaN, Infinity, 2 ** 31]) {
       assertThrows(
         () => startScripted(HELLO, { [name]: value }),
         RangeError,

@@ -1,12 +1,14 @@
 /**
  * Reads the arguments strictly: each must be a flag that `--help` lists, the value of one, or a
- * path. `parseArgs()` then gets only the form `--name=value`, which all its versions read alike.
+ * path. `parseArgs()` alone reads `-f./a=b` as `b`, `--quiet=no` as true and `--port -1` as no
+ * value, and forgets the order. So it gets what was read here, as `--name=value`, and gives each
+ * flag the type of its values.
  *
  * @module
  */
 
 import { parseArgs } from "@std/cli/parse-args";
-import { ALL_FLAGS, type Flag } from "./flags.ts";
+import { ALL_FLAGS, type Flag, HINTS } from "./flags.ts";
 import { quote, UsageError } from "../replies/text.ts";
 import type { Values } from "./values.ts";
 
@@ -74,7 +76,7 @@ function* readNext(rest: string[]): Generator<Given> {
   if (argument === "--") yield* rest.splice(0).map(path);
   else if (argument.startsWith("--")) yield readLong(argument, rest);
   else if (argument.startsWith("-")) yield* readLetters(argument, rest);
-  else yield path(argument);
+  else yield word(argument);
 }
 
 const FILE = ALL_FLAGS.find(({ name }) => name === "file")!;
@@ -85,18 +87,39 @@ function path(value: string): Given {
   return { flag: FILE, value, label: quote(value) };
 }
 
+/** What people type without a flag, and mean something else than a path. */
+const NOT_PATHS: ReadonlyArray<readonly [pattern: RegExp, meaning: string]> = [
+  [/^\d+$/, "--port $&"],
+  [/^:(\d+)$/, "--port $1"],
+  [/^([\w.-]+|\[[\da-f:.]+\]):(\d+)$/i, "--host $1 --port $2"],
+  [/^https?:.*$/i, "--redirect $&"],
+  [/^(help|version)$/, "--$1"],
+];
+
+function word(value: string): Given {
+  for (const [pattern, meaning] of NOT_PATHS) {
+    if (!pattern.test(value)) continue;
+    const meant = value.replace(pattern, meaning);
+    throw new UsageError(
+      `Cannot use ${quote(value)}: expected a path, did you mean ${meant}?`,
+    );
+  }
+  return path(value);
+}
+
 /** Reads `--name`, `--name=value`, or `--name` with its value in the next argument. */
 function readLong(argument: string, rest: string[]): Given {
   const [, name, value] = /^--([^=]*)(?:=([^]*))?$/.exec(argument)!;
-  const flag = ALL_FLAGS.find((flag) => flag.name === name) ?? unknown(argument);
+  const flag = ALL_FLAGS.find((flag) => flag.name === name) ?? unknown(argument, name);
   return withValue(flag, value, rest);
 }
 
 /** Reads letters, of which only the last may take a value: `-q`, `-qp 80`, `-p80`, `-p=80`. */
 function* readLetters(argument: string, rest: string[]): Generator<Given> {
+  demandTwoDashes(argument);
   for (let at = 1;; at++) {
     const letter = argument.charAt(at);
-    const flag = ALL_FLAGS.find(({ short }) => short === letter) ?? unknown(argument);
+    const flag = ALL_FLAGS.find(({ short }) => short === letter) ?? unknown(argument, letter);
     const after = argument.slice(at + 1);
     if (flag.value && /^\p{L}/u.test(after)) {
       throw new UsageError(
@@ -113,18 +136,69 @@ function* readLetters(argument: string, rest: string[]): Generator<Given> {
   }
 }
 
-function unknown(argument: string): never {
-  throw new UsageError(`Cannot use ${quote(argument)}: expected only the flags that --help lists`);
+/** Many programs write names with one dash. Here `-port` would be `-p` and more letters. */
+function demandTwoDashes(argument: string): void {
+  const [, name] = /^-([a-z][a-z-]{2,})(?:=|$)/i.exec(argument) ?? [];
+  const near = name && nearestTo(name);
+  if (!near || near === "help") return; // as `-h`
+  throw new UsageError(
+    `Cannot use ${quote(argument)}: expected two dashes before a name, did you mean --${near}?`,
+  );
+}
+
+/** Rejects what is no flag, and says which one may be meant. */
+function unknown(argument: string, name: string): never {
+  const near = nearestTo(name);
+  const [, positive] = /^no-(.*)$/.exec(name) ?? [];
+  const isOff = ALL_FLAGS.some(({ name, value }) => name === positive && !value);
+  const isLetter = ALL_FLAGS.some(({ short }) => short === name);
+  const meant = isOff ? `--${positive}=false` : isLetter ? `-${name}` : near && `--${near}`;
+  const [, hint = meant && `did you mean ${meant}?`] =
+    HINTS.find(([pattern]) => pattern.test(name)) ?? [];
+  throw new UsageError(
+    `Cannot use ${quote(argument)}: expected only the flags that --help lists` +
+      (hint ? `, ${hint}` : ""),
+  );
+}
+
+/** The flag whose name is most like this one; `undefined` if none is near. */
+function nearestTo(name: string): string | undefined {
+  const typed = name.toLowerCase().replace(/^-+/, "");
+  const limit = typed.length > 4 ? 2 : 1;
+  const [nearest] = ALL_FLAGS
+    .map(({ name }) => ({ name, distance: distanceOf(typed, name) }))
+    .filter(({ distance }) => typed.length > 2 && distance <= limit)
+    .sort((a, b) => a.distance - b.distance);
+  return nearest?.name;
+}
+
+/** How many letters must be added, left out, replaced or swapped with the next to get another word. */
+function distanceOf(from: string, to: string): number {
+  const table = [Array.from({ length: to.length + 1 }, (_, column) => column)];
+  for (let row = 1; row <= from.length; row++) {
+    table.push([row]);
+    for (let column = 1; column <= to.length; column++) {
+      const isSame = from[row - 1] === to[column - 1];
+      const isSwapped = from[row - 1] === to[column - 2] && from[row - 2] === to[column - 1];
+      table[row][column] = Math.min(
+        table[row - 1][column] + 1,
+        table[row][column - 1] + 1,
+        table[row - 1][column - 1] + (isSame ? 0 : 1),
+        isSwapped ? table[row - 2][column - 2] + 1 : Infinity,
+      );
+    }
+  }
+  return table[from.length][to.length];
 }
 
 /** Completes a flag with the value joined to it, or with the next argument if that can be one. */
 function withValue(flag: Flag, joined: string | undefined, rest: string[]): Given {
-  const [next = ""] = rest;
-  const canTakeNext = flag.value ? next !== "" && !next.startsWith("-") : isBoolean(next);
+  const [next] = rest;
+  const canTakeNext = next !== undefined && (flag.value ? !isFlag(next) : isBoolean(next));
   const takesNext = joined === undefined && canTakeNext;
-  const value = joined ?? (takesNext ? rest.shift()! : flag.value ? "" : "true");
+  const value = joined ?? (takesNext ? rest.shift()! : flag.value ? undefined : "true");
   const label = `--${flag.name}`;
-  if (flag.value && value === "") {
+  if (value === undefined || flag.value && value === "" && !flag.mayBeEmpty) {
     throw new UsageError(
       `Cannot use ${label} without a value: expected ${flag.value}, as in ${label}=VALUE`,
     );
@@ -133,6 +207,12 @@ function withValue(flag: Flag, joined: string | undefined, rest: string[]): Give
     throw new UsageError(`Cannot use ${label} ${quote(value)}: expected true or false`);
   }
   return { flag, value, label };
+}
+
+/** True for what reads like a flag. `-1` does not: no flag is a digit. */
+function isFlag(argument: string): boolean {
+  return argument.startsWith("--") ||
+    ALL_FLAGS.some(({ short }) => short !== undefined && argument.startsWith(`-${short}`));
 }
 
 function isBoolean(value: string): boolean {
@@ -193,8 +273,15 @@ function oneOfTwo(one: Given, other: Given): UsageError {
       `Cannot use ${word.label} with --check: expected -- in front of the command`,
     );
   }
-  const meaning = word ? ", a path alone means --file PATH" : "";
+  const reason = reasonFor(one, other);
   return new UsageError(
-    `Cannot use ${one.label} with ${other.label}: expected one of the two${meaning}`,
+    `Cannot use ${one.label} with ${other.label}: expected one of the two${reason}`,
   );
+}
+
+function reasonFor(...two: [Given, Given]): string {
+  if (two.some(isPath)) return ", a path alone means --file PATH";
+  const whole = two.find(({ flag }) => flag.isWhole);
+  if (whole === undefined || !two.some(({ flag }) => flag.isSetting)) return "";
+  return `, ${whole.label} sends whole responses, with their own status and fields`;
 }

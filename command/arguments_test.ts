@@ -1,6 +1,6 @@
-import { assert, assertEquals, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import { parseFlags } from "./arguments.ts";
-import { ALL_FLAGS } from "./flags.ts";
+import { ALL_FLAGS, HINTS } from "./flags.ts";
 import { UsageError } from "../replies/text.ts";
 
 /** The values of the flags in these arguments. */
@@ -41,6 +41,66 @@ Deno.test("parseFlags() accepts joined values, values in the next argument, and 
   assertEquals(meaning(["--text=-q", "--host=--quiet"]), { text: "-q", host: "--quiet" });
 });
 
+Deno.test("parseFlags() takes what reads like no flag for a value, and an empty text", () => {
+  for (const value of ["-1", "-", "-x", "-ü", "-5s"]) {
+    assertEquals(meaning(["--text", value]), { text: value });
+    assertEquals(meaning(["-p", value, "-q"]), { port: value, quiet: true });
+  }
+  for (const args of [["--text", ""], ["--text="], ["-t", ""], ["-t="]]) {
+    assertEquals(meaning(args), { text: "" }, args.join(" "));
+  }
+});
+
+Deno.test("parseFlags() names the flag that may be meant", () => {
+  const meant: Record<string, string> = {
+    "--prot 8080": "did you mean --port?",
+    "--Port 8080": "did you mean --port?",
+    "--ports": "did you mean --port?",
+    "--statsu 404": "did you mean --status?",
+    "--hedaer": "did you mean --header?",
+    "--headers": "did you mean --header?",
+    "--redirct /": "did you mean --redirect?",
+    "--request_timeout 1": "did you mean --request-timeout?",
+    "-port 22101": "expected two dashes before a name, did you mean --port?",
+    "-status=404": "expected two dashes before a name, did you mean --status?",
+    "-prot 80": "expected two dashes before a name, did you mean --port?",
+    "8080": "expected a path, did you mean --port 8080?",
+    ":8080": "expected a path, did you mean --port 8080?",
+    "localhost:8080": "expected a path, did you mean --host localhost --port 8080?",
+    "[::1]:80": "expected a path, did you mean --host [::1] --port 80?",
+    "https://a.example/?b": "expected a path, did you mean --redirect https://a.example/?b?",
+    "help": "expected a path, did you mean --help?",
+    "version": "expected a path, did you mean --version?",
+    "--directory site": "use a path alone, as in firstline site",
+    "-d site": "use a path alone, as in firstline site",
+    "--bind 127.0.0.1": "use --host ADDR",
+    "--open": "open the address that it prints",
+    "-o": "open the address that it prints",
+    "--allow-read": "flags of Deno go before main.ts",
+    "-A": "flags of Deno go before main.ts",
+    "--tls": "put a proxy in front for TLS",
+    "-v": "use --wire to see each byte (-V is --version)",
+  };
+  for (const [args, hint] of Object.entries(meant)) {
+    const message = mistake(...args.split(" "));
+    assert(message.endsWith(`, ${hint}`) || message.endsWith(`: ${hint}`), message);
+  }
+  assertEquals(meaning(["--", "8080"]), { file: "8080" });
+  assertEquals(meaning(["./help"]), { file: "./help" });
+  assertEquals(meaning(["--file=8080", "-q"]), { file: "8080", quiet: true });
+  assertEquals(meaning(["-help"]), { help: true }); // as -h
+});
+
+Deno.test("no hint hides a flag, and no flag is far from its own name", () => {
+  for (const { name, short } of ALL_FLAGS) {
+    for (const [pattern] of HINTS) {
+      assert(!pattern.test(name) && !(short && pattern.test(short)), `${pattern} hides ${name}`);
+    }
+    const missing = name.slice(0, 1) + name.slice(2);
+    if (missing.length > 3) assertStringIncludes(mistake(`--${missing}`), `--${name}?`);
+  }
+});
+
 Deno.test("parseFlags() reads a path alone as --file", () => {
   assertEquals(meaning(["site"]), { file: "site" });
   assertEquals(meaning(["-q", "site", "--status", "503"]), {
@@ -78,14 +138,15 @@ Deno.test("parseFlags() says in one line what it expected, and ignores nothing",
   const alone = "expected one of the two, a path alone means --file PATH";
   const mistakes: Array<[string, string[]]> = [
     [`Cannot use "--bogus=1": ${onlyFlags}`, ["--bogus=1"]],
-    [`Cannot use "--no-quiet": ${onlyFlags}`, ["--no-quiet"]],
-    [`Cannot use "--q": ${onlyFlags}`, ["--q"]],
+    [`Cannot use "--no-port": ${onlyFlags}`, ["--no-port"]],
+    [`Cannot use "--no-quiet": ${onlyFlags}, did you mean --quiet=false?`, ["--no-quiet"]],
+    [`Cannot use "--q": ${onlyFlags}, did you mean -q?`, ["--q"]],
     [`Cannot use "--=": ${onlyFlags}`, ["--="]],
     [`Cannot use "-": ${onlyFlags}`, ["-"]],
     [`Cannot use "-qz": ${onlyFlags}`, ["-qz"]],
     [`Cannot use "-1": ${onlyFlags}`, ["-1"]],
-    [`Cannot use "---quiet": ${onlyFlags}`, ["---quiet"]],
-    [`Cannot use "-port": expected a value after -p, as in -p=ort`, ["-port", "80"]],
+    [`Cannot use "---quiet": ${onlyFlags}, did you mean --quiet?`, ["---quiet"]],
+    [`Cannot use "-pqr": expected a value after -p, as in -p=qr`, ["-pqr", "80"]],
     [`Cannot use "-tq": expected a value after -t, as in -t=q`, ["-tq", "a"]],
     ['Cannot use --quiet "no": expected true or false', ["--quiet=no"]],
     ['Cannot use --quiet "": expected true or false', ["--quiet="]],
@@ -95,7 +156,9 @@ Deno.test("parseFlags() says in one line what it expected, and ignores nothing",
     ["Cannot use --port without a value: expected N, as in --port=VALUE", ["--port="]],
     ["Cannot use --port without a value: expected N, as in --port=VALUE", ["-p="]],
     ["Cannot use --port without a value: expected N, as in --port=VALUE", ["-p", "-q"]],
+    ["Cannot use --text without a value: expected TEXT, as in --text=VALUE", ["-t", "--a"]],
     ["Cannot use --host without a value: expected ADDR, as in --host=VALUE", ["--host", ""]],
+    ["Cannot use --host without a value: expected ADDR, as in --host=VALUE", ["--host="]],
     ['Cannot use "": expected a path, as in --file PATH', [""]],
     ["Cannot use --port twice: expected one value", ["-p", "80", "--port", "80"]],
     ["Cannot use --quiet twice: expected one value", ["-q", "--quiet=false"]],
@@ -103,7 +166,19 @@ Deno.test("parseFlags() says in one line what it expected, and ignores nothing",
     [`Cannot use "a" with "a": ${alone}`, ["a", "a"]],
     [`Cannot use --file with "b": ${alone}`, ["--file", "a", "b"]],
     [`Cannot use "a" with --text: ${alone}`, ["a", "--text", "b"]],
-    ["Cannot use --raw with --status: expected one of the two", ["--raw", "a", "--status", "404"]],
+    ["Cannot use --file with --raw: expected one of the two", ["--file", "a", "--raw", "b"]],
+    ["Cannot use --lab with --raw: expected one of the two", ["--lab", "--raw", "b"]],
+    ["Cannot use --wire with --quiet: expected one of the two", ["--wire", "-q"]],
+    [
+      "Cannot use --raw with --status: expected one of the two, " +
+      "--raw sends whole responses, with their own status and fields",
+      ["--raw", "a", "--status", "404"],
+    ],
+    [
+      "Cannot use --header with --lab: expected one of the two, " +
+      "--lab sends whole responses, with their own status and fields",
+      ["--header", "A: b", "--lab"],
+    ],
   ];
   for (const [message, args] of mistakes) assertEquals(mistake(...args), message);
 });
@@ -117,8 +192,7 @@ Deno.test("parseFlags() rejects each pair of flags that exclude each other, and 
       const isExcluded = one.excludes?.includes(other.name) || other.excludes?.includes(one.name);
       if (!isExcluded) parseFlags(args, false);
       else {
-        const message = `Cannot use --${one.name} with --${other.name}: expected one of the two`;
-        assertEquals(mistake(...args), message);
+        assertStringIncludes(mistake(...args), `Cannot use --${one.name} with --${other.name}: `);
       }
       if (one.isContent && other.isContent) assert(isExcluded, args.join(" "));
     }
@@ -164,16 +238,21 @@ Deno.test("parseFlags() in an executable lets later flags win over those compile
 
 // ---------------------------------------------------------------- a second implementation
 
+/** What begins with this is no value. */
+const FLAG = "--|-[pftsqHhV]";
+
 /** A flag with its value, or a path; each argument ends in a NUL. */
 const ONE = new RegExp(
   [
     String.raw`--(?<on>quiet|wire|probe)(?:[=\0](?<state>true|false))?\0`,
     String
-      .raw`--(?<name>port|text|file|raw|redirect|link|status|header)(?:=|\0(?!-))(?<value>[^\0]+)\0`,
+      .raw`--(?<name>port|text|file|raw|redirect|link|status|header)(?:=|\0(?!${FLAG}))(?<value>[^\0]+)\0`,
+    String.raw`(?<empty>--text[=\0]|-q*t[=\0])\0`,
     String.raw`-(?<ons>q*)(?:(?<=q)[=\0](?<last>true|false)|(?<=q))\0`,
-    String.raw`-(?<before>q*)(?<letter>[pftsH])(?:=|\0(?!-)|(?![=\p{L}\0]))(?<rest>[^\0]+)\0`,
+    String
+      .raw`-(?<before>q*)(?<letter>[pftsH])(?:=|\0(?!${FLAG})|(?![=\p{L}\0]))(?<rest>[^\0]+)\0`,
     String.raw`--\0(?<path>[^\0]*)\0$`,
-    String.raw`(?<alone>(?!-)[^\0]+)\0`,
+    String.raw`(?<alone>(?!-|\d+\0)[^\0]+)\0`,
     String.raw`--\0$`,
   ].join("|"),
   "uy",
@@ -195,13 +274,15 @@ function pairsIn(args: string[]): Array<[string, string]> | undefined {
   for (ONE.lastIndex = 0; ONE.lastIndex < text.length;) {
     const found = ONE.exec(text)?.groups;
     if (!found) return undefined;
-    const { on, state, name, value, ons, last, before, letter, rest, path, alone } = found;
+    const { on, state, name, value, ons, last, before, letter, rest, path, alone, empty } = found;
     if (on) pairs.push([on, state ?? "true"]);
     if (name) pairs.push([name, value]);
     for (const _ of ons?.slice(1) ?? "") pairs.push(["quiet", "true"]);
     if (ons) pairs.push(["quiet", last ?? "true"]);
     for (const _ of before ?? "") pairs.push(["quiet", "true"]);
     if (letter) pairs.push([LETTERS[letter], rest]);
+    for (const _ of empty?.replace(/[^q]/g, "") ?? "") pairs.push(["quiet", "true"]);
+    if (empty) pairs.push(["text", ""]);
     if (path === "") return undefined;
     if (path ?? alone) pairs.push(["file", path ?? alone]);
   }
@@ -221,12 +302,13 @@ function meaningOf(pairs: Array<[string, string]>): Record<string, unknown> | un
   }
   if (CONTENTS.filter((name) => name in values).length > 1) return undefined;
   if ("raw" in values && ("status" in values || "header" in values)) return undefined;
+  if (values.quiet === true && values.wire === true) return undefined;
   return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== false));
 }
 
 const PIECES =
   ("--quiet --quiet --wire --probe --quiet=true --wire=false --quiet= --quiet=no --port --port=80 " +
-    "--text --text=a=b --text= --file --file=-x --raw=r --redirect=/ --link /l --status 404 --header " +
+    "--text --text=a=b --text= --text -1 - --file --file=-x --raw=r --redirect=/ --link /l --status 404 --header " +
     "--header=A:b A:b:c -q -qq -qp -pq -p80 -p=80 -qp8 -qp=8 -qs404 -t -tq -t=q -t -t- -f/a -H -H=A: -f/a=b truest " +
     "-q=true -q=no -q= -z -qz -- - true false 80 a b --no-quiet --bogus --quietly --por=80 --text.a=b")
     .split(" ").concat("", " ", "ü", "-tü", "a\nb", "--text=\n", "__proto__", "--__proto__=a");

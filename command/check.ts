@@ -12,7 +12,7 @@ import { failures, reportJson, reportText } from "../lab/check/report.ts";
 import { messageOf, printable, quote, StartError, UsageError } from "../replies/text.ts";
 import { print, say } from "./output.ts";
 import type { CheckSettings } from "./settings.ts";
-import { exitCodeAt, mayUse, missingPermission, type StopSignal } from "./start.ts";
+import { mayUse, missingPermission, type StopReason } from "./start.ts";
 
 /** The exit code at SIGHUP, which a terminal sends when it is closed. */
 const HANGUP_CODE = 129;
@@ -27,14 +27,14 @@ const HANGUP_CODE = 129;
  */
 export async function checkClient(
   settings: CheckSettings,
-  stopSignal: Promise<StopSignal>,
+  stopRequested: Promise<StopReason>,
 ): Promise<number> {
   demandPermissions();
   using file = openReport(settings.report);
   using commands = new Commands();
-  const found = await Promise.race([findings(settings, commands), stopSignal, hangup()]);
+  const found = await Promise.race([findings(settings, commands), stopRequested, hangup()]);
   if (typeof found === "number") return found;
-  if (typeof found === "string") return exitCodeAt(found);
+  if ("exitCode" in found) return found.exitCode;
   write(found, settings, file);
   return failures(found, settings.level).length > 0 ? 1 : 0;
 }

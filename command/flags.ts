@@ -7,7 +7,7 @@
 
 import { CHECK_TIMEOUT_MS } from "../lab/check/check.ts";
 import { DEFAULT_LIMITS } from "../server.ts";
-import { DEFAULT_LINK } from "../replies/link.ts";
+import { DEFAULT_LINK, PROJECT_URL } from "../replies/link.ts";
 
 /** The values of flags that are not given. */
 export const DEFAULTS = {
@@ -29,12 +29,18 @@ export interface Flag {
   readonly short?: string;
   /** What `--help` writes for its value; a flag without a value is on or off. */
   readonly value?: string;
+  /** True if its value may be empty. */
+  readonly mayBeEmpty?: boolean;
   /** True if it may be repeated. */
   readonly repeats?: boolean;
   /** True if it wins over all other flags, even over mistakes. */
   readonly wins?: boolean;
   /** True if it says what the replies are made of: a later such flag replaces an earlier one. */
   readonly isContent?: boolean;
+  /** True if its replies are whole responses, in which no other flag sets anything. */
+  readonly isWhole?: boolean;
+  /** True if it sets something in each reply. */
+  readonly isSetting?: boolean;
   /** The names of flags that it excludes. */
   readonly excludes?: readonly string[];
   /** What it does, in one sentence without its full stop. */
@@ -58,7 +64,7 @@ export const FLAGS: Readonly<Record<string, readonly Flag[]>> = {
     {
       name: "host",
       value: "ADDR",
-      help: "address to listen on; :: serves IPv6 and IPv4",
+      help: "address to listen on; :: serves IPv6 and IPv4, localhost both on this machine alone",
       default: DEFAULTS.host,
     },
     { name: "reuse-port", help: "share the port among several processes (Linux)" },
@@ -68,6 +74,7 @@ export const FLAGS: Readonly<Record<string, readonly Flag[]>> = {
       name: "text",
       short: "t",
       value: "TEXT",
+      mayBeEmpty: true,
       isContent: true,
       excludes: ["file", "redirect", "link"],
       help: "answer this text instead of the page; {client}, {port}, {method} and {target} are " +
@@ -85,7 +92,8 @@ export const FLAGS: Readonly<Record<string, readonly Flag[]>> = {
       name: "raw",
       value: "PATH",
       isContent: true,
-      excludes: ["text", "file", "redirect", "link", "status", "header"],
+      isWhole: true,
+      excludes: ["text", "file", "redirect", "link", "status", "header", "cors"],
       help: "send this file, or by path one of this folder, byte for byte as the whole response",
     },
     {
@@ -105,8 +113,9 @@ export const FLAGS: Readonly<Record<string, readonly Flag[]>> = {
     {
       name: "lab",
       isContent: true,
+      isWhole: true,
       excludes: [
-        ...["text", "file", "raw", "redirect", "link", "status", "header", "delay"],
+        ...["text", "file", "raw", "redirect", "link", "status", "header", "cors", "delay"],
         "reuse-port",
       ],
       help: "answer right and wrong responses by path, to test clients with; / lists them; " +
@@ -116,6 +125,7 @@ export const FLAGS: Readonly<Record<string, readonly Flag[]>> = {
       name: "status",
       short: "s",
       value: "CODE",
+      isSetting: true,
       help: "status code, 200 to 599; of a folder, that of its pages; " +
         `${DEFAULTS.redirect} with --redirect`,
       default: DEFAULTS.status,
@@ -124,12 +134,19 @@ export const FLAGS: Readonly<Record<string, readonly Flag[]>> = {
       name: "header",
       short: "H",
       value: '"NAME: VALUE"',
+      isSetting: true,
       repeats: true,
       help: "add a header field, or replace one; may be repeated",
     },
     {
+      name: "cors",
+      isSetting: true,
+      help: "let pages of all origins read the replies, in a browser",
+    },
+    {
       name: "delay",
       value: "SECONDS",
+      isSetting: true,
       help: "wait before each reply, such as 2.5, or 0.2-1.5 at random; with --raw, between " +
         "its head and the rest",
     },
@@ -167,9 +184,10 @@ export const FLAGS: Readonly<Record<string, readonly Flag[]>> = {
     {
       name: "stop-timeout",
       value: "SECONDS",
-      help: "how long replies in flight may take at the stop",
+      help: "how long replies in flight may take at the stop; 0 cuts them off at once",
       default: inSeconds(DEFAULT_LIMITS.shutdownGraceMs),
     },
+    { name: "stop-on-eof", help: "stop when standard input ends, as when its other end exits" },
     {
       name: "max-connections",
       value: "N",
@@ -178,7 +196,12 @@ export const FLAGS: Readonly<Record<string, readonly Flag[]>> = {
     },
   ],
   LOG: [
-    { name: "quiet", short: "q", help: "no access log; of --check, only the last line" },
+    {
+      name: "quiet",
+      short: "q",
+      excludes: ["wire"],
+      help: "no access log; of --check, only the last line",
+    },
     {
       name: "log",
       value: "FORMAT",
@@ -241,6 +264,28 @@ export const FLAGS: Readonly<Record<string, readonly Flag[]>> = {
 /** All flags in one list. */
 export const ALL_FLAGS: readonly Flag[] = Object.values(FLAGS).flat();
 
+/** What other programs call it, and what to do here instead. */
+export const HINTS: ReadonlyArray<readonly [name: RegExp, hint: string]> = [
+  [/^(allow-|deny-|unstable|no-prompt|import-map|A$)/, "flags of Deno go before main.ts"],
+  [/^(directory|dir|d|root|folder|path)$/, "use a path alone, as in firstline site"],
+  [/^(bind|b|address|addr|a|listen|l|interface|i|hostname)$/, "use --host ADDR"],
+  [/^(open|o|browse|browser)$/, "open the address that it prints"],
+  [/^(body|content|c|response|r|data)$/, "use --text TEXT"],
+  [/^(code|status-code)$/, "use --status CODE"],
+  [/^(verbose|v|debug)$/, "use --wire to see each byte (-V is --version)"],
+  [/^(silent|no-log|no-request-logging)$/, "use --quiet"],
+  [/^json$/, "use --text '{}' --header 'Content-Type: application/json'"],
+  [/^(spa|single|fallback)$/, "call the page that answers all other paths 200.html"],
+  [/^(index|indexes|autoindex|listing)$/, "use --list"],
+  [/^(reload|live|livereload)$/, "use --watch"],
+  [/^(tls|ssl|https|cert|key|C|K|S)$/, "put a proxy in front for TLS"],
+  [/^(gzip|g|brotli|compress|compression)$/, "put a proxy in front for compression"],
+  [/^(auth|user|username|password|P)$/, "put a proxy in front for authentication"],
+  [/^(upload|u|put)$/, "use another program: the content of requests is discarded"],
+  [/^(proxy|forward)$/, "use a proxy: nothing is forwarded"],
+  [/^(config|conf)$/, "there is no file of settings"],
+];
+
 /** The exit codes and their meanings, for `--help` and the README. */
 export const EXIT_CODES: Readonly<Record<string, string>> = {
   "0":
@@ -252,6 +297,12 @@ export const EXIT_CODES: Readonly<Record<string, string>> = {
   "2": "a mistake in the arguments, or a command that cannot be checked",
   "129, 130, 143": "stopped at once: by a second SIGINT or SIGTERM, the check by SIGHUP too",
 };
+
+const EXAMPLES = [
+  ["firstline site", "serve a folder"],
+  ["firstline -s 503 -t soon", "answer everything with 503 and a text"],
+  ["firstline --lab", "test an HTTP client with right and wrong responses"],
+] as const;
 
 /** The text of `--help`, within 80 columns. */
 export function helpText(): string {
@@ -267,7 +318,11 @@ Usage: firstline [FLAGS] [PATH]
 Without flags it greets every client with an HTML page. PATH is --file PATH.
 
 ${flags.join("")}EXIT CODES
-${codes.join("")}`;
+${codes.join("")}
+EXAMPLES
+${EXAMPLES.map(([left, right]) => entry(`  ${left}`, right)).join("")}
+Everything else: ${PROJECT_URL}
+`;
 }
 
 /** How a flag is written, such as `  -p, --port N`. */

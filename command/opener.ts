@@ -4,7 +4,14 @@
  * @module
  */
 
-import { type Reply, type Responder, serve, type Server, type Socket } from "../server.ts";
+import {
+  type Listener,
+  type Reply,
+  type Responder,
+  serve,
+  type Server,
+  type Socket,
+} from "../server.ts";
 import { delayed } from "../replies/delay.ts";
 import { DEFAULTS } from "./flags.ts";
 import { withHealth } from "../replies/health.ts";
@@ -56,16 +63,23 @@ export async function openerFrom(
     )
     : { answer: responderFrom(settings), path: "/" };
   const responder = withHealth(health, answer);
-  return { open: (options) => serve(options, responder), path };
+  const open = async (options: ListenOptions) => {
+    if (options.hostname !== "localhost") return serve(options, responder);
+    return serve({ ...options, listener: await listenOnLocalhost(options, listen) }, responder);
+  };
+  return { open, path };
 }
 
 async function openLab(options: ListenOptions, health: string | undefined): Promise<Server> {
   const { lab } = await import("../lab/lab.ts");
   const { listenWithReset } = await import("../lab/listener.ts");
   const { Traffic } = await import("../lab/traffic.ts");
-  const listener = await listenWithReset(options);
+  const isLocal = options.hostname === "localhost";
+  const listener = isLocal
+    ? await listenOnLocalhost(options, listenWithReset)
+    : await listenWithReset(options);
   const { hostname, port } = listener.addr;
-  if (hostname === DEFAULTS.labHost) {
+  if (isLocal || hostname === DEFAULTS.labHost) {
     say("the lab answers this machine alone; --host lets others in");
   }
   const traffic = new Traffic();
@@ -75,10 +89,89 @@ async function openLab(options: ListenOptions, health: string | undefined): Prom
   return serve({ ...options, listener, wrap }, withHealth(health, responder));
 }
 
+// ---------------------------------------------------------------- localhost
+
+/** As many connections as `serve()` lets wait in the kernel. */
+const TCP_BACKLOG = 2048;
+
+function listen({ hostname, port, reusePort }: ListenOptions): Listener {
+  return Deno.listen({ hostname, port, reusePort, tcpBacklog: TCP_BACKLOG });
+}
+
+/** A port that is free on 127.0.0.1 may be taken on ::1. So many are tried. */
+const MAX_TRIES = 10;
+
+/** Listens on one port of both loopback addresses, or of 127.0.0.1 where there is no other. */
+async function listenOnLocalhost(
+  options: ListenOptions,
+  listen: (options: ListenOptions) => Listener | Promise<Listener>,
+): Promise<Listener> {
+  for (let tries = 1;; tries++) {
+    const listeners = [await listen({ ...options, hostname: "127.0.0.1" })];
+    const { port } = listeners[0].addr;
+    try {
+      listeners.push(await listen({ ...options, hostname: "::1", port }));
+    } catch (error) {
+      if (error instanceof Deno.errors.AddrInUse) {
+        listeners[0].close();
+        if (options.port !== 0 || tries === MAX_TRIES) throw error;
+        continue;
+      }
+    }
+    return joined(listeners, { hostname: "localhost", port });
+  }
+}
+
+/** What has come from a listener. */
+interface Arrival {
+  readonly listener: Listener;
+  readonly socket?: Socket;
+  readonly error?: unknown;
+}
+
+/** One listener for the connections of several. */
+export function joined(listeners: readonly Listener[], addr: Listener["addr"]): Listener {
+  const awaited = new Map<Listener, Promise<Arrival>>();
+  const arrivalAt = (listener: Listener): Promise<Arrival> => {
+    const arrival: Promise<Arrival> = awaited.get(listener) ??
+      listener.accept().then((socket) => ({ listener, socket }), (error) => ({ listener, error }));
+    awaited.set(listener, arrival);
+    return arrival;
+  };
+  return {
+    addr,
+    async accept() {
+      const { listener, socket, error } = await Promise.race(listeners.map(arrivalAt));
+      awaited.delete(listener);
+      if (socket === undefined) throw error;
+      return socket;
+    },
+    close() {
+      for (const listener of listeners) listener.close();
+      for (const arrival of awaited.values()) {
+        arrival.then(({ listener, socket }) => awaited.has(listener) && socket?.[Symbol.dispose]());
+      }
+    },
+  };
+}
+
+// ---------------------------------------------------------------- replies
+
 /** Makes the responder for a text, the page or a redirect. */
 export function responderFrom(settings: Settings): Responder | Reply {
-  const { headers, delay } = settings;
-  return delayed(withTemplates(headers, contentReplyTo(settings)), delay);
+  const { headers, cors, delay } = settings;
+  const answer = withTemplates(headers, contentReplyTo(settings));
+  return delayed(cors ? withPermission(headers, answer) : answer, delay);
+}
+
+/** A browser asks by OPTIONS before it sends a request to another origin (Fetch §4.8). */
+function withPermission(headers: Fields, answer: ReplyTo | Reply): ReplyTo {
+  const allowed = headers.filter(([name]) => !/^location$/i.test(name)); // it must not be led away
+  const permission = withTemplates(allowed, withDefaults({ status: 204 }, { headers: allowed }));
+  return (request, client) => {
+    const chosen = request.method === "OPTIONS" ? permission : answer;
+    return typeof chosen === "function" ? chosen(request, client) : chosen;
+  };
 }
 
 /** A status that forbids content leaves the page out. */

@@ -1,8 +1,14 @@
-import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
-import { escapeControls, type Reply, type Responder } from "../server.ts";
+import { assertEquals, assertRejects, assertStringIncludes, assertThrows } from "@std/assert";
+import {
+  escapeControls,
+  type Listener,
+  type Reply,
+  type Responder,
+  type Socket,
+} from "../server.ts";
 import { CLIENT, requestOf } from "../tests/requests.ts";
 import { UsageError } from "../replies/text.ts";
-import { responderFrom } from "./opener.ts";
+import { joined, responderFrom } from "./opener.ts";
 import { settingsFrom } from "./settings.ts";
 import type { Values } from "./values.ts";
 
@@ -46,8 +52,8 @@ Deno.test("responderFrom() drops the page and its fields where the status forbid
   for (const status of ["204", "205", "304"]) {
     assertEquals(answer({ status }), { status: Number(status), headers: [] });
     assertEquals(
-      answer({ status, header: ["A: b"], text: "c" }),
-      { status: Number(status), headers: [["A", "b"]], body: "c" }, // which the server leaves out
+      answer({ status, header: ["A: b"], text: "" }),
+      { status: Number(status), headers: [["A", "b"]], body: "" },
     );
   }
 });
@@ -145,4 +151,108 @@ Deno.test("responderFrom() escapes placeholders for the type of the text", () =>
     answer({ text: '{"a":"{target}"}', header: json }, line).body,
     '{"a":"/\\u003ca\\u003e\\u0022\\u005c"}',
   );
+});
+
+const CORS: Array<readonly [string, string]> = [
+  ["Access-Control-Allow-Origin", "*"],
+  ["Access-Control-Allow-Methods", "*"],
+  ["Access-Control-Allow-Headers", "*, Authorization"],
+];
+
+Deno.test("responderFrom() with --cors lets pages of all origins read every reply", () => {
+  const cors = true;
+  assertEquals(answer({ text: "a", cors, status: "404" }).headers, CORS);
+  assertEquals(answer({ redirect: "/a", cors }).headers, [["Location", "/a"], ...CORS]);
+  assertEquals(answer({ cors }).headers?.slice(-3), CORS);
+  const header = ["access-control-allow-origin: https://a.example", "A: {method}"];
+  assertEquals(answer({ text: "a", cors, header }, "PUT / HTTP/1.1").headers, [
+    ...CORS.slice(1),
+    ["access-control-allow-origin", "https://a.example"],
+    ["A", "PUT"],
+  ]);
+});
+
+Deno.test("responderFrom() with --cors answers OPTIONS with 204, whatever else it answers", () => {
+  const ask = (values: Values) => answer({ ...values, cors: true }, "OPTIONS /a HTTP/1.1");
+  const permission = { status: 204, headers: CORS };
+  assertEquals(ask({}), permission);
+  assertEquals(ask({ text: "{port}", status: "503" }), permission);
+  assertEquals(ask({ redirect: "/a{target}" }), permission); // it must not be redirected
+  assertEquals(answer({ text: "a" }, "OPTIONS /a HTTP/1.1").status, 200);
+});
+
+// ---------------------------------------------------------------- listeners
+
+/** A listener that accepts what a test gives it. */
+class ScriptedListener implements Listener {
+  readonly addr = { hostname: "a", port: 1 };
+  isClosed = false;
+  #next = this.#promise();
+
+  /** A rejection that nobody waits for is no fault here. */
+  #promise() {
+    const next = Promise.withResolvers<Socket>();
+    next.promise.catch(() => {});
+    return next;
+  }
+
+  accept(): Promise<Socket> {
+    return this.#next.promise;
+  }
+
+  give(socket: Socket): void {
+    this.#next.resolve(socket);
+    this.#next = this.#promise();
+  }
+
+  fail(name: string): void {
+    this.#next.reject(Object.assign(new Error(name), { name }));
+    this.#next = this.#promise();
+  }
+
+  close(): void {
+    this.isClosed = true;
+    this.fail("BadResource");
+  }
+}
+
+/** A socket that only notes when it is disposed of. */
+function socketOf(name: string, ended: string[]): Socket {
+  return { name, [Symbol.dispose]: () => void ended.push(name) } as unknown as Socket;
+}
+
+const nameOf = (socket: Socket) => (socket as unknown as { name: string }).name;
+
+Deno.test("joined() accepts from each listener, in the order of arrival, and loses none", async () => {
+  const [one, two] = [new ScriptedListener(), new ScriptedListener()];
+  const both = joined([one, two], { hostname: "localhost", port: 7 });
+  assertEquals(both.addr, { hostname: "localhost", port: 7 });
+  const ended: string[] = [];
+  const first = both.accept();
+  two.give(socketOf("a", ended));
+  one.give(socketOf("b", ended));
+  assertEquals(nameOf(await first), "a");
+  assertEquals(nameOf(await both.accept()), "b");
+  const failing = both.accept();
+  one.fail("ConnectionReset");
+  await assertRejects(() => failing, Error, "ConnectionReset");
+  const next = both.accept();
+  two.give(socketOf("c", ended));
+  assertEquals(nameOf(await next), "c");
+  assertEquals(ended, []);
+});
+
+Deno.test("joined() closes each listener, and what nobody accepts any more", async () => {
+  const [one, two] = [new ScriptedListener(), new ScriptedListener()];
+  const both = joined([one, two], { hostname: "localhost", port: 7 });
+  const ended: string[] = [];
+  const first = both.accept();
+  one.give(socketOf("a", ended));
+  two.give(socketOf("b", ended));
+  assertEquals(nameOf(await first), "a");
+  both.close();
+  assertEquals([one.isClosed, two.isClosed], [true, true]);
+  await Promise.resolve();
+  await Promise.resolve();
+  assertEquals(ended, ["b"]);
 });

@@ -191,9 +191,14 @@ export function flushMessages(): Promise<void> {
   return messages.finish();
 }
 
-/** Says where the server listens, and the URL to open. */
-export function sayAddress({ hostname, port }: Address, path: string): void {
+/** Says where the server listens, the URL to open, and the URLs for other devices. */
+export function sayAddress(
+  { hostname, port }: Address,
+  path: string,
+  others: readonly string[],
+): void {
   say(`listening on ${hostAndPort(hostname, port)}, ${urlOf(hostname, port, path)}`);
+  if (others.length > 0) say(`other devices can try ${others.join(" or ")}`);
 }
 
 /** Says why the command failed, and returns its exit code. A bug is thrown again. */

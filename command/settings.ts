@@ -18,7 +18,13 @@ import {
   originsOf,
   PLACEHOLDERS,
 } from "../replies/placeholders.ts";
-import { contentTypesIn, type Fields, mergeFields, parseField } from "../replies/fields.ts";
+import {
+  contentTypesIn,
+  type Fields,
+  hasContent,
+  mergeFields,
+  parseField,
+} from "../replies/fields.ts";
 import { permissionHint } from "../folders/source.ts";
 import type { ListenOptions } from "./start.ts";
 import { encodeUri } from "../replies/target.ts";
@@ -40,6 +46,8 @@ export interface Settings {
   readonly portGiven: boolean;
   /** The format of the access log. */
   readonly log: "common" | "json" | "none";
+  /** True if the end of standard input stops the server. */
+  readonly stopOnEof: boolean;
   /** True if stdout shows the conversations. */
   readonly wire: boolean;
   /** What the replies are made of. */
@@ -52,6 +60,8 @@ export interface Settings {
   readonly status: number;
   /** Header fields of every reply except raw ones; for a redirect, with its `Location`. */
   readonly headers: Fields;
+  /** True if pages of all origins may read the replies. */
+  readonly cors: boolean;
   /** How long to wait before each reply; `undefined` for no wait. */
   readonly delay: Span | undefined;
   /** The path of the health check. */
@@ -108,17 +118,19 @@ export function settingsFrom(values: Values): Settings {
       requestTimeoutMs: millisecondsOf(values, "request-timeout"),
       idleTimeoutMs: millisecondsOf(values, "idle-timeout"),
       writeTimeoutMs: millisecondsOf(values, "write-timeout"),
-      shutdownGraceMs: millisecondsOf(values, "stop-timeout"),
+      shutdownGraceMs: millisecondsOf(values, "stop-timeout", "zero too"),
       maxConnections: integerOf(values, "max-connections", 1, 1_000_000),
     },
     portGiven: port !== undefined,
     log: logFrom(values),
+    stopOnEof: values["stop-on-eof"] === true,
     wire: values.wire === true,
     content: contentFrom(values),
     list: isOn(values, "list", ["file"]),
     watch: isOn(values, "watch", ["file", "raw"]),
     status: statusFrom(values),
     headers: headersFrom(values),
+    cors: values.cors === true,
     delay: spanOf(values, "delay"),
     health: healthFrom(values),
     probe: probeFrom(values, port),
@@ -210,6 +222,20 @@ function linkFrom(values: Values): string | undefined {
 const REDIRECT_STATUSES = [301, 302, 303, 307, 308];
 
 function statusFrom(values: Values): number {
+  const status = checkedStatus(values);
+  const content = hasContent(status) ? undefined : contentGiven(values);
+  if (content === undefined) return status;
+  throw new UsageError(
+    `Cannot use --status ${status} with --${content}: expected a status with content`,
+  );
+}
+
+/** The flag that gives content, if one does. */
+function contentGiven(values: Values): string | undefined {
+  return ["text", "link"].find((name) => stringOf(values, name));
+}
+
+function checkedStatus(values: Values): number {
   const isRedirect = stringOf(values, "redirect") !== undefined;
   const status = integerOf(values, "status", 200, 599);
   if (!isRedirect) return status ?? DEFAULTS.status;
@@ -221,9 +247,22 @@ function statusFrom(values: Values): number {
   );
 }
 
+/**
+ * What a browser needs to show a reply to pages of another origin (Fetch §3.3). `*` stands for all
+ * names of fields but `Authorization`.
+ */
+const CORS_FIELDS: Fields = [
+  ["Access-Control-Allow-Origin", "*"],
+  ["Access-Control-Allow-Methods", "*"],
+  ["Access-Control-Allow-Headers", "*, Authorization"],
+];
+
 function headersFrom(values: Values): Fields {
   const redirect = stringOf(values, "redirect");
-  const own: Fields = redirect === undefined ? [] : [["Location", locationFrom(redirect)]];
+  const own: Fields = [
+    ...(redirect === undefined ? [] : [["Location", locationFrom(redirect)] as const]),
+    ...(values.cors === true ? CORS_FIELDS : []),
+  ];
   const headers = stringsOf(values, "header").map(headerField);
   if (contentTypesIn(headers).length > 1) {
     throw new UsageError("Cannot use --header with Content-Type twice: expected one type");

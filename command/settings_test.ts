@@ -12,12 +12,14 @@ Deno.test("settingsFrom() has a default for everything", () => {
   assertEquals({ ...rest, delay, health }, {
     portGiven: false,
     log: "common",
+    stopOnEof: false,
     wire: false,
     content: { kind: "page", link: undefined },
     list: false,
     watch: false,
     status: 200,
     headers: [],
+    cors: false,
     delay: undefined,
     health: undefined,
     probe: false,
@@ -50,12 +52,14 @@ Deno.test("settingsFrom() returns the values of the flags", () => {
   assertEquals(rest, {
     portGiven: true,
     log: "common",
+    stopOnEof: false,
     wire: false,
     content: { kind: "page", link: undefined },
     list: false,
     watch: false,
     status: 200,
     headers: [],
+    cors: false,
     delay: { minMs: 1000, maxMs: 2000 },
     health: "/healthz",
     probe: false,
@@ -244,6 +248,32 @@ Deno.test("settingsFrom() rejects a redirect to what was asked for, or to two pl
     UsageError,
     "Cannot use --redirect with --header Location: expected one of the two",
   );
+});
+
+Deno.test("settingsFrom() rejects content with a status that forbids it", () => {
+  for (const status of ["204", "205", "304"]) {
+    for (const [name, value] of [["text", "hi"], ["link", "/"]]) {
+      assertThrows(
+        () => settingsFrom({ status, [name]: value }),
+        UsageError,
+        `Cannot use --status ${status} with --${name}: expected a status with content`,
+      );
+    }
+    assertEquals(settingsFrom({ status, text: "" }).status, Number(status));
+  }
+});
+
+Deno.test("settingsFrom() accepts 0 for --stop-timeout, and for no other limit", () => {
+  assertEquals(settingsFrom({ "stop-timeout": "0" }).options.shutdownGraceMs, 0);
+  for (const name of ["request-timeout", "idle-timeout", "write-timeout"]) {
+    for (const value of ["0", "99999999999"]) {
+      assertThrows(
+        () => settingsFrom({ [name]: value }),
+        UsageError,
+        `Cannot use --${name} "${value}": expected seconds above 0 to 999999, such as 2.5`,
+      );
+    }
+  }
 });
 
 Deno.test("settingsFrom() rejects placeholders in URLs that browsers run", () => {

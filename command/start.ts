@@ -9,7 +9,15 @@ import { getAvailablePort } from "@std/net/get-available-port";
 import { sleep } from "../replies/delay.ts";
 import type { ServeOptions, Server } from "../server.ts";
 import { permissionHint } from "../folders/source.ts";
-import { hostAndPort, messageOf, plural, quote, StartError, UsageError } from "../replies/text.ts";
+import {
+  hostAndPort,
+  messageOf,
+  plural,
+  quote,
+  StartError,
+  urlOf,
+  UsageError,
+} from "../replies/text.ts";
 import { say } from "./output.ts";
 
 /**
@@ -44,7 +52,8 @@ export async function start(
   open: Open,
 ): Promise<Server> {
   checkDenoVersion(Deno.version.deno);
-  const { hostname, port } = options;
+  const { port } = options;
+  const hostname = options.hostname === "localhost" ? "127.0.0.1" : options.hostname;
   if (!mayUse(hostname, port)) {
     throw new StartError(`Cannot listen on ${missingPermission(hostname, port)}`);
   }
@@ -124,49 +133,90 @@ export function missingPermission(hostname: string, port: number): string {
   }`;
 }
 
+// ---------------------------------------------------------------- addresses
+
+/** Interfaces of containers and virtual machines, which lead to no other device. */
+const VIRTUAL = /^(br-|docker|veth|virbr|vmnet)/;
+
+/** The URLs at which other devices find a server, if Deno permits to look at the addresses. */
+export function otherUrls({ hostname, port }: Server["addr"], path: string): string[] {
+  const isAll = hostname === "0.0.0.0" || hostname === "::";
+  const { state } = Deno.permissions.querySync({ name: "sys", kind: "networkInterfaces" });
+  if (!isAll || state !== "granted") return [];
+  return Deno.networkInterfaces()
+    .filter(({ name, family }) => family === "IPv4" && !VIRTUAL.test(name))
+    .filter(({ address }) => !/^(127|169\.254)\./.test(address))
+    .map(({ address }) => urlOf(address, port, path));
+}
+
 // ---------------------------------------------------------------- stop
 
 /** Under `deno task`, one Ctrl-C arrives twice: from the terminal and from the task runner. */
 const SAME_SIGNAL_MS = 50;
 
-/** A signal that stops the server. */
-export type StopSignal = "SIGINT" | "SIGTERM";
-
-/** The exit codes of a process that a signal ends at once. */
-const EXIT_CODE_AT: Readonly<Record<StopSignal, number>> = { SIGINT: 130, SIGTERM: 143 };
-
-/** The exit code of what a signal has ended before its time. */
-export function exitCodeAt(signal: StopSignal): number {
-  return EXIT_CODE_AT[signal];
+/** Why the server is to stop. */
+export interface StopReason {
+  /** What has happened, in the words of messages. */
+  readonly text: string;
+  /** The exit code of what ends before it has done its work. */
+  readonly exitCode: number;
 }
 
-/** Resolves at the first signal; the second ends the process at once. */
-export function firstSignal(): Promise<StopSignal> {
-  const { promise, resolve } = Promise.withResolvers<StopSignal>();
-  let first = Infinity;
-  const on = (signal: StopSignal) =>
+/** The request to stop: a signal, or with `--stop-on-eof` the end of standard input. */
+export class StopRequest {
+  /** Resolves at the first request. */
+  readonly received: Promise<StopReason>;
+  readonly #resolve: (reason: StopReason) => void;
+  #first = Infinity;
+
+  /** Takes signals from now on. After the first request, the next signal ends the process. */
+  constructor() {
+    const { promise, resolve } = Promise.withResolvers<StopReason>();
+    this.received = promise;
+    this.#resolve = resolve;
+    this.#on("SIGINT", 130);
+    if (Deno.build.os !== "windows") this.#on("SIGTERM", 143);
+  }
+
+  #on(signal: Deno.Signal, exitCode: number): void {
     Deno.addSignalListener(signal, () => {
-      const now = performance.now();
-      if (now - first >= SAME_SIGNAL_MS) Deno.exit(exitCodeAt(signal));
-      first = Math.min(first, now);
-      resolve(signal);
+      if (performance.now() - this.#first >= SAME_SIGNAL_MS) Deno.exit(exitCode);
+      this.#request({ text: `${signal} received`, exitCode });
     });
-  on("SIGINT");
-  if (Deno.build.os !== "windows") on("SIGTERM");
-  return promise;
+  }
+
+  /** Requests the stop when this input ends, or fails. */
+  async atEndOf(input: ReadableStream<Uint8Array>): Promise<void> {
+    try {
+      for await (const _ of input);
+    } catch {
+      // who cannot be read is gone
+    }
+    this.#request({ text: "standard input has ended", exitCode: 0 });
+  }
+
+  /** Resolves to the exit code of this work, or to that of a signal that ends it. */
+  orExitCode(work: Promise<number>): Promise<number> {
+    return Promise.race([work, this.received.then(({ exitCode }) => exitCode)]);
+  }
+
+  #request(reason: StopReason): void {
+    this.#first = Math.min(this.#first, performance.now());
+    this.#resolve(reason);
+  }
 }
 
-/** Says that a signal has ended the start, and returns the exit code: nothing was cut off. */
-export function stopEarly(signal: StopSignal): number {
-  say(`${signal} received before the start was complete`);
+/** Says why the start has ended, and returns the exit code: nobody was cut off. */
+export function stopEarly({ text }: StopReason): number {
+  say(`${text} before the start was complete`);
   return 0;
 }
 
 /** Shuts the server down. Resolves to the exit code: 1 if a connection did not finish in time. */
-export async function stop(server: Server, signal: StopSignal): Promise<number> {
+export async function stop(server: Server, { text }: StopReason): Promise<number> {
   const shutdown = server.shutdown();
   await sleep(SAME_SIGNAL_MS); // until then, a second signal is ignored
-  say(`${signal} received, finishing the replies in flight; a second signal exits at once`);
+  say(`${text}, finishing the replies in flight; the next signal exits at once`);
   const { aborted } = await shutdown;
   if (aborted > 0) say(`cut off ${plural(aborted, "connection")} that did not finish in time`);
   return aborted > 0 ? 1 : 0;

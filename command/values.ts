@@ -45,14 +45,24 @@ export function integer(name: string, value: string, min: number, max: number): 
   );
 }
 
-/** Seconds above 0, as milliseconds, or `undefined` without the flag. */
-export function millisecondsOf(values: Values, name: string): number | undefined {
+/** At most this many seconds: the timers of the server end at 2^31 milliseconds. */
+const MAX_SECONDS = 999_999;
+
+/** Seconds as milliseconds, or `undefined` without the flag; 0 only if that has a meaning. */
+export function millisecondsOf(
+  values: Values,
+  name: string,
+  zero: "no zero" | "zero too" = "no zero",
+): number | undefined {
   const value = stringOf(values, name);
   if (value === undefined) return undefined;
   const milliseconds = millisecondsIn(value);
-  if (milliseconds > 0) return milliseconds;
+  if (milliseconds > 0 || milliseconds === 0 && zero === "zero too") return milliseconds;
+  const least = zero === "zero too" ? "from 0" : "above 0";
   throw new UsageError(
-    `Cannot use --${name} ${quote(value)}: expected seconds above 0, such as 2.5`,
+    `Cannot use --${name} ${
+      quote(value)
+    }: expected seconds ${least} to ${MAX_SECONDS}, such as 2.5`,
   );
 }
 
@@ -64,7 +74,8 @@ export function spanOf(values: Values, name: string): Span | undefined {
   if (minMs <= maxMs && more.length === 0) return maxMs > 0 ? { minMs, maxMs } : undefined;
   throw new UsageError(
     `Cannot use --${name} ${quote(value)}: ` +
-      "expected seconds, such as 2.5, or from the least to the most, such as 0.2-1.5",
+      `expected seconds up to ${MAX_SECONDS}, such as 2.5, or from the least to the most, ` +
+      "such as 0.2-1.5",
   );
 }
 

@@ -21,8 +21,17 @@ Deno.test("millisecondsOf() accepts seconds above 0 with up to three decimals", 
   const delay = (value: string) => millisecondsOf({ delay: value }, "delay");
   assertEquals([delay("2.5"), delay("0.001"), delay("999999")], [2500, 1, 999_999_000]);
   for (const value of ["0", "0.0", "-1", ".5", "5.", "0.0001", "1000000", "1s", "1-2", "1e2"]) {
-    assertStringIncludes(mistake(() => delay(value)), `--delay "${value}": expected seconds above`);
+    assertStringIncludes(
+      mistake(() => delay(value)),
+      `--delay "${value}": expected seconds above 0 to 999999`,
+    );
   }
+});
+
+Deno.test("millisecondsOf() accepts 0 where it has a meaning", () => {
+  const grace = (value: string) => millisecondsOf({ grace: value }, "grace", "zero too");
+  assertEquals([grace("0"), grace("0.0"), grace("0.5")], [0, 0, 500]);
+  assertStringIncludes(mistake(() => grace("-0")), "expected seconds from 0 to 999999");
 });
 
 Deno.test("spanOf() accepts seconds, or two of them with a dash between", () => {
@@ -35,7 +44,7 @@ Deno.test("spanOf() accepts seconds, or two of them with a dash between", () => 
   for (const value of ["2-1", "1-2-3", "-1", "1-", "a-2", "1 - 2", "0.2-1.5s"]) {
     assertEquals(
       mistake(() => delay(value)),
-      `Cannot use --delay "${value}": expected seconds, such as 2.5, ` +
+      `Cannot use --delay "${value}": expected seconds up to 999999, such as 2.5, ` +
         "or from the least to the most, such as 0.2-1.5",
     );
   }

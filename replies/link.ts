@@ -1,5 +1,5 @@
 /**
- * The link of the page.
+ * The links of the page.
  *
  * @module
  */
@@ -8,6 +8,9 @@ import { escapeHtml } from "./html.ts";
 
 /** The default link of the page: the specification of what the page shows. */
 export const DEFAULT_LINK = "https://www.rfc-editor.org/rfc/rfc9112";
+
+/** The home of the program. */
+export const PROJECT_URL = "https://jsr.io/@firstline/firstline";
 
 /** The label of a link, in HTML. Lines break inside of its target only if nowhere else. */
 export function labelOf(link: string): string {

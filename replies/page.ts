@@ -6,12 +6,9 @@
 
 import type { Client, Reply, RequestLine } from "../server.ts";
 import { escapeHtml } from "./html.ts";
-import { DEFAULT_LINK, labelOf } from "./link.ts";
+import { DEFAULT_LINK, labelOf, PROJECT_URL } from "./link.ts";
 
-export { DEFAULT_LINK, escapeHtml };
-
-/** The home of the program. */
-export const PROJECT_URL = "https://jsr.io/@firstline/firstline";
+export { DEFAULT_LINK, escapeHtml, PROJECT_URL };
 
 /** Header fields of a page that runs no scripts, loads nothing and is not cached. */
 export const PAGE_HEADERS: Reply["headers"] = Object.freeze<Array<readonly [string, string]>>([

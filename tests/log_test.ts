@@ -273,7 +273,6 @@ test(
   async () => {
     await using server = await ServerProcess.start([
       ...ANY_PORT,
-      "-q",
       "--wire",
       "--text",
       "Hello world!",

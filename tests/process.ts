@@ -30,6 +30,8 @@ export interface ProcessOptions {
   env?: Record<string, string>;
   /** A script that ends with `exec "$@"`, to set limits or redirect streams. */
   shell?: string;
+  /** What stdin is: at its end (default), or open until the process has ended. */
+  stdin?: "null" | "piped";
   /** Where stdout goes: to a pipe that is read on demand (default), or to /dev/null. */
   stdout?: "piped" | "null";
   /** The port in its arguments, for processes whose messages are lost. */
@@ -48,13 +50,13 @@ export function firstline(
 }
 
 function spawn(command: readonly string[], options: ProcessOptions): Deno.ChildProcess {
-  const { env, shell, stdout = "piped" } = options;
+  const { env, shell, stdin = "null", stdout = "piped" } = options;
   const [program, ...rest] = shell ? ["sh", "-c", shell, "sh", ...command] : command;
   return new Deno.Command(program, {
     args: rest,
     cwd: ROOT,
     env: { NO_COLOR: "1", DENO_NO_UPDATE_CHECK: "1", ...env },
-    stdin: "null",
+    stdin,
     stdout,
     stderr: "piped",
   }).spawn();
@@ -151,10 +153,15 @@ export class ServerProcess implements AsyncDisposable {
   listening = "";
 
   readonly #isPiped: boolean;
+  #hasInput: boolean;
   readonly #finished: Promise<void>;
   #stdout: Lines | undefined;
 
-  private constructor(readonly child: Deno.ChildProcess, { stdout = "piped" }: ProcessOptions) {
+  private constructor(
+    readonly child: Deno.ChildProcess,
+    { stdin = "null", stdout = "piped" }: ProcessOptions,
+  ) {
+    this.#hasInput = stdin === "piped";
     this.stderr = new Lines(child.stderr);
     this.#finished = this.stderr.finish();
     this.#isPiped = stdout === "piped";
@@ -225,6 +232,12 @@ export class ServerProcess implements AsyncDisposable {
     return this.#stdout ??= new Lines(this.child.stdout);
   }
 
+  /** Ends its stdin, if that was piped. */
+  async endInput(): Promise<void> {
+    if (this.#hasInput) await this.child.stdin.close();
+    this.#hasInput = false;
+  }
+
   /** Sends a signal. */
   kill(signal: Deno.Signal): void {
     this.child.kill(signal);
@@ -253,6 +266,7 @@ export class ServerProcess implements AsyncDisposable {
       if (!(error instanceof TypeError)) throw error; // it has ended already
     }
     await this.exitCode();
+    await this.endInput();
     if (this.#isPiped) await this.stdout.cancel();
   }
 }

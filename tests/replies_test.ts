@@ -42,9 +42,9 @@ test(
 );
 
 test("firstline --status 204 and 304 send no content", WATCHED, async () => {
-  const cases = [["204", "No Content", "--text=x"], ["304", "Not Modified", "--link=/"]];
-  for (const [code, reason, flag] of cases) {
-    await using server = await ServerProcess.start([...ANY_PORT, flag, "-s", code]);
+  const cases = [["204", "No Content"], ["304", "Not Modified", "--text="]];
+  for (const [code, reason, ...flags] of cases) {
+    await using server = await ServerProcess.start([...ANY_PORT, ...flags, "-s", code]);
     assertEquals(
       undated(await talk(server, "GET / HTTP/1.1\r\n")),
       `HTTP/1.1 ${code} ${reason}\r\nDate: DATE\r\nConnection: close\r\n\r\n`,
@@ -357,6 +357,24 @@ test(
     assertEquals(statusOf(await talk(server, "GET /healthz HTTP/2.0\r\n")), 505);
     assertMatch(await server.stdout.next(), /"CONNECT \/healthz HTTP\/1\.1" 501 \d+$/);
     assertMatch(await server.stdout.next(), /"GET \/healthz HTTP\/2\.0" 505 \d+$/);
+  },
+);
+
+test(
+  "firstline --cors lets pages of other origins use a folder, and OPTIONS too",
+  WATCHED,
+  async () => {
+    using folder = new TemporaryFolder({ "a.DELETE.204": "" });
+    const permissions = ["--allow-net", "--allow-read"];
+    await using server = await ServerProcess.start([...ANY_PORT, folder.path, "--cors"], {
+      permissions,
+    });
+    const cors = "Access-Control-Allow-Origin: *\r\nAccess-Control-Allow-Methods: *\r\n" +
+      "Access-Control-Allow-Headers: *, Authorization\r\n";
+    for (const line of ["DELETE /a", "OPTIONS /a", "GET /a", "GET /b"]) {
+      assertStringIncludes(await talk(server, `${line} HTTP/1.1\r\n`), `\r\n${cors}`, line);
+    }
+    assertEquals(statusOf(await talk(server, "OPTIONS /a HTTP/1.1\r\n")), 204);
   },
 );
 

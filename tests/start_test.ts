@@ -5,7 +5,7 @@ import { getAvailablePort } from "@std/net/get-available-port";
 import { DEFAULTS, EXIT_CODES, FLAGS, helpText } from "../command/flags.ts";
 import manifest from "../deno.json" with { type: "json" };
 import { DEFAULT_LIMITS } from "../server.ts";
-import { talk } from "./clients.ts";
+import { connect, isGone, readAll, send, talk } from "./clients.ts";
 import { TemporaryFolder } from "./files.ts";
 import { needing } from "./needs.ts";
 import { ANY_PORT, IMPORT_MAP, type ProcessOptions, run, ServerProcess } from "./process.ts";
@@ -47,21 +47,12 @@ test(
   async () => {
     const mistakes: Array<[string[], string]> = [
       [["--bogus"], 'Cannot use "--bogus": expected only the flags that --help lists'],
-      [["-z"], 'Cannot use "-z": expected only the flags that --help lists'],
       [["a\n", "--", "b"], 'Cannot use "a\\x0A" with "b": expected one of the two, a path alone'],
-      [["-qp=0", "--wire=no"], 'Cannot use --wire "no": expected true or false'],
-      [["--port", "abc"], 'Cannot use --port "abc": expected an integer from 0 to 65535'],
-      [["--port"], "Cannot use --port without a value: expected N, as in --port=VALUE"],
-      [["--text="], "Cannot use --text without a value: expected TEXT"],
-      [["--host", ""], "Cannot use --host without a value: expected ADDR"],
+      [["-H", "A: b\r\nC: d"], 'Cannot use --header "A: b\\x0D\\x0AC: d": expected a value'],
       [
         ["--host", "127.0.0.1:80"],
         'Cannot use --host "127.0.0.1:80": expected an address or a name',
       ],
-      [["--idle-timeout", "-1"], "Cannot use --idle-timeout without a value: expected SECONDS"],
-      [["-H", "A: b\r\nC: d"], 'Cannot use --header "A: b\\x0D\\x0AC: d": expected a value'],
-      [["--header"], 'Cannot use --header without a value: expected "NAME: VALUE"'],
-      [["--probe", "--port", "0"], "Cannot use --probe with --port 0: expected a port to ask"],
     ];
     await Promise.all(mistakes.map(async ([args, message]) => {
       const { code, stdout, stderr } = await run(args);
@@ -310,3 +301,145 @@ writing(
     }
   },
 );
+
+// ---------------------------------------------------------------- localhost, and other devices
+
+/** True if this machine has an IPv6 loopback. */
+function hasIpv6(): boolean {
+  try {
+    Deno.listen({ hostname: "::1", port: 0 }).close();
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+for (const content of ["--text=a", "--lab"]) {
+  test({
+    ...WATCHED,
+    name: `firstline --host localhost ${content} listens on both loopbacks, on one port`,
+    ignore: !hasIpv6(),
+    fn: async () => {
+      const flags = ["--host", "localhost", "--port", "0", content];
+      await using server = await ServerProcess.start(flags);
+      const { port } = server;
+      assertEquals(
+        server.listening,
+        `firstline: listening on localhost:${port}, http://localhost:${port}/`,
+      );
+      for (const host of ["127.0.0.1", "[::1]"]) {
+        const response = await fetch(`http://${host}:${port}/`, { headers: ONCE });
+        assertEquals(response.ok, true);
+        await response.body?.cancel();
+      }
+      const probe = await run(["--probe", "--host", "localhost", "--port", `${port}`]);
+      assertEquals(probe.code, 0);
+      assertEquals(await server.stop(), 0);
+    },
+  });
+}
+
+/** A client that keeps no connection needs no closing. */
+const ONCE = { Connection: "close" };
+
+test(
+  "firstline --host localhost needs no IPv6, but no other program on its port",
+  WATCHED,
+  async () => {
+    const flags = ["--host", "localhost", "--port", "0"];
+    const permissions = ["--allow-net=127.0.0.1"]; // as without ::1
+    await using server = await ServerProcess.start(flags, { permissions });
+    assertStringIncludes(await talk(server, "GET / HTTP/1.1\r\n"), "Hello, 127.0.0.1");
+    if (!hasIpv6()) return;
+    using taken = Deno.listen({ hostname: "::1", port: 0 });
+    const { code, stderr } = await run(["--host", "localhost", "--port", `${taken.addr.port}`]);
+    assertEquals(code, 1);
+    assertMatch(
+      stderr,
+      /^firstline: Cannot listen on localhost:\d+: the port is taken, port \d+ is/,
+    );
+  },
+);
+
+writing(
+  "firstline PATH prints the addresses for other devices, if it may look",
+  WATCHED,
+  async () => {
+    using folder = new TemporaryFolder({ "index.html": "a" });
+    const allowed = ["--allow-net", "--allow-read", "--allow-sys=networkInterfaces"];
+    const said = async (flags: string[], permissions = allowed) => {
+      await using server = await ServerProcess.start(["--port", "0", ...flags], { permissions });
+      await server.stop();
+      const [, urls] = /^firstline: other devices can try (.*)$/m.exec(server.stderr.text) ?? [];
+      const hosts = urls?.split(" or ").map((url) => new URL(url));
+      for (const { port } of hosts ?? []) assertEquals(port, `${server.port}`);
+      return hosts?.map(({ hostname }) => hostname);
+    };
+    for (const host of await said([folder.path]) ?? []) {
+      assertMatch(host, /^(?!127\.|169\.254\.)\d+\.\d+\.\d+\.\d+$/);
+    }
+    assertEquals(await said(["--text", "a"]), undefined);
+    assertEquals(await said([folder.path, "--host", "127.0.0.1"]), undefined);
+    assertEquals(await said([folder.path], ["--allow-net", "--allow-read"]), undefined);
+  },
+);
+
+// ---------------------------------------------------------------- the end of standard input
+
+test(
+  "firstline --stop-on-eof stops when its stdin ends, and finishes replies",
+  WATCHED,
+  async () => {
+    const flags = [...ANY_PORT, "--stop-on-eof", "--text", "made it"];
+    await using server = await ServerProcess.start(flags, { stdin: "piped" });
+    using half = await HalfLine.sendTo(server);
+    await server.endInput();
+    assertStringIncludes(await server.stderr.next(), "standard input has ended, finishing");
+    assertStringIncludes(await half.finish(), "made it");
+    assertEquals(await server.exitCode(), 0);
+  },
+);
+
+test("firstline --stop-on-eof ends at once, with 0, if there is no stdin", WATCHED, async () => {
+  for (const shell of [undefined, 'exec "$@" <&-']) {
+    const { code, stderr } = await run([...ANY_PORT, "--stop-on-eof"], { shell });
+    assertEquals(code, 0);
+    assertMatch(stderr, /^firstline: standard input has ended[^\n]*\n$/m);
+  }
+});
+
+test("firstline --stop-timeout 0 cuts off at once, and exits with 1", WATCHED, async () => {
+  const flags = [...ANY_PORT, "--stop-timeout", "0", "--delay", "100"];
+  await using server = await ServerProcess.start(flags);
+  using half = await HalfLine.sendTo(server);
+  server.kill("SIGTERM");
+  assertEquals(await half.ended(), true);
+  assertEquals(await server.exitCode(), 1);
+});
+
+/** A client that has sent half a request line, which the server has read. */
+class HalfLine implements Disposable {
+  constructor(readonly socket: Deno.TcpConn) {}
+
+  static async sendTo(server: ServerProcess): Promise<HalfLine> {
+    const socket = await connect(server);
+    await send(socket, "GET /late HT");
+    await talk(server, "GET HTTP/1.1\r\n"); // by now the half line has been read
+    return new HalfLine(socket);
+  }
+
+  /** Waits for the end of the connection, by a FIN or a reset. True if no reply came. */
+  ended(): Promise<boolean> {
+    return readAll(this.socket).then((wire) => wire === "", isGone);
+  }
+
+  /** Sends the rest, and resolves to the reply. */
+  async finish(): Promise<string> {
+    await send(this.socket, "TP/1.1\r\nHost: x\r\n\r\n");
+    return await readAll(this.socket);
+  }
+
+  [Symbol.dispose](): void {
+    this.socket.close();
+  }
+}
