@@ -12,11 +12,13 @@ import { dirname, resolve } from "node:path";
 export function* given(args, { valued, letters }) {
   const rest = [...args];
   let isCheck = false;
+  const isFlag = (next) => next.startsWith("--") || next.startsWith("-") && next[1] in letters;
   const withValue = (name, joined) => {
-    const [canBeNext, otherwise] = valued.includes(name)
-      ? [/^[^-]/, ""]
-      : [/^(true|false)$/, "true"];
-    const value = joined ?? (canBeNext.test(rest[0] ?? "") ? rest.shift() : otherwise);
+    const [next] = rest;
+    const isValued = valued.includes(name);
+    const canBeNext = next !== undefined &&
+      (isValued ? !isFlag(next) : /^(true|false)$/.test(next));
+    const value = joined ?? (canBeNext ? rest.shift() : isValued ? "" : "true");
     isCheck ||= name === "check" && value === "true";
     return [name, value];
   };
@@ -81,6 +83,7 @@ export function permissions(args, flags, say = () => {}) {
   return [
     "--allow-net",
     "--allow-env=PORT",
+    "--allow-sys=networkInterfaces",
     ...reads.map((path) => `--allow-read=${path}`),
     ...writes.map((path) => `--allow-write=${path}`),
     ...(isOn("check") ? ["--allow-run"] : []),

@@ -21,14 +21,17 @@ def given(args, flags):
     rest = list(args)
     is_check = False
 
+    def is_flag(argument):
+        return argument.startswith("--") or argument[:1] == "-" and argument[1:2] in letters
+
     def with_value(name, joined):
         nonlocal is_check
-        if name in valued:
-            can_be_next, otherwise = "[^-]", ""
-        else:
-            can_be_next, otherwise = r"(true|false)\Z", "true"
+        is_valued = name in valued
         if joined is None:
-            joined = rest.pop(0) if rest and re.match(can_be_next, rest[0], re.DOTALL) else otherwise
+            can_be_next = rest and (
+                not is_flag(rest[0]) if is_valued else rest[0] in ("true", "false")
+            )
+            joined = rest.pop(0) if can_be_next else "" if is_valued else "true"
         is_check = is_check or (name, joined) == ("check", "true")
         return name, joined
 
@@ -83,6 +86,7 @@ def permissions(args, flags, say=lambda message: None):
     return [
         "--allow-net",
         "--allow-env=PORT",
+        "--allow-sys=networkInterfaces",
         *("--allow-read=" + path for path in reads),
         *("--allow-write=" + path for path in writes),
         *(["--allow-run"] if checks else []),
