@@ -195,7 +195,11 @@ test("each file or folder of a stranger is served, or gets one line that leads o
     ["raw", "bad.http", /^starts$/],
     ["file", "empty", /^Cannot use --file ".\/empty": expected a folder with files in it$/],
     ["file", "nowhere", /^Cannot use --file ".\/nowhere": expected a readable file or folder /],
-    ["file", "apibad", /: expected NAME\.METHOD\.EXT, .*, not "\/orders\.POST\.999\.json"$/],
+    [
+      "file",
+      "apibad",
+      /: expected NAME\.METHOD\.STATUS with a status from 200 to 599, not "\/orders\.POST\.999\.json"$/,
+    ],
   ];
   for (const [flag, name, message] of outcomes) {
     const said = await outcomeOf(flag, name);
