@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Client, RawReply, RequestLine } from "../server.ts";
+import { type Client, escapeControls, type RawReply, type RequestLine } from "../server.ts";
 import { CATALOG } from "./catalog/catalog.ts";
 import type { Entry } from "./catalog/entry.ts";
 import type { Contract } from "./contract.ts";
@@ -29,17 +29,37 @@ export interface Found {
   readonly value: number;
 }
 
+/** What was expected instead. */
+export interface Expected {
+  readonly expected: string;
+}
+
 /** The entry of a path; or what was expected instead of its parameter; or neither. */
-export function find(
-  entries: Entries,
-  path: string,
-): Found | { readonly expected: string } | undefined {
+export function find(entries: Entries, path: string): Found | Expected | undefined {
   const name = path.slice(1);
   const slash = `${name}/`.indexOf("/");
   const entry = entries.get(name) ?? entries.get(name.slice(0, slash));
   if (entry === undefined) return undefined;
   const text = name === entry.name ? undefined : name.slice(slash + 1);
-  if (text !== undefined && entry.takes === undefined) return undefined;
+  return text !== undefined && entry.takes === undefined ? undefined : withValue(entry, text);
+}
+
+/**
+ * What an item stands for, in a sequence and behind `/any/`: a status such as `503`, or the name of an
+ * entry, and its parameter behind a colon.
+ */
+export function findItem(entries: Entries, item: string): Found | Expected {
+  const [name, ...texts] = /^[2-5]\d\d$/.test(item) ? ["status", item] : item.split(":");
+  const entry = entries.get(name);
+  if (entry === undefined || texts.length > (entry.takes ? 1 : 0)) {
+    return {
+      expected: `a status or an entry, such as retry-after:1, instead of "${escapeControls(item)}"`,
+    };
+  }
+  return withValue(entry, texts[0]);
+}
+
+function withValue(entry: Entry, text: string | undefined): Found | Expected {
   const value = valueOf(entry, text);
   return value === undefined ? { expected: usageOf(entry) } : { entry, value };
 }
@@ -48,20 +68,21 @@ export function find(
 function valueOf({ takes }: Entry, text: string | undefined): number | undefined {
   if (takes === undefined) return 0;
   if (text === undefined) return takes.fallback;
-  const { min, max, isDecimal } = takes;
+  const { min, max, isDecimal, among } = takes;
   const isNumber = /^(0|[1-9]\d{0,8})(\.\d{1,3})?$/.test(text);
   const value = Number(text);
-  return isNumber && value >= min && value <= max && (isDecimal || !text.includes("."))
-    ? value
-    : undefined;
+  const isAllowed = among ? among.includes(value) : value >= min && value <= max;
+  return isNumber && isAllowed && (isDecimal || !text.includes(".")) ? value : undefined;
 }
 
 /** The path of an entry and its parameter: `/status/CODE, CODE is an integer from 200 to 599`. */
 function usageOf(entry: Entry): string {
   const { takes } = entry;
   if (takes === undefined) return patternOf(entry);
-  const kind = takes.isDecimal ? "a number" : "an integer";
-  return `${patternOf(entry)}, ${takes.name} is ${kind} from ${takes.min} to ${takes.max}`;
+  const { name, min, max, isDecimal, among } = takes;
+  const kind = isDecimal ? "a number" : "an integer";
+  const range = among ? `one of ${among.join(", ")}` : `${kind} from ${min} to ${max}`;
+  return `${patternOf(entry)}, ${name} is ${range}`;
 }
 
 function patternOf({ name, takes }: Entry): string {

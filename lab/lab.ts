@@ -24,12 +24,33 @@ import {
   type RequestLine,
   type Responder,
 } from "../server.ts";
+import { sleep } from "../replies/delay.ts";
 import { pathOf } from "../replies/target.ts";
 import { LASTS } from "./catalog/entry.ts";
-import { contractsOf, entriesFor, find, type Found, responseOf } from "./entries.ts";
-import { indexOf } from "./page.ts";
-import { type Limits, NEXT_REQUEST, STALL, type Step, stepsOf } from "./pieces.ts";
-import type { Traffic } from "./traffic.ts";
+import { redirectTo } from "./catalog/redirects.ts";
+import {
+  contractsOf,
+  type Entries,
+  entriesFor,
+  type Expected,
+  find,
+  findItem,
+  type Found,
+  type Response,
+  responseOf,
+} from "./entries.ts";
+import { Memory, noteFields } from "./memory.ts";
+import { indexOf, JSON_HEADERS } from "./page.ts";
+import {
+  type Limits,
+  type Message,
+  NEXT_REQUEST,
+  piecesOf,
+  STALL,
+  type Step,
+  stepsOf,
+} from "./pieces.ts";
+import type { Connection, Received, Traffic } from "./traffic.ts";
 
 /** Options of {@linkcode lab}. */
 export interface LabOptions {
@@ -64,39 +85,157 @@ export interface LabOptions {
 export function lab(
   { origin = "http://localhost:8080", canReset = false, traffic }: LabOptions = {},
 ): Responder {
-  const entries = entriesFor(canReset);
-  const port = Number(new URL(origin).port || 80);
+  const place = {
+    entries: entriesFor(canReset),
+    memory: new Memory(),
+    port: Number(new URL(origin).port || 80),
+    traffic,
+  };
   let index: ReadonlyMap<string, Reply> | undefined; // made on demand, because that takes a while
   return (request, client) => {
     const path = pathOf(request.target);
-    if (path === "/next") return NEXT;
-    const found = find(entries, path);
-    if (found === undefined) {
-      index ??= indexOf(contractsOf(entries), origin);
-      return index.get(path) ?? complaint(404, path, "expected a path that / lists");
-    }
-    if ("expected" in found) return complaint(400, path, `expected ${found.expected}`);
-    return answer(found, { request, client, port, traffic });
+    const connection = traffic?.connectionOf(client);
+    const visit = { ...place, request, client, connection, received: connection?.take(request) };
+    const answer = routed(path, visit) ??
+      (index ??= indexOf(contractsOf(place.entries), origin)).get(path);
+    return answer ?? complaint(404, path, "expected a path that / lists");
   };
 }
 
-/** What a client asks for after an entry, to see what it makes of the rest. */
-const NEXT: Reply = Object.freeze({ body: "next\n" });
-
-/** Who asks, and where. */
+/** A request, and the lab that it came to. */
 interface Visit {
-  readonly request: RequestLine;
-  readonly client: Client;
+  readonly entries: Entries;
+  readonly memory: Memory;
   readonly port: number;
   readonly traffic?: Traffic;
+  readonly request: RequestLine;
+  readonly client: Client;
+  readonly connection?: Connection;
+  readonly received?: Received;
 }
 
-function answer({ entry, value }: Found, { request, client, port, traffic }: Visit): RawReply {
-  const { pieces, ending } = responseOf(entry, value, request, client, new Date().toUTCString());
-  const steps = stepsOf(pieces, port, limitsOf({ entry, value }));
-  const stalls = entry.stalls ?? (pieces.includes(STALL) || pieces.includes(NEXT_REQUEST));
-  const connection = traffic?.connectionOf(client);
-  return { raw: connection?.watched(request, steps, !stalls) ?? timed(steps), ending, stalls };
+type Answer = ReturnType<Responder>;
+
+/** The paths that are no entries, by their first segment; each gets the rest of the path. */
+const ROUTES: Readonly<
+  Record<string, (rest: string | undefined, visit: Visit) => Answer | Expected | undefined>
+> = {
+  next: (rest, visit) => rest === undefined ? sendMessage(plain("next\n"), visit) : undefined,
+  pause: (rest, visit) => rest === undefined ? pause(visit) : undefined,
+  arrived,
+  any,
+  sequence,
+  seen,
+  "redirect-away": (rest, visit) => redirectWithKey("localhost", rest, visit),
+  "redirect-back": (rest, visit) => redirectWithKey("127.0.0.1", rest, visit),
+};
+
+/** What a path stands for, apart from the lists. */
+function routed(path: string, visit: Visit): Answer | undefined {
+  const [, name = "", rest] = /^\/([^/]*)(?:\/(.*))?$/.exec(path) ?? [];
+  const route = Object.hasOwn(ROUTES, name) ? ROUTES[name](rest, visit) : undefined;
+  const found = route ?? find(visit.entries, path);
+  if (found === undefined) return undefined;
+  if ("expected" in found) return complaint(400, path, `expected ${found.expected}`);
+  return "entry" in found ? sendEntry(found, visit) : found;
+}
+
+/** Answers any path behind an item, for clients that append paths of their own. */
+function any(rest = "", visit: Visit): Answer | Expected {
+  const [first, second] = rest.split("/");
+  const byTwo = findItem(visit.entries, `${first}/${second}`); // such as events/lf
+  const found = "entry" in byTwo ? byTwo : findItem(visit.entries, first);
+  return "entry" in found ? sendEntry(found, visit) : found;
+}
+
+const KEY = /^[\w-]{1,64}$/;
+const KEY_USAGE = "KEY has 1 to 64 letters, digits, - or _";
+
+/** Answers the n-th request for a list and a key with its n-th item, the last one again and again. */
+function sequence(rest = "", visit: Visit): Answer | Expected {
+  const [, list, key] = /^(.+)\/([^/]*)$/.exec(rest) ?? [];
+  if (key === undefined || !KEY.test(key)) {
+    return { expected: `/sequence/ITEM,ITEM,.../KEY, ${KEY_USAGE}` };
+  }
+  const { entries, memory, request: { method }, connection } = visit;
+  const items = list.split(",");
+  const found = items.map((item) => findItem(entries, item));
+  const wrong = found.find((one) => "expected" in one);
+  if (wrong) return wrong;
+  const index = Math.min(memory.count(key, list), items.length - 1);
+  memory.note(key, { item: items[index], method, connection: connection?.number });
+  return sendEntry(found[index] as Found, visit);
+}
+
+function seen(rest = "", { memory }: Visit): Reply | Expected {
+  if (!KEY.test(rest)) return { expected: `/seen/KEY, ${KEY_USAGE}` };
+  const lines = memory.seen(rest).map((one) => JSON.stringify(one));
+  return { headers: JSON_HEADERS, body: `[${lines.join(",\n")}]\n` };
+}
+
+/** Where redirects to another origin lead. With a key, it notes which fields came along. */
+function arrived(rest: string | undefined, visit: Visit): Answer | Expected {
+  if (rest !== undefined && !KEY.test(rest)) return { expected: `/arrived/KEY, ${KEY_USAGE}` };
+  const { memory, request: { method }, connection, received } = visit;
+  if (rest !== undefined) {
+    const noted = memory.note(rest, { item: "arrived", method, connection: connection?.number });
+    if (received) connection?.headOf(received).then((head) => noteFields(noted, head));
+  }
+  return sendMessage(plain("arrived\n"), visit);
+}
+
+function redirectWithKey(
+  host: string,
+  rest = "",
+  visit: Visit,
+): Answer | Expected | undefined {
+  const [code, key] = rest.split("/");
+  if (key === undefined) return undefined; // an entry
+  const found = findItem(visit.entries, `redirect-away:${code}`);
+  if ("expected" in found) return found;
+  if (rest !== `${code}/${key}` || !KEY.test(key)) {
+    return { expected: `/redirect-away/CODE/KEY, ${KEY_USAGE}` };
+  }
+  return sendMessage(redirectTo(host, found.value, key), visit);
+}
+
+/** What is late has been sent by then. Other responses may take longer, and are not waited for. */
+const MAX_PAUSE_MS = 1000;
+/** It takes a moment until a client has noticed what was sent. */
+const NOTICE_MS = 20;
+
+/** Answers without content, once everything that is late has been sent. */
+async function pause(visit: Visit): Promise<RawReply> {
+  await visit.traffic?.settled(MAX_PAUSE_MS);
+  await sleep(NOTICE_MS);
+  return sendMessage({ fields: "Content-Length: 0" }, visit);
+}
+
+function plain(content: string): Message {
+  return { fields: `Content-Type: text/plain|Content-Length: ${content.length}`, content };
+}
+
+function sendEntry({ entry, value }: Found, visit: Visit): RawReply {
+  const { request, client } = visit;
+  const response = responseOf(entry, value, request, client, new Date().toUTCString());
+  return send(response, limitsOf({ entry, value }), entry.stalls, visit);
+}
+
+function sendMessage(message: Message, visit: Visit): RawReply {
+  const pieces = piecesOf(message, visit.request, new Date().toUTCString());
+  return send({ pieces, ending: "open" }, {}, false, visit);
+}
+
+function send(
+  { pieces, ending }: Response,
+  limits: Limits,
+  isStall: boolean | undefined,
+  { port, connection, received }: Visit,
+): RawReply {
+  const steps = stepsOf(pieces, port, limits);
+  const stalls = isStall ?? (pieces.includes(STALL) || pieces.includes(NEXT_REQUEST));
+  const raw = received && connection?.watched(received, steps, !stalls);
+  return { raw: raw ?? timed(steps), ending, stalls };
 }
 
 /** Correct responses end by themselves, and may be as large and as slow as their path says. */

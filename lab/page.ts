@@ -19,8 +19,10 @@ export function indexOf(entries: readonly Contract[], origin: string): ReadonlyM
   ]);
 }
 
-const JSON_HEADERS: Reply["headers"] = Object.freeze([
+/** The header fields of what programs read. */
+export const JSON_HEADERS: Reply["headers"] = Object.freeze([
   ["Content-Type", "application/json"] as const,
+  ["Cache-Control", "no-store"] as const,
 ]);
 
 const LAB_STYLE = `

@@ -112,7 +112,7 @@ export interface Message {
   readonly interim?: readonly Piece[];
   /** The status line without its end; `HTTP/1.1 200 OK` by default. */
   readonly statusLine?: string;
-  /** Field lines, separated by `|`; `Date` is added. */
+  /** Field lines, separated by `|`; `{port}` is that of the lab; `Date` is added. */
   readonly fields: string;
   /** Content that is sent as it is. */
   readonly content?: string | readonly Piece[];
@@ -149,9 +149,13 @@ export function piecesOf(
   return [
     ...(after ? [after] : []),
     ...(isOld ? [] : interim),
-    ...(headSeconds ? trickle(head, headSeconds) : [head]),
+    ...(headSeconds ? trickle(head, headSeconds) : withPort(head)),
     ...(method === "HEAD" ? [] : bodyOf(message, isOld)),
   ];
+}
+
+function withPort(head: string): Piece[] {
+  return head.split("{port}").flatMap((text, at) => at > 0 ? [PORT, text] : [text]);
 }
 
 function headOf(message: Message, isOld: boolean, date: string | undefined): string {

@@ -37,11 +37,6 @@ export interface RunningLab extends AsyncDisposable {
 
 /** Responses that take their time, but not on purpose, get so much of it at the end. */
 const GRACE_MS = 500;
-/** What is late comes by then; other responses may take longer, and are not waited for. */
-const MAX_PAUSE_MS = 1000;
-/** What has been sent needs a moment until a client has noticed it. */
-const NOTICE_MS = 20;
-
 /**
  * Starts the lab.
  *
@@ -66,14 +61,14 @@ export async function startLab(
   const url = urlOf(listener.addr);
   const responder = lab({ origin: url, canReset: true, traffic });
   const server = serve({ listener, wrap: traffic.wrap, shutdownGraceMs: GRACE_MS }, responder);
-  const pause = await startPause(host, traffic);
+  const other = serve({ listener: await listenWithReset({ hostname: host, port: 0 }) }, responder);
   let contracts: Contract[] | undefined;
   const close = async () => {
-    await Promise.all([server.shutdown(), pause.shutdown()]);
+    await Promise.all([server.shutdown(), other.shutdown()]);
   };
   return {
     url,
-    pauseUrl: `${urlOf(pause.addr)}/pause`,
+    pauseUrl: `${urlOf(other.addr)}/pause`,
     get entries() {
       return contracts ??= contractsOf(entriesFor(true));
     },
@@ -83,15 +78,6 @@ export async function startLab(
     close,
     [Symbol.asyncDispose]: close,
   };
-}
-
-async function startPause(hostname: string, traffic: Traffic) {
-  const listener = await listenWithReset({ hostname, port: 0 });
-  return serve({ listener }, async () => {
-    await traffic.settled(MAX_PAUSE_MS);
-    await new Promise((resolve) => setTimeout(resolve, NOTICE_MS));
-    return { close: true };
-  });
 }
 
 function urlOf({ hostname, port }: { readonly hostname: string; readonly port: number }): string {

@@ -5,7 +5,7 @@
  * @module
  */
 
-import { type Client, clientOf, type Socket } from "../server.ts";
+import { type Client, clientOf, type RequestLine, type Socket } from "../server.ts";
 import type { Step, Wait } from "./pieces.ts";
 
 /** A request that the lab has received. */
@@ -41,6 +41,8 @@ export interface LabConnection {
 const MAX_KEPT = 1000;
 /** So many bytes of a request are kept, as many as the server takes for a request line. */
 const MAX_HEAD_BYTES = 8192;
+/** Field lines that have not arrived by then are not waited for. */
+const MAX_HEAD_MS = 10_000;
 
 /** Records connections and requests by reading along with the server. */
 export class Traffic {
@@ -128,7 +130,7 @@ class Change {
 }
 
 /** A connection, and the requests that have arrived on it. */
-class Connection implements LabConnection {
+export class Connection implements LabConnection {
   isClosed = false;
   bytesSent = 0;
 
@@ -137,12 +139,12 @@ class Connection implements LabConnection {
   readonly #change = new Change();
   #hasEnded = false; // the client sends no more
   #begun = 0; // requests of which a byte has arrived
-  readonly #unanswered: Array<{ number: number; method: string; target: string }> = [];
+  readonly #unanswered: Received[] = [];
   #hasLate = false; // something late is still to be sent
   #text = ""; // what has arrived of the present request
   #isBegun = false; // a byte of it has arrived
   #isEarly = false;
-  #request: { head: string } | undefined; // its record, once its line has arrived
+  #request: Received | undefined; // its record, once its line has arrived
   #isBlind = false; // what follows is content, or too long
 
   constructor(readonly number: number, traffic: Traffic, onClose: () => void) {
@@ -179,29 +181,27 @@ class Connection implements LabConnection {
     };
   }
 
+  /** The record of the request that is being answered. Those before it have been answered. */
+  take({ method, target }: RequestLine): Received | undefined {
+    const unanswered = this.#unanswered;
+    const at = unanswered.findIndex((one) => one.method === method && one.target === target);
+    return unanswered.splice(0, at + 1).at(-1);
+  }
+
+  /** Resolves to the field lines of a request, or to what has come of them. */
+  async headOf(request: Received): Promise<string> {
+    await this.#until(() => request.isComplete || this.#hasEnded || this.isClosed, MAX_HEAD_MS);
+    return request.head;
+  }
+
   /**
    * The steps of the response to a request as the server takes them, with waits that end early by
    * what the client does.
    *
    * @param isAwaited True if the response counts as unfinished until it has been written.
    */
-  watched(
-    request: Pick<LabRequest, "method" | "target">,
-    steps: Iterable<Step>,
-    isAwaited: boolean,
-  ): AsyncGenerator<Uint8Array | number> {
-    return this.#watched(this.#numberOf(request), steps, isAwaited);
-  }
-
-  /** The number of the request that is being answered. Those before it have been answered. */
-  #numberOf({ method, target }: Pick<LabRequest, "method" | "target">): number {
-    const unanswered = this.#unanswered;
-    const at = unanswered.findIndex((one) => one.method === method && one.target === target);
-    return unanswered.splice(0, at + 1).at(-1)?.number ?? this.#begun;
-  }
-
-  async *#watched(
-    number: number,
+  async *watched(
+    { number }: Received,
     steps: Iterable<Step>,
     isAwaited: boolean,
   ): AsyncGenerator<Uint8Array | number> {
@@ -257,6 +257,7 @@ class Connection implements LabConnection {
     const end = /^\r?\n|(?<=\n)\r?\n/.exec(rest);
     this.#request.head = rest.slice(0, end?.index);
     if (end === null) return false;
+    this.#request.isComplete = true;
     this.#isBlind = CONTENT_FIELD.test(this.#request.head);
     this.#text = rest.slice(end.index + end[0].length);
     this.#isBegun = false;
@@ -275,15 +276,31 @@ class Connection implements LabConnection {
     return true;
   }
 
-  #record(line: string): { head: string } {
+  #record(line: string): Received {
     const [method, target = ""] = line.split(" ");
-    const at = (performance.now() - this.#traffic.startedAt) / 1000;
-    const isEarly = this.#isEarly;
-    const request = { at, connection: this.number, method, target, head: "", isEarly };
+    const request = {
+      at: (performance.now() - this.#traffic.startedAt) / 1000,
+      connection: this.number,
+      number: this.#begun,
+      method,
+      target,
+      head: "",
+      isComplete: false,
+      isEarly: this.#isEarly,
+    };
     keep(this.#traffic.requests, request);
-    keep(this.#unanswered, { number: this.#begun, method, target });
+    keep(this.#unanswered, request);
     return request;
   }
+}
+
+/** A request while its connection is open. */
+export interface Received extends LabRequest {
+  /** Its number on the connection; the first one is 1. */
+  readonly number: number;
+  head: string;
+  /** True once the header section is complete. */
+  isComplete: boolean;
 }
 
 /** A field that announces content (RFC 9112 §6). */

@@ -14,6 +14,8 @@ export interface Parameter {
   readonly name: string;
   readonly min: number;
   readonly max: number;
+  /** The only values, if not all between the two. */
+  readonly among?: readonly number[];
   /** True if it may have a fraction. */
   readonly isDecimal?: boolean;
   /** The value if it is left out; without a fallback it is required. */
@@ -78,6 +80,14 @@ export interface Entry {
 export type Catalog = Readonly<Record<string, readonly Entry[]>>;
 
 export const STATUS: Parameter = { name: "CODE", min: 200, max: 599, example: 503 };
+/** A status that redirects to `Location`. */
+export const REDIRECT: Parameter = {
+  name: "CODE",
+  min: 301,
+  max: 308,
+  among: [301, 302, 303, 307, 308],
+  example: 302,
+};
 export const COUNT: Parameter = { name: "N", min: 1, max: 1000, example: 3 };
 export const BYTES: Parameter = { name: "N", min: 0, max: 100_000_000, example: 1000 };
 export const DELAY: Parameter = {

@@ -4,7 +4,8 @@
  * @module
  */
 
-import { type Catalog, COUNT, type Entry, LOCATION, message } from "./entry.ts";
+import { REASONS } from "../../server.ts";
+import { type Catalog, COUNT, type Entry, LOCATION, message, REDIRECT } from "./entry.ts";
 import { type Message, response } from "../pieces.ts";
 
 /** What correct redirects to one place have in common. */
@@ -82,9 +83,29 @@ export const REDIRECTS: Catalog = {
       client: "follows one of them, or reports an invalid redirect", expect: "either", level: "may",
       status: "any", contents: "any",
       wrong: [`${LOCATION}Location: /status/200\r\nLocation: /status/404\r\n\r\n`] },
+    { name: "redirect-away", takes: REDIRECT, section: "9110 §15.4", about: "redirects to another origin: localhost",
+      client: "sends no credentials and no cookies there, if it follows", expect: "accept", level: "should",
+      status: "any", contents: ["", "arrived\n"], curl: "-iL", right: (code) => redirectTo("localhost", code) },
+    { name: "redirect-back", takes: REDIRECT, section: "9110 §15.4", about: "redirects to the origin of 127.0.0.1",
+      client: "sends no credentials and no cookies there, if it comes from another origin and follows",
+      expect: "accept", level: "should", status: "any", contents: ["", "arrived\n"], curl: "-iL",
+      right: (code) => redirectTo("127.0.0.1", code) },
   ],
 };
 
 function found(location: string, content = ""): Message {
   return { ...message(content, `Location: ${location}`), statusLine: "HTTP/1.1 302 Found" };
+}
+
+/**
+ * A redirect to `/arrived` of the lab at a host, which may be another origin than that of the request.
+ *
+ * @param key Where `/arrived` notes the names of the fields that it gets.
+ */
+export function redirectTo(host: string, code: number, key?: string): Message {
+  const path = key === undefined ? "/arrived" : `/arrived/${key}`;
+  return {
+    statusLine: `HTTP/1.1 ${code} ${REASONS.get(code)}`,
+    fields: `Location: http://${host}:{port}${path}|Content-Length: 0`,
+  };
 }
