@@ -1902,13 +1902,18 @@ Deno.test(
     const closing: Responder = ({ target }) => ({ ...HELLO, close: target === "/last" });
     const wholes = [
       LAST_REQUEST,
-      "GET / HTTP/1.1\r\n\r\n",
+      LAST_REQUEST.replace("\r\n\r\n", "\r\nHost: x\r\n\r\n"),
       PLAIN_REQUEST.replace("\r\n\r\n", "\r\nConnection: close\r\n\r\n"),
       PLAIN_REQUEST + LAST_REQUEST,
     ];
     const others = [
       "GET / HTTP/1.1\r\n", // the rest of its head may follow
       "GET / HTTP/1.1\n\n", // ambiguous: unclear where it ends
+      "GET / HTTP/1.1\r\n\r\n", // no Host: not to be trusted
+      "GET / HTTP/1.1\r\nHost: x\r\nHost: x\r\n\r\n",
+      "GET / HTTP/1.1\r\nHost: x/y\r\n\r\n",
+      "GET / HTTP/1.1\r\nConnection: close\r\n\r\n",
+      "GET / HTTP/1.1\r\nHost: x\r\nConnection: x\r\n\r\n",
       LAST_REQUEST + "x",
       LAST_REQUEST + PLAIN_REQUEST,
       "GET / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n\r\n",
@@ -2709,7 +2714,7 @@ Deno.test("scanHead() is persistent only for a valid Host", WATCHED, () => {
   const scan = (host: string) => {
     const text = `Host:${host}\r\n\r\n`;
     const head = scanHead(bytesOf(text), 0, text.length);
-    return [head?.end, head?.persistent];
+    return [head?.end, head?.persistence === "open"];
   };
   const hosts =
     "h| h| h:80| h:|\th.example \t|127.0.0.1| [::1]| [::1]:8080| a%20b| a%2F%c3| A-9_~b.| [2001:DB8::A]|" +
@@ -2737,7 +2742,7 @@ test("serve() answers and closes if Host is invalid", WATCHED, async () => {
 
 Deno.test("scanHead() is not persistent if any field is ambiguous, whatever follows it", () => {
   const isPersistent = (head: string) =>
-    scanHead(bytesOf(head), 0, head.length)?.persistent === true;
+    scanHead(bytesOf(head), 0, head.length)?.persistence === "open";
   const keep = "Connection: keep-alive\r\n";
   for (const head of ["Host: x\r\nConnection: close\r\n" + keep, "Host: a/b\r\n" + keep]) {
     assertEquals(isPersistent(head + "\r\n"), false, head);
@@ -2749,7 +2754,7 @@ Deno.test("scanHead() scans from `from` to `to`", WATCHED, () => {
   const text = "GET / HTTP/1.1\r\nHost: x\r\n\r\nGET";
   assertEquals(scanHead(bytesOf(text), 16, text.length), {
     end: text.length - 3,
-    persistent: true,
+    persistence: "open",
   });
   for (let to = 16; to < text.length - 3; to++) {
     assertEquals(scanHead(bytesOf(text), 16, to), undefined, String(to));
@@ -2761,7 +2766,7 @@ Deno.test(
   WATCHED,
   () => {
     const isPersistent = (head: string) =>
-      scanHead(bytesOf(head), 0, head.length)?.persistent === true;
+      scanHead(bytesOf(head), 0, head.length)?.persistence === "open";
     for (let octet = 0; octet < 256; octet++) {
       const character = String.fromCharCode(octet);
       assertEquals(isPersistent(`Host: x\r\nX${character}A: b\r\n\r\n`), /[\w:-]/.test(character));
@@ -2777,7 +2782,7 @@ Deno.test(
   () => {
     const scan = (name: string, value = "1") => {
       const head = `Host: x\r\n${name}: ${value}\r\n\r\n`;
-      return scanHead(bytesOf(head), 0, head.length)?.persistent === true;
+      return scanHead(bytesOf(head), 0, head.length)?.persistence === "open";
     };
     const framing =
       "Content-Length|CONTENT-LENGTH|Content_Length|Content-Lengths|content-language|" +
@@ -2801,7 +2806,7 @@ Deno.test("scanHead() accepts a single Content-Length: 0", WATCHED, () => {
   };
   for (const value of ["0", " 0", "\t0 \t"]) {
     const fields = `Content-Length:${value}\r\n`;
-    assertEquals(scan(fields), { end: 11 + fields.length, persistent: true }, value);
+    assertEquals(scan(fields), { end: 11 + fields.length, persistence: "open" }, value);
   }
   for (const value of ["", "00", "+0", "-0", "0, 0", "0x0", "0.0", "0;", "O"]) {
     assertEquals(scan(`Content-Length: ${value}\r\n`), undefined, value);
@@ -2812,23 +2817,34 @@ Deno.test("scanHead() accepts a single Content-Length: 0", WATCHED, () => {
   }
 });
 
-Deno.test("scanHead() is persistent for connection options that do not close", WATCHED, () => {
+Deno.test("scanHead() says what the client wants of the connection", WATCHED, () => {
   const scan = (value: string) => {
     const head = `Host: x\r\nConnection:${value}\r\n\r\n`;
-    return scanHead(bytesOf(head), 0, head.length)?.persistent;
+    return scanHead(bytesOf(head), 0, head.length)?.persistence;
   };
   const open =
     "keep-alive| Keep-Alive \t|TE| keep-alive, TE|Upgrade, HTTP2-Settings|te\t,\tUPGRADE";
-  for (const value of open.split("|")) assertEquals(scan(value), true, value);
-  const closing = "|close|keep-alive, close|close, Upgrade|keep-alive,|,TE|keep alive|TEs|Host|x";
-  for (const value of closing.split("|")) assertEquals(scan(value), false, value);
+  for (const value of open.split("|")) assertEquals(scan(value), "open", value);
+  const closing = "close| Close\t|keep-alive, close|close, Upgrade|x,close,|x\r\nConnection: close";
+  for (const value of closing.split("|")) assertEquals(scan(value), "close", value);
+  const others = "|keep-alive,|,TE|keep alive|TEs|Host|x|closed|not close|x\r\nConnection: te";
+  for (const value of others.split("|")) assertEquals(scan(value), "unknown", value);
 });
 
-Deno.test("scanHead() returns the end of the head and whether the connection may persist", () => {
-  const scan = (text: string) => scanHead(bytesOf(text), 0, text.length);
-  assertEquals(scan("Host: x\r\n\r\nGET"), { end: 11, persistent: true });
-  assertEquals(scan("\r\n"), { end: 2, persistent: false });
-  assertEquals(scan("Connection: close\r\nHost: x\r\n\r\n"), { end: 30, persistent: false });
+Deno.test("scanHead() returns the end of the head and what the client wants", () => {
+  const scan = (text: string, closes = false) => scanHead(bytesOf(text), 0, text.length, closes);
+  assertEquals(scan("Host: x\r\n\r\nGET"), { end: 11, persistence: "open" });
+  assertEquals(scan("\r\n"), { end: 2, persistence: "unknown" });
+  assertEquals(scan("\r\n", true), { end: 2, persistence: "close" });
+  const closing = "Connection: close\r\n";
+  assertEquals(scan(`${closing}Host: x\r\n\r\n`), { end: 30, persistence: "close" });
+  assertEquals(scan(`${closing}\r\n`), { end: 21, persistence: "unknown" });
+  for (const closes of [false, true]) {
+    for (const hosts of ["Host: x\r\nHost: x\r\n", "Host: x/y\r\n"]) {
+      assertEquals(scan(`${closing}${hosts}\r\n`, closes)?.persistence, "unknown");
+    }
+  }
+  assertEquals(scan("Connection: te\r\nHost: x\r\n\r\n", true)?.persistence, "close");
   const incomplete = ["", "\r", "H", "Host", "Host:", "Host: x", "Host: x\r", "Host: x\r\n\r"];
   const ambiguous = ["Host : x", "\rx", "\n", "Host: x\n", "A: \0", "Content-Length: 1\r\n\r\n"];
   for (const part of [...incomplete, ...ambiguous]) assertEquals(scan(part), undefined, part);

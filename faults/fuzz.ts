@@ -201,7 +201,7 @@ function fuzzHead(random: Random): boolean {
   const rest = head + random.pick(["", "GET / HTTP/1.1\r\n", "\r\n", "x"]);
   const to = isUnambiguous || random.below(4) > 0 ? rest.length : random.below(rest.length + 1);
   const found = scanHead(bytesOf(before + rest), before.length, before.length + to);
-  const end = found?.persistent ? found.end - before.length : -1;
+  const end = found?.persistence === "open" ? found.end - before.length : -1;
   const expected = endOfUnambiguousHead(rest.slice(0, to));
   check(
     end === expected || end === -1 && !isUnambiguous,
