@@ -441,36 +441,45 @@ test("serve() shuts down when its signal is aborted", WATCHED, async () => {
   assertEquals(await start(HELLO, { signal: controller.signal }).finished, { aborted: 0 });
 });
 
-Deno.test("shutdown() answers clients that had connected before it", WATCHED, async () => {
+/** Lets a server that stops have a turn of 5 ms, if it waits for one. */
+async function lastTurn(turns: HeldTicks): Promise<number> {
+  await sleep(0);
+  const { length } = turns.delays;
+  turns.tick();
+  await sleep(0);
+  return length;
+}
+
+Deno.test("shutdown() accepts until nobody has come for ten turns", WATCHED, async () => {
+  using turns = new HeldTicks(5);
   await using scripted = startScripted();
-  const clients = [1, 2, 3, 4, 5].map(() => new ScriptedSocket());
   const ending = scripted.server.shutdown();
-  for (const client of clients) { // accepted one by one
-    scripted.queue(client);
-    client.send(PLAIN_REQUEST);
-    client.end();
-    await sleep(4);
+  for (const quietTurns of [0, 9, 9]) {
+    for (let turn = 0; turn < quietTurns; turn++) await lastTurn(turns);
+    const client = scripted.request(LAST_REQUEST);
+    await client.closed;
+    assertEquals(undated(client.wire), HELLO_WIRE);
+    await lastTurn(turns);
+  }
+  for (let turn = 0; turn < 10; turn++) await lastTurn(turns);
+  const late = scripted.request(LAST_REQUEST);
+  while (turns.delays.length > await lastTurn(turns));
+  assertEquals([await ending, late.calls], [{ aborted: 0 }, []]);
+});
+
+Deno.test("shutdown() answers what arrives while it accepts, or just after", WATCHED, async () => {
+  using turns = new HeldTicks(5);
+  await using scripted = startScripted();
+  const clients = Array.from({ length: 12 }, () => scripted.queue(new ScriptedSocket()));
+  await until(() => clients.every(({ calls }) => calls.includes("read")));
+  const ending = scripted.server.shutdown();
+  for (const client of clients) { // the listener closes after the tenth turn
+    await lastTurn(turns);
+    client.send(LAST_REQUEST);
   }
   assertEquals(await ending, { aborted: 0 });
   for (const client of clients) assertEquals(undated(client.wire), HELLO_WIRE);
 });
-
-Deno.test(
-  "shutdown() answers request lines that arrive within its first 50 ms",
-  WATCHED,
-  async () => {
-    await using scripted = startScripted();
-    const clients = [1, 2, 3, 4, 5, 6, 7, 8].map(() => scripted.queue(new ScriptedSocket()));
-    await until(() => clients.every(({ calls }) => calls.includes("read")));
-    const ending = scripted.server.shutdown();
-    for (const client of clients) { // received one by one
-      await sleep(4);
-      client.send(LAST_REQUEST);
-    }
-    assertEquals(await ending, { aborted: 0 });
-    for (const client of clients) assertEquals(undated(client.wire), HELLO_WIRE);
-  },
-);
 
 Deno.test("shutdown() closes the listener and accepts no further client", WATCHED, async () => {
   await using scripted = startScripted();
@@ -541,15 +550,26 @@ Deno.test("shutdown() measures the grace period from its call", WATCHED, async (
   assertEquals(await ending, { aborted: 1 });
 });
 
-Deno.test("shutdown() resolves although new clients keep connecting", WATCHED, async () => {
+Deno.test("shutdown() accepts for 1 s at most while clients keep connecting", WATCHED, async () => {
+  using turns = new HeldTicks(5);
   await using scripted = startScripted();
-  let [hasEnded, clients] = [false, 0];
-  scripted.server.shutdown().then(() => hasEnded = true);
-  await until(() => {
+  const ending = scripted.server.shutdown();
+  for (let turn = 0; turn < 202; turn++) {
     scripted.queue(new ScriptedSocket());
-    return hasEnded || ++clients > 1000;
-  });
-  assert(hasEnded);
+    await lastTurn(turns);
+  }
+  assertEquals(await ending, { aborted: 0 });
+  assertEquals(turns.delays.length, 202);
+});
+
+Deno.test("shutdown() accepts no longer than the grace period", WATCHED, async () => {
+  using time = new SkippableTime();
+  using turns = new HeldTicks(5);
+  await using scripted = startScripted(HELLO, { shutdownGraceMs: 100_000 });
+  const ending = scripted.server.shutdown();
+  time.jump(100_001);
+  for (let turn = 0; turn < 3; turn++) await lastTurn(turns);
+  assertEquals([await ending, turns.delays.length], [{ aborted: 0 }, 3]);
 });
 
 test("serve() returns a server that `await using` shuts down", WATCHED, async () => {
@@ -1337,6 +1357,38 @@ Deno.test(
   },
 );
 
+Deno.test("serve() notices a reset behind input that fills its buffer", WATCHED, async () => {
+  using ticks = new HeldTicks();
+  const { slow, scripted } = startSlow();
+  await using _scripted = scripted;
+  const client = scripted.request(SLOW_REQUEST);
+  await until(() => client.calls.filter((call) => call === "read").length === 2);
+  client.send("GET /" + "a".repeat(9_000));
+  await until(() => client.rooms.reduce((sum, room) => sum + room, 0) > 8192);
+  const probe = Promise.withResolvers<number>();
+  client.onWrite = () => probe.promise;
+  for (let tick = 0; tick < 5; tick++) await until(() => ticks.tick() > 0);
+  assertEquals([client.offers.map(({ length }) => length), client.isClosed], [[0], false]);
+  client.fail();
+  await client.closed;
+  slow.resolve(HELLO);
+});
+
+test(
+  "shutdown() does not wait for clients that have reset, whatever they sent",
+  WATCHED,
+  async () => {
+    const asked = Promise.withResolvers<void>();
+    const never = () => (asked.resolve(), new Promise<never>(() => {}));
+    const server = start(never, { shutdownGraceMs: 600_000 });
+    const client = await resettable(server.addr);
+    client.write(PLAIN_REQUEST + "GET /" + "a".repeat(9_000));
+    await asked.promise;
+    await reset(client);
+    assertEquals(await server.shutdown(), { aborted: 0 });
+  },
+);
+
 Deno.test(
   "serve() closes a connection that the client resets amid large content",
   WATCHED,
@@ -1365,6 +1417,37 @@ Deno.test("serve() waits between pieces of a raw reply as its numbers say", WATC
   await until(() => client.calls.includes("closeWrite"));
   assertEquals(client.wire, "ab");
   assertGreater(performance.now() - startedAt, 45);
+});
+
+Deno.test(
+  "serve() reports errors of a raw reply's author, whatever their names",
+  WATCHED,
+  async () => {
+    const errors: unknown[] = [];
+    const thrown = ["ConnectionReset", "TimedOut", "Error"].map(named);
+    async function* pieces(at: number) {
+      yield bytesOf("a");
+      throw await thrown[at];
+    }
+    await using scripted = startScripted(
+      ({ target }) => ({ raw: pieces(Number(target.slice(1))) }),
+      { onError: (error) => errors.push(error) },
+    );
+    for (const at of thrown.keys()) {
+      const client = scripted.request(LAST_REQUEST.replace("/", `/${at}`));
+      await client.closed;
+      assertEquals([client.wire, client.calls.at(-1)], ["a", "close"]);
+    }
+    assertEquals(errors, thrown);
+  },
+);
+
+Deno.test("serve() reports no error of the wire amid a raw reply", WATCHED, async () => {
+  await using scripted = startScripted(() => ({ raw: [bytesOf("a"), bytesOf("b")] }));
+  const client = scripted.queue(new ScriptedSocket());
+  client.onWrite = () => Promise.reject(named("BrokenPipe")); // startScripted() fails if reported
+  client.send(LAST_REQUEST);
+  await client.closed;
 });
 
 Deno.test("serve() ends a raw reply when its client resets", WATCHED, async () => {

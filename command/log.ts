@@ -97,7 +97,7 @@ export function wiretap(socket: Socket, show: (line: string) => void, inColor: b
     },
     async write(bytes) {
       const count = await socket.write(bytes);
-      report("sent", count, bytes);
+      if (count > 0) report("sent", count, bytes);
       return count;
     },
     closeWrite() {
