@@ -898,16 +898,18 @@ Deno.test(
   "serve() forces a garbage collection after 1024 connections that outlived a tick",
   WATCHED,
   async () => {
+    using time = new SkippableTime(true);
     const { ArrayBuffer } = globalThis;
-    const sizes: number[] = [];
+    let collections = 0;
     globalThis.ArrayBuffer = class extends ArrayBuffer {
       constructor(bytes: number) {
         super(bytes);
-        sizes.push(bytes);
+        if (bytes < 256 * MEBIBYTE) return;
+        collections++;
+        time.jump(40); // a large heap
       }
     } as ArrayBufferConstructor;
     try {
-      using time = new SkippableTime();
       using ticks = new HeldTicks();
       await using scripted = startScripted();
       const collectionsAfter = async (count: number, isLong: boolean) => {
@@ -918,11 +920,15 @@ Deno.test(
         if (isLong) await until(() => ticks.tick() > 0 || ticks.delays.length > length);
         for (const client of clients) client.end();
         await until(() => clients.every(({ isClosed }) => isClosed));
-        return sizes.filter((bytes) => bytes >= 256 * MEBIBYTE).length;
+        return collections;
       };
       assertEquals(await collectionsAfter(100, false), 0);
       assertEquals(await collectionsAfter(1023, true), 0);
       assertEquals(await collectionsAfter(3, true), 1);
+      assertEquals(await collectionsAfter(1100, true), 1, "too soon");
+      time.jump(8_000);
+      assertEquals(await collectionsAfter(1, true), 2);
+      assertEquals(await collectionsAfter(1, true), 2);
     } finally {
       globalThis.ArrayBuffer = ArrayBuffer;
     }
@@ -3052,6 +3058,29 @@ Deno.test(
     }
   },
 );
+
+Deno.test("serve() holds little of small files a second time", WATCHED, async () => {
+  using _ = new HeldTicks(); // the date stays
+  for (const toBody of [bytesOf, (text: string) => text]) {
+    const bodies = Array.from({ length: 300 }, (_, at) => toBody(`${at},`.padEnd(8_000, "x")));
+    const replies = bodies.map((body) => Object.freeze({ body }));
+    await using scripted = startScripted(({ target }) => replies[Number(target.slice(1))]);
+    const memories = new Set<ArrayBufferLike>();
+    const open = scripted.queue(new ScriptedSocket());
+    for (const at of [...replies.keys(), 298, 299]) {
+      const { length } = open.writes;
+      open.send(PLAIN_REQUEST.replace("/", `/${at}`));
+      const closing = scripted.request(LAST_REQUEST.replace("/", `/${at}`));
+      await until(() => open.writes.length > length && closing.isClosed);
+      for (const { writes, offers } of [open, closing]) {
+        assertStringIncludes(textOf(writes.at(-1)!), `\r\n\r\n${at},xxx`);
+        const memory = offers.at(-1)!.buffer;
+        if (memory.byteLength < 9_000) memories.add(memory); // others are shared
+      }
+    }
+    assertLess(memories.size, 270); // 600 without a limit
+  }
+});
 
 Deno.test("serve() closes after a raw reply", WATCHED, async () => {
   await using scripted = startScripted(() => ({ raw: [bytesOf("raw")] }));
