@@ -135,6 +135,7 @@ export class ScriptedServer implements Listener, AsyncDisposable {
 
   readonly #arrivals: Array<ScriptedSocket | Error> = [];
   readonly #clients: ScriptedSocket[] = [];
+  #isClosed = false;
   #waiting: PromiseWithResolvers<ScriptedSocket> | undefined;
 
   /** Starts a server that listens to this object. */
@@ -161,6 +162,7 @@ export class ScriptedServer implements Listener, AsyncDisposable {
 
   accept(): Promise<ScriptedSocket> {
     this.accepts++;
+    if (this.#isClosed) return Promise.reject(named("BadResource"));
     this.#waiting = Promise.withResolvers();
     const { promise } = this.#waiting;
     this.#settleAccept();
@@ -168,7 +170,13 @@ export class ScriptedServer implements Listener, AsyncDisposable {
   }
 
   close(): void {
+    this.#isClosed = true;
     this.#waiting?.reject(named("BadResource"));
+  }
+
+  /** Resolves when it has been closed. */
+  get closed(): Promise<void> {
+    return until(() => this.#isClosed);
   }
 
   #settleAccept(): void {
@@ -181,6 +189,7 @@ export class ScriptedServer implements Listener, AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     for (const client of this.#clients) client.fail();
+    this.close(); // or the server would wait for more clients
     await this.server.shutdown();
     await sleep(0); // the last bytes are counted in the next turn of the event loop
   }

@@ -5,6 +5,7 @@ import { connect, readAll, send, talk } from "./clients.ts";
 import { needing } from "./needs.ts";
 import { ANY_PORT, ServerProcess } from "./process.ts";
 import { WATCHED } from "./time.ts";
+import { isWhole, PLAIN_REQUEST } from "./wire.ts";
 
 const test = needing("net", "run");
 
@@ -26,6 +27,19 @@ test(
     }
   },
 );
+
+test("firstline answers all requests that were sent before SIGTERM", WATCHED, async () => {
+  await using server = await ServerProcess.start([...ANY_PORT, "--text", "Hello world!"]);
+  const sockets = await Promise.all(Array.from({ length: 300 }, () => connect(server)));
+  await Promise.all(sockets.map((socket) => send(socket, PLAIN_REQUEST)));
+  server.kill("SIGTERM");
+  const wires = await Promise.all(sockets.map(async (socket) => {
+    using _ = socket;
+    return await readAll(socket);
+  }));
+  assertEquals(wires.filter((wire) => isWhole(wire)).length, sockets.length);
+  assertEquals(await server.exitCode(), 0);
+});
 
 test("firstline exits with 130 or 143 at the second signal", WATCHED, async () => {
   for (const [signal, code] of [["SIGINT", 130], ["SIGTERM", 143]] as const) {
