@@ -1,11 +1,10 @@
 // Runs the tests of server.ts that need no permission (grammar, framing, scripted sockets) in Node and
 // Bun, and checks that the same ones pass as in Deno.
 import assert from "node:assert/strict";
-import { spawn, spawnSync } from "node:child_process";
 import { writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
-import { text } from "node:stream/consumers";
 import { pathToFileURL } from "node:url";
+import { run, runWell } from "./tools.mjs";
 
 const MAP = "--import-map=.ci/npm_imports.json";
 /** It replaces `using`, which Node 22 does not know. */
@@ -16,14 +15,8 @@ const NOT_IN_BUN = [
   "serve() counts the time of failed writes against the time slice",
 ];
 
-function run(program, ...args) {
-  const { status, stdout, stderr } = spawnSync(program, args, { encoding: "utf8" });
-  assert.equal(status, 0, stdout + stderr);
-  return stdout;
-}
-
 /** The tests in one script that runs them. */
-function bundle(box) {
+async function bundle(box) {
   const [entry, modern, script] = ["entry.mjs", "modern.mjs", "server_tests.mjs"]
     .map((name) => join(box, name));
   const urlOf = (path) => JSON.stringify(pathToFileURL(resolve(path)));
@@ -33,30 +26,23 @@ function bundle(box) {
 import ${urlOf("server_test.ts")};
 await runTests();\n`,
   );
-  run("deno", "bundle", "--quiet", "--platform", "browser", MAP, "--output", modern, entry);
-  run(
-    "npx",
-    "--yes",
-    ESBUILD,
-    modern,
-    "--target=node22",
-    "--log-level=error",
-    `--outfile=${script}`,
-  );
+  const how = ["--quiet", "--platform", "browser", MAP, "--output", modern];
+  await runWell("deno", ["bundle", ...how, entry]);
+  const target = ["--target=node22", "--log-level=error", `--outfile=${script}`];
+  await runWell("npx", ["--yes", ESBUILD, modern, ...target]);
   return script;
 }
 
 /** The names of the tests that pass. */
 async function passed([program, ...args]) {
-  const child = spawn(program, args, { stdio: ["ignore", "pipe", "pipe"] });
-  const [output, errors] = await Promise.all([text(child.stdout), text(child.stderr)]);
-  const names = [...output.matchAll(/^(?:ok (?!\|)(.*)|(.*) \.\.\. ok \(.*\))$/gm)];
-  return { names: names.map(([, ours, denos]) => ours ?? denos), errors };
+  const { stdout, stderr } = await run(program, args);
+  const names = [...stdout.matchAll(/^(?:ok (?!\|)(.*)|(.*) \.\.\. ok \(.*\))$/gm)];
+  return { names: names.map(([, ours, denos]) => ours ?? denos), errors: stderr };
 }
 
 /** Runs them in each of these runtimes and in Deno, all at once. */
 export async function testServer(box, runtimes) {
-  const script = bundle(box);
+  const script = await bundle(box);
   const [deno, ...others] = await Promise.all([
     passed(["deno", "test", "--no-prompt", MAP, "server_test.ts"]),
     ...runtimes.map(({ path }) => passed([path, script])),
