@@ -7,7 +7,7 @@
 
 import { messageOf, quote } from "../replies/text.ts";
 import { realPathOf, type Source, UnusableFile, useEmbedded } from "./source.ts";
-import { sortInSteps, type Steps } from "./steps.ts";
+import type { Steps } from "./steps.ts";
 
 /** The content of a file. */
 export type Bytes = Uint8Array<ArrayBuffer>;
@@ -24,9 +24,9 @@ export interface FileSnapshot {
 
 /** A folder as it was when it was read. */
 export interface FolderSnapshot {
-  /** The files by their paths in the folder, such as `/a/b.css`, in the order of these. */
+  /** The files by their paths in the folder, such as `/a/b.css`, in no order. */
   readonly files: ReadonlyMap<string, FileSnapshot>;
-  /** The paths of all folders, such as `/` and `/a/`. */
+  /** The paths of all folders, such as `/` and `/a/`, in no order. */
   readonly folders: readonly string[];
   /** The size of all files together. */
   readonly bytes: number;
@@ -77,6 +77,8 @@ interface Place {
   /** The path without links. */
   readonly real: string;
   readonly info: Deno.FileInfo;
+  /** Another string for each version of the entry, or if a link leads elsewhere. */
+  readonly version: string;
 }
 
 /** A file that was found. */
@@ -112,10 +114,16 @@ export function look({ diskPath }: Source): Steps<Look> {
   return new Looking(realPathOf(diskPath)).steps();
 }
 
+/** What another look is compared with. The rest of a look at many files takes tens of megabytes. */
+export type Versions = Pick<Look, "root" | "versions">;
+
 /** True if nothing has changed between two looks. */
-export function isSameLook(a: Look, b: Look): boolean {
+export function* isSameLook(a: Versions, b: Versions): Steps<boolean> {
   if (a.root !== b.root || a.versions.size !== b.versions.size) return false;
-  for (const [path, version] of a.versions) if (b.versions.get(path) !== version) return false;
+  for (const [path, version] of a.versions) {
+    yield;
+    if (b.versions.get(path) !== version) return false;
+  }
   return true;
 }
 
@@ -135,7 +143,7 @@ class Looking implements Look {
     const info = Deno.statSync(this.root);
     this.isFolder = info.isDirectory;
     if (info.isDirectory) yield* this.#list(this.root, "/", Deno.readDirSync(this.root), []);
-    else if (info.isFile) this.#add("", this.root, { real: this.root, info });
+    else if (info.isFile) this.#add("", this.root, placeOf(this.root, this.root) as Place);
     else throw new UnusableFile("expected a regular file or a folder");
     return this;
   }
@@ -173,7 +181,7 @@ class Looking implements Look {
       if (above.includes(real)) return "linked in a circle";
       const entries = Deno.readDirSync(real);
       if (Deno.realPathSync(real) !== real) return "vanished"; // a link in its place leads elsewhere
-      this.versions.set(path, [real, info.dev, info.ino, info.mode].join());
+      this.versions.set(path, `${info.dev},${info.ino},${info.mode},${real}`);
       yield* this.#list(real, `${path}/`, entries, above);
     } catch (error) {
       return reasonToLeaveOut(path, error);
@@ -184,7 +192,7 @@ class Looking implements Look {
     this.#bytes += place.info.size;
     checkSize(this.#bytes);
     this.files.push({ path, diskPath, ...place });
-    this.versions.set(path, `${place.real},${versionOf(place.info)}`);
+    this.versions.set(path, place.version);
   }
 
   /** Counts an entry. A hidden one has no path here: its changes make no difference. */
@@ -209,10 +217,12 @@ function joined(folder: string, name: string): string {
 /** What is at a path whose folder is a real path, or the reason to leave it out. */
 function placeOf(diskPath: string, root: string): Place | Reason {
   const info = Deno.lstatSync(diskPath);
-  if (!info.isSymlink) return { real: diskPath, info };
+  if (!info.isSymlink) return { real: diskPath, info, version: versionOf(info) };
   const real = linkTarget(diskPath);
   if (real === undefined) return "linked nowhere";
-  return isWithin(root, real) ? { real, info: Deno.statSync(real) } : "linked outside";
+  if (!isWithin(root, real)) return "linked outside";
+  const target = Deno.statSync(real);
+  return { real, info: target, version: `${versionOf(target)},${real}` };
 }
 
 /** The real path behind a link; `undefined` if it is missing, not permitted, or a circle. */
@@ -240,23 +250,25 @@ function reasonToLeaveOut(path: string, error: unknown): Reason {
   return path.includes("\ufffd") ? "not named in UTF-8" : "vanished";
 }
 
-/** A string that differs for each version of a file, and once more when it has settled. */
+/** A string that differs for each version of an entry, and once more when it has settled. */
 function versionOf({ dev, ino, size, mode, mtime, ctime }: Deno.FileInfo): string {
-  const times = [mtime?.getTime() ?? NaN, ctime?.getTime() ?? NaN];
+  const [modified, changed] = [mtime?.getTime() ?? NaN, ctime?.getTime() ?? NaN];
   const now = Date.now();
-  const isSettled = mtime !== null && !times.some((time) => Math.abs(now - time) < SETTLED_MS);
-  return [isSettled ? "" : UNSETTLED, dev, ino, size, mode, ...times].join();
+  const isSettled = mtime !== null &&
+    !(Math.abs(now - modified) < SETTLED_MS || Math.abs(now - changed) < SETTLED_MS);
+  const version = `${dev},${ino},${size},${mode},${modified},${changed}`;
+  return isSettled ? version : UNSETTLED + version;
 }
 
 /** Begins the version of a file that can change again unnoticed. */
-const UNSETTLED = "unsettled";
+const UNSETTLED = "unsettled ";
 
 // ---------------------------------------------------------------- reading
 
 /** What is needed of an open file. */
 interface OpenFile extends Disposable {
   readSync(into: Uint8Array): number | null;
-  statSync(): Pick<Deno.FileInfo, "isFile" | "dev" | "ino">;
+  statSync(): Pick<Deno.FileInfo, "isFile" | "dev" | "ino" | "size" | "mtime">;
 }
 
 /** Opens a file to read it. */
@@ -310,8 +322,7 @@ class Reading {
     const known = this.#previous !== undefined && "files" in this.#previous
       ? this.#previous.files
       : undefined;
-    const order = (a: string, b: string) => a < b ? -1 : 1;
-    for (const found of yield* sortInSteps(this.#found.files, (a, b) => order(a.path, b.path))) {
+    for (const found of this.#found.files) {
       const file = yield* this.#readOrReason(found, known?.get(found.path));
       if (typeof file === "string") count(leftOut, file);
       else files.set(found.path, file);
@@ -319,8 +330,7 @@ class Reading {
     if (files.size === 0) {
       throw new UnusableFile(`expected a folder with files in it${leftOutText(leftOut)}`);
     }
-    const folders = yield* sortInSteps(this.#found.folders, order);
-    return { files, folders, bytes: this.#bytes, leftOut };
+    return { files, folders: this.#found.folders, bytes: this.#bytes, leftOut };
   }
 
   *#readOrReason(found: FoundFile, known?: FileSnapshot): Steps<FileSnapshot | Reason> {
@@ -336,7 +346,7 @@ class Reading {
     let place: Place = found;
     for (let attempt = 1;; attempt++) {
       yield;
-      const version = versionOf(place.info);
+      const { version } = place;
       checkSize(this.#bytes + place.info.size);
       const isKnown = known?.version === version && !version.startsWith(UNSETTLED);
       const result = isKnown
@@ -371,14 +381,12 @@ interface Content {
 }
 
 /** Reads a file in steps. Without a result, another file or none is at this path now. */
-export function* readContent(
+function* readContent(
   { real, info }: Place,
   known: Bytes | undefined,
   open: OpenSync,
 ): Steps<Content | undefined> {
   using file = open(real);
-  const { isFile, dev, ino } = file.statSync();
-  if (!isFile) return undefined;
   const content = new Uint8Array(info.size);
   let isKnown = known?.length === content.length;
   let length = 0;
@@ -389,11 +397,11 @@ export function* readContent(
     length += count;
     if (length < content.length) yield;
   }
-  const now = Deno.lstatSync(real);
-  const isStillThere = now.dev === dev && now.ino === ino && Deno.realPathSync(real) === real;
-  if (!isStillThere) return undefined;
-  const isUnchanged = ino === info.ino && dev === info.dev && length === content.length &&
-    (now.size > info.size || now.mtime?.getTime() === info.mtime?.getTime());
+  const { isFile, dev, ino, size, mtime } = file.statSync();
+  if (!isFile || ino !== info.ino || dev !== info.dev) return undefined;
+  if (Deno.realPathSync(real) !== real) return undefined; // a link on the way leads elsewhere now
+  const isUnchanged = length === content.length &&
+    (size > info.size || mtime?.getTime() === info.mtime?.getTime());
   return { content: isKnown ? known! : content.subarray(0, length), isUnchanged };
 }
 

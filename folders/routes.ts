@@ -151,7 +151,7 @@ export class Routes<T> {
     const other = choices.find(({ pairs }) => haveSame(pairs, choice.pairs));
     if (other !== undefined) return other.answer;
     choices.push(choice);
-    choices.sort((a, b) => b.pairs.length - a.pairs.length); // others keep their order
+    choices.sort(byPairs);
     this.#choices.set(place, choices);
     this.#methods = undefined;
     this.hasQueries = true;
@@ -209,6 +209,11 @@ export class Routes<T> {
       else if (this.#prefixes.has(key)) yield* this.#matchingKeys(key, rest);
     }
   }
+}
+
+/** Sorts those with the most pairs first, and others by their pairs, so that the order is fixed. */
+function byPairs({ pairs: a }: Choice<unknown>, { pairs: b }: Choice<unknown>): number {
+  return b.length - a.length || (JSON.stringify(a) < JSON.stringify(b) ? -1 : 1);
 }
 
 /** The key of a path: the words in braces make no difference. */
@@ -287,7 +292,7 @@ class Building<T> {
   }
 
   #conflict(...answers: T[]): UnusableFile {
-    const [one, other] = answers.map((answer) => quote(this.#files.get(answer)!));
+    const [one, other] = answers.map((answer) => quote(this.#files.get(answer)!)).sort();
     return new UnusableFile(`expected one file for each method and path, not ${one} and ${other}`);
   }
 

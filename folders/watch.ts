@@ -14,6 +14,7 @@ import {
   type OpenSync,
   read,
   type Snapshot,
+  type Versions,
 } from "./read.ts";
 import { reasonFor, type Source } from "./source.ts";
 import { type Finished, inSlices, type Steps } from "./steps.ts";
@@ -79,10 +80,10 @@ export class Watch implements Disposable {
   /** The first look counts as a change: something may have changed since the first reading. */
   async #run(): Promise<never> {
     this.#open = await nonBlockingOpen();
-    for (let read: Outcome<Look> | undefined;;) {
+    for (let read: Outcome<Versions> | undefined;;) {
       const looked = await this.#look();
       const isRetry = performance.now() >= this.#retryAt;
-      if (read === undefined || isRetry || !isSameOutcome(looked, read)) {
+      if (read === undefined || isRetry || !await this.#isSame(looked, read)) {
         read = await this.#reload(looked);
       }
       await this.#pause(idleAfter(this.#lookMs));
@@ -90,17 +91,17 @@ export class Watch implements Disposable {
   }
 
   /** Reads and applies everything, once nothing changes. Resolves to the look that was read. */
-  async #reload(before: Outcome<Look>): Promise<Outcome<Look>> {
+  async #reload(before: Outcome<Versions>): Promise<Outcome<Versions>> {
     const end = performance.now() + PATIENCE_MS;
     for (let pauseMs = SETTLE_MS;;) {
       await this.#pause(pauseMs);
       const looked = await this.#look();
-      if (isSameOutcome(looked, before) || performance.now() >= end) {
+      if (performance.now() >= end || await this.#isSame(looked, before)) {
         const outcome = await this.#attempt(this.#read(looked));
         before = await this.#look(); // a change while reading could mix two versions
-        if (isSameOutcome(looked, before) || performance.now() >= end) {
+        if (performance.now() >= end || await this.#isSame(looked, before)) {
           await this.#conclude(outcome);
-          return looked;
+          return versionsOf(looked);
         }
       } else before = looked;
       pauseMs = Math.max(SETTLE_MS, this.#lookMs * IDLE_PER_LOOK);
@@ -137,6 +138,14 @@ export class Watch implements Disposable {
     const { value: isSame } = await this.#inSlices(isSameContent(snapshot, this.#snapshot));
     if (!isSame) await this.#inSlices(this.#handlers.apply(snapshot));
     this.#snapshot = snapshot;
+  }
+
+  /** True if nothing has changed; two failures are the same if their reasons are. */
+  async #isSame(a: Outcome<Versions>, b: Outcome<Versions>): Promise<boolean> {
+    if ("error" in a || "error" in b) {
+      return "error" in a && "error" in b && reasonFor(a.error) === reasonFor(b.error);
+    }
+    return (await this.#inSlices(isSameLook(a.value, b.value))).value;
   }
 
   /** Runs steps in short slices, between which the server answers. */
@@ -180,19 +189,18 @@ async function nonBlockingOpen(): Promise<OpenSync> {
       readSync: (into) => readSync(file, into),
       statSync: () => {
         const info = fstatSync(file);
-        return { isFile: info.isFile(), dev: info.dev, ino: info.ino };
+        const { dev, ino, size, mtime } = info;
+        return { isFile: info.isFile(), dev, ino, size, mtime };
       },
       [Symbol.dispose]: () => closeSync(file),
     };
   };
 }
 
-/** True if nothing has changed; two failures are the same if their reasons are. */
-function isSameOutcome(a: Outcome<Look>, b: Outcome<Look>): boolean {
-  if ("error" in a || "error" in b) {
-    return "error" in a && "error" in b && reasonFor(a.error) === reasonFor(b.error);
-  }
-  return isSameLook(a.value, b.value);
+function versionsOf(looked: Outcome<Look>): Outcome<Versions> {
+  if ("error" in looked) return looked;
+  const { root, versions } = looked.value;
+  return { value: { root, versions } };
 }
 
 /** True if both give the same replies. */
@@ -203,8 +211,9 @@ function* isSameContent(now: Snapshot, before: Snapshot): Steps<boolean> {
   if (now.files.size !== before.files.size || now.folders.length !== before.folders.length) {
     return false;
   }
-  for (const [at, path] of now.folders.entries()) {
-    if (path !== before.folders[at]) return false;
+  const folders = new Set(before.folders);
+  for (const path of now.folders) {
+    if (!folders.has(path)) return false;
     yield;
   }
   for (const [path, file] of now.files) {
