@@ -126,6 +126,21 @@ async function checkLinks(program) {
   await server.ended;
 }
 
+/** It runs commands, and writes the report, with --check alone. */
+function checkChecks(program) {
+  const client =
+    "fetch(process.argv[1]).then((one) => one.text()).then((text) => process.stdout.write(text))";
+  const flags = ["--check", "--only", "gzip,truncated", "--report", "report.xml"];
+  const checked = ending(program, [...flags, "--", "node", "-e", client, "{url}"], { env });
+  assert.match(
+    checked.stdout,
+    /^2 responses in \S+ s: 2 as expected, 0 must, 0 should\n$/,
+    checked.stderr,
+  );
+  assert.equal(checked.status, 0);
+  assert.match(readFileSync(join(box, "report.xml"), "utf8"), / tests="2" failures="0" /);
+}
+
 /** One signal, or one Ctrl-C, lets it finish the answer in flight; a second one ends it. */
 async function checkStops(program) {
   const flags = ["--port", "0", "--text", "late", "--delay", "1"];
@@ -155,6 +170,7 @@ async function checkStops(program) {
 async function check(way, program) {
   checkEnds(program);
   await checkReading(program);
+  if (!isNpx(program)) checkChecks(program);
   await checkLinks(program);
   await checkStops(program);
   console.log(`Installed with ${way}, it answers, reads what is named, and stops as it should.`);
