@@ -72,8 +72,8 @@ interface Ways {
 
 /** A client of `fetch()`, which is sound as far as these tests go. */
 function fetching(
-  { timeoutMs = 300, tries = 1, redirect = "follow", accepts = () => true, prints = true }: Ways =
-    {},
+  { timeoutMs = 10_000, tries = 1, redirect = "follow", accepts = () => true, prints = true }:
+    Ways = {},
 ): Program {
   return async ([url, pause, next], print, end) => {
     using client = Deno.createHttpClient({});
@@ -110,7 +110,7 @@ async function persistently<T>(
 
 test("check() finds nothing in a sound client", WATCHED, async () => {
   const names = ["bytes", "gzip", "http-1.0", "truncated", "bad-chunk", "hang", "two-lengths"];
-  const report = await judge(fetching(), names);
+  const report = await judge(fetching({ timeoutMs: 2_000 }), names);
   assertEquals(findingsIn(report), {});
   assertEquals(report.results.length, names.length);
   assertEquals(report.remarks, []);
@@ -214,13 +214,13 @@ test("check() leaves a client alone that tries again by itself", WATCHED, async 
 });
 
 test("check() makes one finding of all stalls if the client has no timeout", WATCHED, async () => {
-  const options = { timeoutMs: 300 };
+  const options = { timeoutMs: 500 };
   const names = ["hang", "hang-head", "hang-body", "gzip"];
   const report = await judge(fetching({ timeoutMs: 60_000 }), names, options);
   assertEquals(findingsIn(report), {
-    "/hang": "should: had no timeout within 0.3 s",
-    "/hang-head": "not judged: had no timeout within 0.3 s",
-    "/hang-body": "not judged: had no timeout within 0.3 s",
+    "/hang": "should: had no timeout within 0.5 s",
+    "/hang-head": "not judged: had no timeout within 0.5 s",
+    "/hang-body": "not judged: had no timeout within 0.5 s",
   });
 });
 

@@ -185,10 +185,15 @@ function hasContent({ run, contract: { contents }, habits: { form, printsNext } 
 
 const reports: Rule = ({ isAccepted, contract, habits }) => {
   if (isAccepted) return undefined;
-  const isError = (contract.status ?? 0) >= 400 && !habits.acceptsErrors;
+  const isError = !isSuccess(contract) && !habits.acceptsErrors;
   if (contract.expect !== "accept" || isError) return { grade: "expected", did: "reported it" };
   return { grade: contract.level, did: "reported it" };
 };
+
+/** False for statuses that some clients take for errors: 304 without a condition, 404, 600. */
+function isSuccess({ status = 200 }: Contract): boolean {
+  return status >= 200 && status < 300;
+}
 
 // ---------------------------------------------------------------- no error
 
@@ -202,8 +207,8 @@ const isPoisoned: Rule = ({ run: { printed }, contract, habits, nexts }) => {
 
 const altersContent: Rule = (one) => {
   const { run, contract, habits, tries } = one;
-  const { contents, status = 200 } = contract;
-  const isPrinted = habits.form && (status < 400 || habits.printsErrors);
+  const { contents } = contract;
+  const isPrinted = habits.form && (isSuccess(contract) || habits.printsErrors);
   if (!contents || !isPrinted || tries.length > 1 || hasContent(one)) return undefined;
   const did = `accepted other content: ${start(contentOf(run, habits.printsNext).head)}`;
   const isHarm = contract.expect === "accept" || contract.harm.includes("content");
@@ -246,8 +251,11 @@ function isEqual(some: readonly unknown[], others: readonly unknown[]): boolean 
 const accepts: Rule = ({ contract }) =>
   contract.expect === "report" ? { grade: contract.level, did: "accepted it" } : undefined;
 
-const reuses: Rule = ({ hasReused }) =>
-  hasReused ? { grade: "should", did: "reused the connection" } : undefined;
+/** After what is left, a client SHOULD close; after an announced close, it must (RFC 9112 §9). */
+const reuses: Rule = ({ hasReused, contract: { harm, level } }) => {
+  if (!hasReused) return undefined;
+  return { grade: harm.includes("next") ? "should" : level, did: "reused the connection" };
+};
 
 const asksTooEarly: Rule = ({ nexts }) =>
   nexts.some(({ isEarly }) => isEarly) ? notJudged("asked for the next too early") : undefined;

@@ -101,7 +101,7 @@ Deno.test("judge() compares the content of what is accepted", () => {
 
 Deno.test("judge() sees a poisoned next request", () => {
   const run = runOf("ok\nLEFTOVER\n", { requests: [FIRST, request("/next")] });
-  const contract = { reuse: false };
+  const contract = { reuse: false, harm: ["next"] } as const;
   assertEquals(verdict(run, contract), 'must: poisoned the next request: "ok\\nLEFTOVER\\n"');
   assertEquals(judge(run, contractOf(contract), HABITS).harm, "next");
   const unseen = runOf("ok\nLEFTOVER\n", { requests: [FIRST] });
@@ -115,7 +115,8 @@ Deno.test("judge() sees a poisoned next request", () => {
 Deno.test("judge() sees a connection that must not be reused", () => {
   const reused = { requests: [FIRST, request("/next")] };
   const run = runOf("ok\nnext\n", reused);
-  assertEquals(verdict(run, { reuse: false }), "should: reused the connection");
+  assertEquals(verdict(run, { reuse: false }), "must: reused the connection");
+  assertEquals(verdict(run, { reuse: false, harm: ["next"] }), "should: reused the connection");
   assertEquals(verdict(run), "expected: accepted it");
   assertEquals(verdict(runOf("ok\nnext\n"), { reuse: false }), "expected: accepted it");
   const failed = runOf("ok\n", { ...reused, exit: { code: 1 } });
