@@ -221,6 +221,7 @@ export const FLAGS: Readonly<Record<string, readonly Flag[]>> = {
         ...["port", "host", "reuse-port", "text", "file", "raw", "redirect", "link", "lab"],
         ...["status", "header", "delay", "health", "list", "watch", "request-timeout"],
         ...["idle-timeout", "write-timeout", "stop-timeout", "max-connections", "log", "wire"],
+        ...["cors", "stop-on-eof"],
         "probe",
       ],
       help: "judge an HTTP client by the lab: run the command behind -- for each response, with " +

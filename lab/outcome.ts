@@ -87,7 +87,7 @@ function contentOf(
   method: string,
 ): string | undefined {
   if (method === "HEAD" || status < 200 || status === 204 || status === 304) return "";
-  if (/chunked\s*$/i.test(fields.get("transfer-encoding") ?? "")) return dechunked(rest);
+  if (/(^|[\s,])chunked\s*$/i.test(fields.get("transfer-encoding") ?? "")) return dechunked(rest);
   const length = fields.get("content-length");
   if (length === undefined) return ends ? rest : undefined;
   const count = Number(/^\d+/.exec(length)?.[0]);

@@ -120,7 +120,7 @@ export const HEADS: Catalog = {
       client: "treats it as a server error, or reports an invalid response", expect: "either", level: "may",
       status: "any", contents: ["ok\n"], wrong: [`HTTP/1.1 -200 Odd\r\n${PLAIN}`] },
     { name: "status-000", section: "9110 §15", about: "has the status 000, below the first class",
-      client: "treats it as a server error", expect: "accept", level: "should",
+      client: "treats it as a server error", expect: "accept", level: "should", status: 0, contents: ["ok\n"],
       wrong: [`HTTP/1.1 000 Nothing\r\n${PLAIN}`] },
     { name: "status-99", section: "9110 §15", about: "has the status 99, of two digits",
       client: "treats it as a server error, or reports an invalid response", expect: "either", level: "may",
