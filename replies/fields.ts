@@ -53,7 +53,8 @@ export function parseField(line: string): readonly [string, string] {
   try {
     checkField(...field);
   } catch (error) {
-    throw new RangeError(messageOf(error).split(": ")[1]);
+    const reason = messageOf(error).replace(`Cannot send header "${name}": `, ""); // callers name it
+    throw new RangeError(reason);
   }
   return field;
 }

@@ -1,5 +1,5 @@
-import { assert, assertEquals } from "@std/assert";
-import { withDefaults } from "./fields.ts";
+import { assert, assertEquals, assertThrows } from "@std/assert";
+import { parseField, withDefaults } from "./fields.ts";
 
 Deno.test("withDefaults() replaces fields of the same name, in either case, and adds the others", () => {
   const reply = { status: 404, headers: [["A", "1"], ["B", "2"]], body: "c" } as const;
@@ -18,4 +18,18 @@ Deno.test("withDefaults() leaves fields about content out where the status forbi
     assertEquals(withDefaults(reply, { status, headers: [["A", "1"]] }).headers, [["A", "1"]]);
   }
   assertEquals(withDefaults(reply, { status: 200, headers: [] }).headers, reply.headers);
+});
+
+Deno.test("parseField() says what was expected, whatever the name is", () => {
+  assertEquals(parseField("A: b: c "), ["A", "b: c"]);
+  const mistakes = {
+    "A": 'expected "Name: value"',
+    ": b": "expected a token for a name",
+    'Cannot send header "a": b': "expected a token for a name",
+    "Connection: close": "the server sets it itself",
+    "A: b\nC: d": "expected a value of printable ASCII",
+  };
+  for (const [line, reason] of Object.entries(mistakes)) {
+    assertEquals(assertThrows(() => parseField(line), RangeError).message, reason, line);
+  }
 });
