@@ -69,7 +69,7 @@ function articleOf(
   { path, usage, about, section, broken, client, curl = "-i" }: Contract,
   origin: string,
 ): string {
-  const [pattern, range] = usage.split(", ");
+  const [pattern, range] = usage.split(/, (.*)/);
   return `<article>
 <h3><a href="${path}">${pattern}</a> <small>${broken ? "wrong" : "right"}, <a href="${
     rfcOf(section)

@@ -1,4 +1,4 @@
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertRejects } from "@std/assert";
 import { connect, pieces, readAll, readReplies, send } from "../tests/clients.ts";
 import { needing } from "../tests/needs.ts";
 import { WATCHED } from "../tests/time.ts";
@@ -128,3 +128,17 @@ test(
     assertEquals(server.requests.map(({ isEarly }) => isEarly), [false, true]);
   },
 );
+
+test("startLab() closes or resets when a connection is used again", WATCHED, async () => {
+  await using server = await startLab();
+  for (const [name, isReset] of [["close", false], ["reset", true]] as const) {
+    using socket = await connect(targetOf(server.url));
+    const reader = pieces(socket);
+    await send(socket, `GET /${name}-on-reuse HTTP/1.1\r\nHost: x\r\n\r\n`);
+    await untilText(reader, "\r\n\r\nok\n");
+    await send(socket, NEXT);
+    const end = reader.next();
+    if (isReset) await assertRejects(() => end, Deno.errors.ConnectionReset);
+    else assertEquals(await end, { done: true, value: undefined });
+  }
+});

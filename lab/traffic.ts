@@ -201,7 +201,7 @@ export class Connection implements LabConnection {
    * @param isAwaited True if the response counts as unfinished until it has been written.
    */
   async *watched(
-    { number }: Received,
+    request: Received,
     steps: Iterable<Step>,
     isAwaited: boolean,
   ): AsyncGenerator<Uint8Array | number> {
@@ -210,7 +210,7 @@ export class Connection implements LabConnection {
       for (const step of steps) {
         if (step instanceof Uint8Array) yield step;
         else if (step.until === undefined) yield step.milliseconds;
-        else if (await this.#wait(step, number)) return;
+        else if (await this.#wait(step, request)) return;
       }
     } finally {
       end();
@@ -218,11 +218,12 @@ export class Connection implements LabConnection {
   }
 
   /** Waits. True if nothing more is to be sent of the response. */
-  async #wait({ milliseconds, until, isLate = false }: Wait, number: number): Promise<boolean> {
-    const hasNext = () => this.#begun > number;
+  async #wait({ milliseconds, until, isLate = false }: Wait, request: Received): Promise<boolean> {
+    const hasNext = () => this.#begun > request.number;
+    const hasLeft = () => this.#hasEnded || CLOSE_FIELD.test(request.head);
     this.#hasLate = isLate;
     await this.#until(
-      () => this.isClosed || !isLate && this.#hasEnded || until === "request" && hasNext(),
+      () => this.isClosed || !isLate && hasLeft() || until === "request" && hasNext(),
       milliseconds,
     );
     this.#hasLate = false;
@@ -302,6 +303,9 @@ export interface Received extends LabRequest {
   /** True once the header section is complete. */
   isComplete: boolean;
 }
+
+/** A field that announces that no request follows (RFC 9112 §9.6). */
+const CLOSE_FIELD = /^connection:[^\r\n]*\bclose\b/im;
 
 /** A field that announces content (RFC 9112 §6). */
 const CONTENT_FIELD = /^(?:content-length:(?![ \t]*0[ \t]*\r?$)|transfer-encoding:)/im;

@@ -5,6 +5,7 @@ import { CATALOG } from "../lab/catalog/catalog.ts";
 import type { Entry } from "../lab/catalog/entry.ts";
 import { lab } from "../lab/lab.ts";
 import { listenWithReset } from "../lab/listener.ts";
+import { Traffic } from "../lab/traffic.ts";
 import { type RawReply, serve, type Server } from "../server.ts";
 import { connect, HOST, send } from "./clients.ts";
 import { needing } from "./needs.ts";
@@ -107,6 +108,8 @@ const EXPECTED: Readonly<Record<string, readonly [wire: string, ending: string, 
   "/close-in-list": ["HTTP/1.1 200 OK|Content-Type: text/plain|Connection: x-tea, CLOSE|Content-Length: 3||ok\n", "open", "200 3"],
   "/close-unsaid": ["HTTP/1.1 200 OK|Content-Type: text/plain|Content-Length: 3||ok\n", "linger", "200 3"],
   "/reset-idle": ["HTTP/1.1 200 OK|Content-Type: text/plain|Content-Length: 3||ok\nRESET", "reset", "200 3"],
+  "/close-on-reuse": ["HTTP/1.1 200 OK|Content-Type: text/plain|Content-Length: 3||ok\n", "close", "200 3"],
+  "/reset-on-reuse": ["HTTP/1.1 200 OK|Content-Type: text/plain|Content-Length: 3||ok\nRESET", "reset", "200 3"],
   "/unread": ["HTTP/1.1 200 OK|Content-Type: text/plain|Content-Length: 3|Connection: close||ok\n", "close", "200 3"],
   "/reset": ["RESET", "reset", "fails"],
   "/reset-body": ["HTTP/1.1 200 OK|Content-Type: text/plain|Content-Length: 10|Connection: close||01234RESET", "reset", "200 fails"],
@@ -317,7 +320,8 @@ function fieldsOf(path: string): string {
 /** Starts the lab in this process, with resets. */
 async function startLab(): Promise<Server> {
   const listener = await listenWithReset({ hostname: HOST, port: 0 });
-  return serve({ listener }, lab({ canReset: true }));
+  const traffic = new Traffic();
+  return serve({ listener, wrap: traffic.wrap }, lab({ canReset: true, traffic }));
 }
 
 /** The response to requests, one character per byte; `RESET` at the end for a TCP reset. */

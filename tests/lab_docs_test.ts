@@ -30,7 +30,7 @@ function catalog(): string {
 }
 
 function rowOf({ usage, about, client, section }: Contract): string {
-  const [pattern, range] = usage.split(", ");
+  const [pattern, range] = usage.split(/, (.*)/);
   return `| \`${pattern}\` | ${about}${range ? `; ${range}` : ""} | ${client} | ${section} |\n`;
 }
 

@@ -5,7 +5,7 @@
  */
 
 import { BYTES, type Catalog, digits, LASTS, OPEN, open, openChunked } from "./entry.ts";
-import { chunk, chunked, OK, ok, STALL } from "../pieces.ts";
+import { chunk, chunked, NEXT_REQUEST, OK, ok, STALL } from "../pieces.ts";
 
 /** Connections that close, stall or are reset too early or too late. */
 // deno-fmt-ignore: a table with three lines per entry
@@ -40,6 +40,12 @@ export const CLOSING: Catalog = {
     { name: "reset-idle", section: "9112 §9.5", about: "answers, and resets the open connection a moment later",
       client: "accepts the response, and sends its next request on a new connection",
       expect: "accept", level: "should", wrong: [OPEN, 0.1], ending: "reset" },
+    { name: "close-on-reuse", section: "9112 §9.3.1", about: "answers, and closes when the next request comes",
+      client: "sends the next request again on a new connection, or reports an error",
+      expect: "either", level: "may", wrong: [OPEN, NEXT_REQUEST], ending: "close" },
+    { name: "reset-on-reuse", section: "9112 §9.3.1", about: "answers, and resets when the next request comes",
+      client: "sends the next request again on a new connection, or reports an error",
+      expect: "either", level: "may", wrong: [OPEN, NEXT_REQUEST], ending: "reset" },
     { name: "unread", section: "9112 §9.6", about: "answers, and closes with the request half read",
       client: "reads the response if it still can, or reports an error", expect: "either", level: "may",
       method: "PUT", sends: 8 << 20, curl: "-iT bigfile", wrong: [ok("Content-Length: 3", "ok\n")], ending: "close" },
