@@ -217,6 +217,8 @@ function makeLists() {
     "--link",
     "-Vq",
     "a=b",
+    "/api=mocks",
+    "/=site",
     "--file=a=b",
     "--check",
     "--check=false",
@@ -238,9 +240,10 @@ function understood(lists) {
     const lists = JSON.parse(await new Response(Deno.stdin.readable).text());
     console.log(JSON.stringify(lists.map((list) => {
       try {
-        const { file, raw, check, report, "reuse-port": shares, help, version } = parseFlags(list, false);
+        const { file, raw, prefix = [], check, report, "reuse-port": shares, help, version } = parseFlags(list, false);
         if (help || version) return null;
-        const reads = [file, raw].filter(Boolean).map((path) => "--allow-read=" + path);
+        const below = prefix.map((argument) => argument.slice(argument.indexOf("=") + 1));
+        const reads = [file, raw, ...below].filter(Boolean).map((path) => "--allow-read=" + path);
         const writes = check && report ? ["--allow-write=" + report] : [];
         return [...reads, ...writes, ...(check ? ["--allow-run"] : []), ...(shares ? ["--unstable-net"] : [])];
       } catch { return null; }

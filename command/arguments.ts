@@ -8,9 +8,9 @@
  */
 
 import { parseArgs } from "@std/cli/parse-args";
-import { ALL_FLAGS, type Flag, HINTS } from "./flags.ts";
+import { ALL_FLAGS, type Flag, HINTS, PREFIX } from "./flags.ts";
 import { quote, UsageError } from "../replies/text.ts";
-import type { Values } from "./values.ts";
+import { prefixIn, type Values } from "./values.ts";
 
 /** A flag among the arguments. */
 interface Given {
@@ -94,6 +94,7 @@ const NOT_PATHS: ReadonlyArray<readonly [pattern: RegExp, meaning: string]> = [
   [/^([\w.-]+|\[[\da-f:.]+\]):(\d+)$/i, "--host $1 --port $2"],
   [/^https?:.*$/i, "--redirect $&"],
   [/^(help|version)$/, "--$1"],
+  [/^[^./\\=][^=/\\]*=.*$/s, "/$& or --file $&"],
 ];
 
 function word(value: string): Given {
@@ -104,7 +105,8 @@ function word(value: string): Given {
       `Cannot use ${quote(value)}: expected a path, did you mean ${meant}?`,
     );
   }
-  return path(value);
+  const isPrefix = prefixIn(value) !== undefined;
+  return isPrefix ? { flag: PREFIX, value, label: quote(value) } : path(value);
 }
 
 /** Reads `--name`, `--name=value`, or `--name` with its value in the next argument. */
@@ -222,10 +224,20 @@ function isBoolean(value: string): boolean {
 /** True if a later flag contradicts this one and can replace it. */
 function isReplaced(earlier: Given, later: readonly Given[]): boolean {
   return later.some((other) =>
-    other.flag === earlier.flag
+    other.flag === earlier.flag && other.flag !== PREFIX
       ? !other.flag.repeats || isContentType(other) && isContentType(earlier)
-      : other.flag.isContent && excludeEachOther(other, earlier)
+      : haveSamePrefix(other, earlier) || other.flag.isContent && excludeEachOther(other, earlier)
   );
+}
+
+/** The prefix of `/PREFIX=PATH`, and that of a path alone, which is empty. */
+function prefixOf({ flag, value }: Given): string | undefined {
+  return flag === PREFIX ? prefixIn(value)?.prefix : flag === FILE ? "" : undefined;
+}
+
+function haveSamePrefix(one: Given, other: Given): boolean {
+  const prefix = prefixOf(one);
+  return prefix !== undefined && prefix === prefixOf(other);
 }
 
 function isContentType({ value }: Given): boolean {
@@ -254,6 +266,7 @@ function checkTogether(given: readonly Given[]): void {
 
 /** A flag may be repeated if it allows that, or if it is on or off and says the same again. */
 function contradict(one: Given, other: Given): boolean {
+  if (haveSamePrefix(one, other)) return true;
   if (one.flag !== other.flag) return excludeEachOther(one, other);
   return !one.flag.repeats && (one.flag.value !== undefined || one.value !== other.value);
 }
@@ -280,6 +293,9 @@ function oneOfTwo(one: Given, other: Given): UsageError {
 }
 
 function reasonFor(...two: [Given, Given]): string {
+  if (two.some(({ flag }) => flag === PREFIX) && haveSamePrefix(...two)) {
+    return ", both answer at the same paths";
+  }
   if (two.some(isPath)) return ", a path alone means --file PATH";
   const whole = two.find(({ flag }) => flag.isWhole);
   if (whole === undefined || !two.some(({ flag }) => flag.isSetting)) return "";

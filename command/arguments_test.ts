@@ -340,3 +340,37 @@ Deno.test("parseFlags() accepts what the grammar accepts, and nothing else", () 
   }
   assert(taken > rounds / 10 && taken < rounds / 2, `${taken} taken`);
 });
+
+Deno.test("parseFlags() takes /PREFIX=PATH for a file or folder below a prefix", () => {
+  const parsed = (...args: string[]) => {
+    const { file, prefix } = parseFlags(args);
+    return [file, prefix];
+  };
+  assertEquals(parsed("dist", "/api=mocks", "/docs=a=b"), ["dist", ["/api=mocks", "/docs=a=b"]]);
+  assertEquals(parsed("/=site"), [undefined, ["/=site"]]);
+  assertEquals(parsed("--file", "/a=b"), ["/a=b", undefined]); // any path, whatever is in it
+  assertEquals(parsed("./a=b"), ["./a=b", undefined]);
+  const reasons: Array<[string[], string]> = [
+    [
+      ["/a=x", "/a=y"],
+      '"/a=x" with "/a=y": expected one of the two, both answer at the same paths',
+    ],
+    [["/a=x", "/%61/=y"], "expected one of the two, both answer at the same paths"],
+    [["site", "/=x"], '"site" with "/=x": expected one of the two, both answer at the same paths'],
+    [["a=x"], '"a=x": expected a path, did you mean /a=x or --file a=x?'],
+    [["/a="], '"/a=": expected a path for a prefix, such as /api=mocks'],
+    [["/a?b=x"], '"/a?b=x": expected a path for a prefix, such as /api=mocks'],
+    [["/%zz=x"], "expected a path for a prefix, such as /api=mocks"],
+    [["--raw", "a", "/b=x"], 'Cannot use --raw with "/b=x": expected one of the two'],
+    [["--text", "a", "/b=x"], 'Cannot use --text with "/b=x": expected one of the two'],
+    [["/b=x", "--lab"], "with --lab: expected one of the two"],
+  ];
+  for (const [args, reason] of reasons) {
+    assertThrows(() => parseFlags(args, false), UsageError, reason, args.join(" "));
+  }
+  // In an executable, a later argument replaces a compiled-in one at the same paths.
+  const { prefix } = parseFlags(["/a=x", "/b=x", "/a=y"], true);
+  assertEquals(prefix, ["/b=x", "/a=y"]);
+  assertEquals(parseFlags(["site", "/=x"], true).file, undefined);
+  assertEquals(parseFlags(["/a=x", "--text", "hi"], true).prefix, undefined);
+});

@@ -262,6 +262,16 @@ export const FLAGS: Readonly<Record<string, readonly Flag[]>> = {
   ],
 };
 
+/** What `/PREFIX=PATH` means, an argument without a name. Its value is all of it. */
+export const PREFIX: Flag = {
+  name: "prefix",
+  value: "/PREFIX=PATH",
+  repeats: true,
+  isContent: true,
+  excludes: ["text", "raw", "redirect", "link", "lab", "check"],
+  help: "/PREFIX=PATH answers below a prefix with another PATH, such as /api=mocks.",
+};
+
 /** All flags in one list. */
 export const ALL_FLAGS: readonly Flag[] = Object.values(FLAGS).flat();
 
@@ -313,10 +323,11 @@ export function helpText(): string {
   const codes = Object.entries(EXIT_CODES).map(([code, meaning]) => entry(`  ${code}`, meaning));
   return `firstline: answer HTTP requests by their first line
 
-Usage: firstline [FLAGS] [PATH]
+Usage: firstline [FLAGS] [PATH] [/PREFIX=PATH]...
        firstline --check [FLAGS] -- COMMAND
 
 Without flags it greets every client with an HTML page. PATH is --file PATH.
+${PREFIX.help}
 
 ${flags.join("")}EXIT CODES
 ${codes.join("")}

@@ -8,7 +8,7 @@ import type { Span } from "../replies/delay.ts";
 import { LEVELS } from "../lab/check/report.ts";
 import type { Level } from "../lab/contract.ts";
 import { COMMAND } from "./arguments.ts";
-import { DEFAULTS, FLAGS } from "./flags.ts";
+import { DEFAULTS, FLAGS, PREFIX } from "./flags.ts";
 import { messageOf, quote, StartError, UsageError } from "../replies/text.ts";
 import {
   aroundPlaceholders,
@@ -32,6 +32,7 @@ import {
   integer,
   integerOf,
   millisecondsOf,
+  prefixIn,
   spanOf,
   stringOf,
   stringsOf,
@@ -97,7 +98,16 @@ export type Content =
   | { readonly kind: "page"; readonly link: string | undefined }
   | { readonly kind: "text"; readonly text: string }
   | { readonly kind: "redirect" | "lab" }
-  | { readonly kind: "file" | "raw"; readonly path: string };
+  | FileContent;
+
+/** Files and folders to answer with. */
+export interface FileContent {
+  readonly kind: "file" | "raw";
+  /** The path of the one that answers where no prefix does. */
+  readonly path: string | undefined;
+  /** The paths of the others by their prefixes, such as `/api`. */
+  readonly prefixes: ReadonlyMap<string, string>;
+}
 
 const MAX_PORT = 65535;
 
@@ -184,11 +194,25 @@ function contentFrom(values: Values): Content {
   if (text !== undefined) return textFrom(values, text);
   for (const kind of ["file", "raw"] as const) {
     const path = stringOf(values, kind);
-    if (path !== undefined) return { kind, path };
+    if (path !== undefined) return fileContentFrom(values, kind, path);
   }
+  if (stringOf(values, PREFIX.name) !== undefined) return fileContentFrom(values, "file");
   if (stringOf(values, "redirect") !== undefined) return { kind: "redirect" };
   if (values.lab === true) return { kind: "lab" };
   return { kind: "page", link: linkFrom(values) };
+}
+
+/** The empty prefix stands for the path alone. */
+function fileContentFrom(
+  values: Values,
+  kind: FileContent["kind"],
+  path?: string,
+): FileContent {
+  const found = stringsOf(values, PREFIX.name).map((argument) => prefixIn(argument)!);
+  const prefixes = new Map(found.map(({ prefix, path }) => [prefix, path]));
+  const first = path ?? prefixes.get("");
+  prefixes.delete("");
+  return { kind, path: first, prefixes };
 }
 
 function textFrom(values: Values, text: string): Content {
@@ -204,7 +228,7 @@ const NO_CODE_URL = "expected no placeholders in javascript: and data: URLs, whi
 /** True if a flag is on, which has a meaning only beside one of the others. */
 function isOn(values: Values, name: string, others: readonly string[]): boolean {
   if (values[name] !== true) return false;
-  if (others.some((other) => stringOf(values, other) !== undefined)) return true;
+  if ([...others, PREFIX.name].some((other) => stringOf(values, other) !== undefined)) return true;
   const expected = others.map((other) => `--${other}`).join(" or ");
   throw new UsageError(`Cannot use --${name} without ${expected}`);
 }

@@ -289,3 +289,19 @@ Deno.test("settingsFrom() rejects placeholders in URLs that browsers run", () =>
   settingsFrom({ text }); // plain text runs nothing
   settingsFrom({ text: "data:{client},{port}", header: ["Content-Type: text/event-stream"] });
 });
+
+Deno.test("settingsFrom() reads prefixes, the empty one as the path alone", () => {
+  const contentOf = (values: Values) => settingsFrom(values).content;
+  assertEquals(contentOf({ file: "dist", prefix: ["/api/=mocks", "/my%20docs=/site"] }), {
+    kind: "file",
+    path: "dist",
+    prefixes: new Map([["/api", "mocks"], ["/my docs", "/site"]]),
+  });
+  assertEquals(contentOf({ prefix: ["/=dist", "/api=mocks"] }), {
+    kind: "file",
+    path: "dist",
+    prefixes: new Map([["/api", "mocks"]]),
+  });
+  const { list, watch } = settingsFrom({ prefix: ["/a=b"], list: true, watch: true });
+  assertEquals([list, watch], [true, true]);
+});

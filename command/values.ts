@@ -6,6 +6,7 @@
  */
 
 import type { Span } from "../replies/delay.ts";
+import { decodedPath } from "../replies/target.ts";
 import { quote, UsageError } from "../replies/text.ts";
 
 /** The value of each flag, by its name. */
@@ -14,6 +15,20 @@ export type Values = Readonly<Record<string, unknown>>;
 /** All values of a flag that may be repeated. */
 export function stringsOf(values: Values, name: string): string[] {
   return [values[name]].flat().filter((value) => typeof value === "string");
+}
+
+/**
+ * Reads `/PREFIX=PATH`: the prefix without a slash at its end, as `decodedPath()` returns it, and the
+ * path. An argument that begins otherwise, as a path may, is `undefined`.
+ */
+export function prefixIn(argument: string): { prefix: string; path: string } | undefined {
+  const [, prefix, path] = /^(\/[^=]*)=([^]*)$/.exec(argument) ?? [];
+  if (prefix === undefined) return undefined;
+  const decoded = /[?#]/.test(prefix) ? "" : decodedPath(prefix);
+  if (decoded !== "" && path !== "") return { prefix: decoded.replace(/\/$/, ""), path };
+  throw new UsageError(
+    `Cannot use ${quote(argument)}: expected a path for a prefix, such as /api=mocks`,
+  );
 }
 
 /** The value of a flag, or `undefined` without the flag. */

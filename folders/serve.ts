@@ -208,7 +208,7 @@ class Part {
 
   *#fileReply({ content: body }: FileSnapshot): Steps<Reply> {
     const { list, status, headers, prefixes } = this.#settings;
-    if (list && prefixes === undefined) throw new UnusableFile("expected a folder with --list");
+    if (list && !prefixes?.size) throw new UnusableFile("expected a folder with --list");
     const type = ["Content-Type", yield* contentTypeOf(this.#path, body)] as const;
     const own = [type, ...contentEncodingOf(this.#path)];
     return withDefaults({ headers: own, body }, { status, headers });

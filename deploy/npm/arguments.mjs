@@ -6,7 +6,8 @@ import { lstatSync, realpathSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 
 /**
- * Pairs of a flag and its value, `"true"` or `"false"` where it has none; a path alone is --file. With
+ * Pairs of a flag and its value, `"true"` or `"false"` where it has none; a path alone is --file, with
+ * or without its prefix. With
  * --check, what stands behind -- is a command, and not read.
  */
 export function* given(args, { valued, letters }) {
@@ -28,7 +29,7 @@ export function* given(args, { valued, letters }) {
     if (argument === "--" && isCheck) return;
     else if (argument === "--") yield* rest.splice(0).map((path) => ["file", path]);
     else if (name !== undefined) yield withValue(name, value);
-    else if (!argument.startsWith("-")) yield ["file", argument];
+    else if (!argument.startsWith("-")) yield ["file", argument.replace(/^\/[^=]*=/, "")]; // a prefix
     else {
       for (let at = 1; at < argument.length; at++) {
         const name = letters[argument[at]];

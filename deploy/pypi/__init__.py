@@ -12,7 +12,8 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 
 
 def given(args, flags):
-    """Pairs of a flag and its value, "true" or "false" where it has none; a path alone is --file.
+    """Pairs of a flag and its value, "true" or "false" where it has none; a path alone is --file,
+    with or without its prefix.
 
     Reads the arguments as command/arguments.ts does, with the flags that a build takes from
     command/flags.ts: which have a value, and what each letter stands for. With --check, what stands
@@ -46,7 +47,7 @@ def given(args, flags):
         if long:
             yield with_value(*long.groups())
         elif not argument.startswith("-"):
-            yield "file", argument
+            yield "file", re.sub("^/[^=]*=", "", argument)
         else:
             for at, letter in enumerate(argument[1:], 2):
                 name, after = letters.get(letter), argument[at:]
