@@ -148,6 +148,29 @@ test(
   },
 );
 
+test("firstline PATH /PREFIX=PATH serves a front end and its API", WATCHED, async () => {
+  using folder = new TemporaryFolder({
+    "dist/index.html": "<p>shop",
+    "mocks/orders@page=2.GET.json": "[2]",
+    "mocks/orders.GET.json": "[1]",
+    "mocks/404.json": "{}",
+  });
+  const api = `/api=${folder.pathOf("mocks")}`;
+  await using server = await start(folder.pathOf("dist"), api, "--cors", "--watch", "--quiet");
+  const messages = server.stderr.text;
+  assertStringIncludes(messages, "firstline: holding 1 file, 7 bytes\n");
+  assertStringIncludes(messages, "firstline: /api: holding 3 files, 8 bytes\n");
+  const ask = (path: string) => talk(server, `GET ${path} HTTP/1.1\r\n`);
+  assertMatch(await ask("/"), /\r\n\r\n<p>shop$/);
+  assertMatch(await ask("/api/orders?page=2"), /\r\n\r\n\[2\]$/);
+  const missing = await ask("/api/teas");
+  assertMatch(missing, /^HTTP\/1\.1 404 [^]*\r\n\r\n\{\}$/);
+  assertMatch(missing, /^Access-Control-Allow-Origin: \*\r$/m);
+  folder.write("mocks/teas.GET.json", "[3]");
+  while (!(await ask("/api/teas")).endsWith("[3]")) await sleep(10);
+  assertEquals(await server.stop(), 0);
+});
+
 test("firstline --watch reloads a file, and a --raw folder, and says so", WATCHED, async () => {
   using folder = new TemporaryFolder({ "page.html": "one", "raw/a.http": "one" });
   const cases = [
