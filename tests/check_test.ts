@@ -203,12 +203,24 @@ test(
   },
 );
 
-test("check() leaves a client alone that tries again by itself", WATCHED, async () => {
-  const report = await judge(fetching({ tries: Infinity, timeoutMs: 100 }), ["truncated"], {
-    timeoutMs: 500,
+test("check() does not judge what a client does only once", WATCHED, async () => {
+  let hasFailed = false;
+  const unsteady: Program = ([url, ...others], ...rest) => {
+    if (hasFailed || !url.endsWith("/trailers")) return fetching()([url, ...others], ...rest);
+    hasFailed = true;
+    return fetching({ accepts: (status) => status !== 200 })([url, ...others], ...rest);
+  };
+  assertEquals(findingsIn(await judge(unsteady, ["trailers", "gzip"])), {
+    "/trailers": "not judged: reported it, but not always",
   });
+});
+
+test("check() leaves a client alone that tries again by itself", WATCHED, async () => {
+  const persistent: Program = (urls, ...rest) =>
+    fetching({ tries: urls[0].endsWith("/cut-chunk") ? Infinity : 1 })(urls, ...rest);
+  const report = await judge(persistent, ["cut-chunk"], { timeoutMs: 1_000 });
   assertMatch(
-    findingsIn(report)["/truncated"],
+    findingsIn(report)["/cut-chunk"],
     /^not judged: still tried again, after \d+ requests$/,
   );
 });

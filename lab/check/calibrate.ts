@@ -10,6 +10,7 @@ import { mentions } from "./command.ts";
 import { formOf, isAmong } from "./contents.ts";
 import type { Habits } from "./judge.ts";
 import {
+  AT_ONCE,
   atOnce,
   type Client,
   complaintOf,
@@ -66,7 +67,7 @@ export async function calibrate(
   const paths = new Set([...right, ...Object.keys(RIGHT), ...others, NOTHING]);
   const runs = new Map<string, Run>();
   const patienceMs = limitMs * PATIENCE;
-  await atOnce([...paths], async (path) => {
+  await atOnce(AT_ONCE, [...paths], async (path) => {
     const isNothing = path === NOTHING;
     runs.set(
       path,

@@ -8,9 +8,9 @@
 import { quote, UsageError } from "../../replies/text.ts";
 import type { Contract } from "../contract.ts";
 import { startLab } from "../start.ts";
-import { calibrate, type Calibration } from "./calibrate.ts";
-import { type Grade, HUNG, judge, type Verdict } from "./judge.ts";
-import { atOnce, type Client, type Run, runFor } from "./run.ts";
+import { calibrate } from "./calibrate.ts";
+import { type Grade, type Habits, HUNG, judge, type Verdict } from "./judge.ts";
+import { AT_ONCE, atOnce, type Client, type Run, runFor } from "./run.ts";
 
 /** What to check, and how. */
 export interface CheckOptions extends Client {
@@ -53,6 +53,8 @@ export interface CheckReport {
 
 /** How long a command may take by default. */
 export const CHECK_TIMEOUT_MS = 10_000;
+/** The number of commands that run at once when a finding is confirmed. */
+const FEW_AT_ONCE = 2;
 
 /**
  * Runs a client's command for each entry of the lab, eight at a time, and judges it. At the end no
@@ -64,16 +66,24 @@ export async function check(options: CheckOptions): Promise<CheckReport> {
   const start = performance.now();
   const { timeoutMs = CHECK_TIMEOUT_MS, readsEvents = false, except = [] } = options;
   const entries = await entriesFor(options);
-  const calibration = await calibrate(options, timeoutMs, readsEvents);
-  const limitMs = timeoutMs + 2 * calibration.slowestMs;
-  const judged = await judgeAll(entries, options, calibration, limitMs);
-  const merged = mergeStalls(judged, timeoutMs);
+  const { habits, remarks, slowestMs } = await calibrate(options, timeoutMs, readsEvents);
+  const trial = { options, habits, limitMs: timeoutMs + 2 * slowestMs };
+  const merged = mergeStalls(await judgeAll(entries, trial), timeoutMs);
+  const results = await confirmed(merged, trial);
   return {
     command: options.command,
-    remarks: [...calibration.remarks, ...needless(except, merged)],
-    results: merged.map((result) => excepted(result, except)),
+    remarks: [...remarks, ...needless(except, results)],
+    results: results.map((result) => excepted(result, except)),
     milliseconds: performance.now() - start,
   };
+}
+
+/** What all runs have in common. */
+interface Trial {
+  readonly options: CheckOptions;
+  readonly habits: Habits;
+  /** The limit of time for one run. */
+  readonly limitMs: number;
 }
 
 async function entriesFor(
@@ -93,32 +103,49 @@ function isNamed({ path }: Contract, name: string): boolean {
 }
 
 /** Entries that stall begin first, because they take longest, and no work. */
-async function judgeAll(
-  entries: readonly Contract[],
-  options: CheckOptions,
-  { habits }: Calibration,
-  limitMs: number,
-): Promise<Result[]> {
+async function judgeAll(entries: readonly Contract[], trial: Trial): Promise<Result[]> {
   const results = new Map<Contract, Result>();
-  const add = (contract: Contract, verdict: Verdict, run?: Run) => {
-    results.set(contract, { contract, run, ...verdict });
-    options.onProgress?.(results.size, entries.length);
-  };
   const stallsFirst = entries.toSorted((a, b) => Number(b.stalls) - Number(a.stalls));
-  await atOnce(stallsFirst, async (contract) => {
-    const reason = reasonNotToAsk(contract, habits.acceptsPlain, options.readsEvents);
-    if (reason) return add(contract, { grade: "not judged", did: reason });
-    const run = await runFor(options, contract.path, limitMs);
-    add(contract, judge(run, contract, habits), run);
+  await atOnce(AT_ONCE, stallsFirst, async (contract) => {
+    results.set(contract, await judgeOne(contract, trial));
+    trial.options.onProgress?.(results.size, entries.length);
   });
   return entries.map((contract) => results.get(contract)!);
+}
+
+async function judgeOne(contract: Contract, trial: Trial): Promise<Result> {
+  const { options, habits, limitMs } = trial;
+  const reason = reasonNotToAsk(contract, habits);
+  if (reason) return { contract, grade: "not judged", did: reason };
+  const run = await runFor(options, contract.path, limitMs);
+  return { contract, run, ...judge(run, contract, habits) };
+}
+
+/**
+ * Runs the command again for each finding, with less beside it. What it does once and not again
+ * depends on chance or on a busy machine, and is not judged.
+ */
+async function confirmed(results: readonly Result[], trial: Trial): Promise<Result[]> {
+  const confirmed = [...results];
+  const doubtful = results.filter((result) => isFinding(result) && !hasStalled(result));
+  await atOnce(FEW_AT_ONCE, doubtful, async (result) => {
+    const { grade } = await judgeOne(result.contract, trial);
+    if (grade === result.grade) return;
+    const did = `${result.did}, but not always`;
+    confirmed[results.indexOf(result)] = { ...result, grade: "not judged", did, harm: undefined };
+  });
+  return confirmed;
+}
+
+/** True if it had to be stopped where the server stalls, for which the machine is not to blame. */
+function hasStalled({ contract, run }: Result): boolean {
+  return contract.stalls && run !== undefined && run.exit === undefined;
 }
 
 /** Why a command cannot be judged by an entry; `undefined` if it can. */
 function reasonNotToAsk(
   { method, events }: Contract,
-  acceptsPlain: boolean,
-  readsEvents = false,
+  { acceptsPlain, readsEvents }: Habits,
 ): string | undefined {
   if (method !== "GET") return `not asked: it needs ${method}`;
   if (events && !readsEvents) return "not asked: it needs --events";

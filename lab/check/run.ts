@@ -135,15 +135,16 @@ export function contentOf({ printed }: Run, printsNext: boolean): Printed {
 }
 
 /** The number of commands that run at once. */
-const AT_ONCE = 8;
+export const AT_ONCE = 8;
 
-/** Handles all items, eight at a time, in their order. Throws the first error when all have ended. */
+/** Handles all items in their order, some at once. Throws the first error when all have ended. */
 export async function atOnce<T>(
+  count: number,
   items: readonly T[],
   handle: (item: T) => Promise<void>,
 ): Promise<void> {
   const queue = items.values(); // shared by all who take from it
-  const workers = Array.from({ length: AT_ONCE }, async () => {
+  const workers = Array.from({ length: count }, async () => {
     for (const item of queue) await handle(item);
   });
   for (const result of await Promise.allSettled(workers)) {
