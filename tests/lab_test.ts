@@ -17,6 +17,7 @@ import { needing } from "./needs.ts";
 import { ANY_PORT, run, ServerProcess } from "./process.ts";
 import { CLIENT, requestOf } from "./requests.ts";
 import { WATCHED } from "./time.ts";
+import { bytesOf } from "./wire.ts";
 
 const test = needing("net");
 const running = needing("net", "run");
@@ -116,6 +117,36 @@ Deno.test("lab() lists at least 60 entries, each with all its parts", () => {
   const page = bodyOf(lab({ canReset: true, origin: "http://[::1]:1" }), "GET / HTTP/1.1");
   for (const { path } of LISTED) assertStringIncludes(page, `<a href="${path}">`);
   assertStringIncludes(page, "curl -i http://[::1]:1/truncated</pre>");
+});
+
+Deno.test("lab() gives each entry on its page a line with its verdict, and an anchor that unfolds it", () => {
+  const page = bodyOf(lab({ canReset: true }), "GET / HTTP/1.1");
+  const lines = [...page.matchAll(
+    /<details><summary><b>([^<]+)<\/b> <small class="(\w+)">([^<]+)<\/small><\/summary>\n<p id="([^"]+)">/g,
+  )].map(([, ...parts]) => parts);
+  const verbs = { accept: "accept", report: "report", either: "do either" };
+  assertEquals(
+    lines,
+    LISTED.map(({ path, usage, level, expect }) => [
+      usage.split(", ")[0],
+      level,
+      `${level} ${verbs[expect]}`,
+      path.slice(1).replaceAll("/", "-"),
+    ]),
+  );
+  const ids = [...page.matchAll(/ id="([^"]+)"/g)].map(([, id]) => id);
+  assertEquals(new Set(ids).size, ids.length);
+  for (const [, id] of page.matchAll(/ href="#([^"]+)"/g)) assert(ids.includes(id), id);
+});
+
+Deno.test("lab() permits the script of its page, and no other", async () => {
+  const { headers, body } = replyTo(lab(), "GET / HTTP/1.1") as Reply;
+  const scripts = [...String(body).matchAll(/<script>([^]*?)<\/script>/g)];
+  assertEquals(scripts.length, 1);
+  const hash = new Uint8Array(await crypto.subtle.digest("SHA-256", bytesOf(scripts[0][1])));
+  const policy = new Map(headers).get("Content-Security-Policy")!;
+  assertMatch(policy, /^default-src 'none'; /);
+  assertEquals(/script-src ([^;]*)/.exec(policy)?.[1], `'sha256-${hash.toBase64()}'`);
 });
 
 test("lab() ends a waiting entry when its client resets", WATCHED, async () => {
