@@ -78,11 +78,15 @@ function otherPaths(): string[] {
 }
 
 /** The next request, and the end of redirects. */
-const PLAIN_OTHERS: Vectors["others"] = [["/next", "next\n"], ["/", "The lab of Firstline\n"]]
+const PLAIN_OTHERS: Vectors["others"] = [
+  ["/next", "next\n"],
+  ["/arrived", "arrived\n"],
+  ["/", "The lab of Firstline\n"],
+]
   .map(([path, content]) => ({ path, pieces: [base64(plain(content))], ending: "open" }));
 
 function plain(content: string): string {
-  const type = "Content-Type: text/plain; charset=utf-8";
+  const type = "Content-Type: text/plain";
   return `HTTP/1.1 200 OK\r\n${type}\r\nContent-Length: ${content.length}\r\n\r\n${content}`;
 }
 
