@@ -1,10 +1,9 @@
 /** The command as a health check: `--probe`. */
 
-import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-import { getAvailablePort } from "@std/net/get-available-port";
+import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { isGone, send } from "./clients.ts";
 import { needing } from "./needs.ts";
-import { ANY_PORT, run, ServerProcess } from "./process.ts";
+import { ANY_PORT, freePort, run, ServerProcess } from "./process.ts";
 import { WATCHED } from "./time.ts";
 
 const test = needing("net", "run");
@@ -27,13 +26,13 @@ test(
     const bad = await run(["--probe", "--host", "127.0.0.1", "-p", `${failing.port}`]);
     assertEquals(bad.code, 1);
     assertStringIncludes(bad.stderr, "is not healthy: HTTP/1.1 503 Service Unavailable");
-    const absent = await run(["--probe", "-p", `${getAvailablePort()}`]);
+    const absent = await run(["--probe", "-p", `${freePort()}`]);
     assertEquals(absent.code, 1);
     assertMatch(
       absent.stderr,
       /^firstline: 127\.0\.0\.1:\d+ is not healthy: Connection refused.*\n$/,
     );
-    const other = await run(["--probe", "--host", "::", "-p", `${getAvailablePort()}`]);
+    const other = await run(["--probe", "--host", "::", "-p", `${freePort()}`]);
     assertMatch(other.stderr, /^firstline: \[::1\]:\d+ is not healthy: /);
     const forbidden = await run(["--probe", "-p", "8080"], {
       permissions: ["--allow-net=0.0.0.0:8080"],
@@ -136,9 +135,8 @@ test(
 
 test("firstline --probe stops reading an endless response", WATCHED, async () => {
   const endless = Array.from({ length: 1000 }, () => "a".repeat(10_000));
-  const start = performance.now();
+  // After its timeout it would say "no answer in time".
   assertEquals(await probe([], endless, false), { code: 1, message: "no HTTP response" });
-  assert(performance.now() - start < 2500); // before its timeout
 });
 
 test(

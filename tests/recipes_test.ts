@@ -3,7 +3,7 @@
 import { assertEquals } from "@std/assert";
 import { TemporaryFolder } from "./files.ts";
 import { isGranted, needing } from "./needs.ts";
-import { IMPORT_MAP, ROOT } from "./process.ts";
+import { freePort, IMPORT_MAP, ROOT } from "./process.ts";
 
 const test = needing("net", "read", "run", "write");
 
@@ -67,25 +67,11 @@ function replacedPorts(text: string, ports: Map<string, string>): string {
   return text.replace(/\b81\d\d\b/g, (port) => ports.get(port) ?? port);
 }
 
-/** Clients get their ports above these, so that none takes one before its server listens. */
-const PORTS = { first: 10_000, count: 20_000 };
-let at = Math.floor(Math.random() * PORTS.count);
-
-function freePort(): string {
-  for (;;) {
-    const port = PORTS.first + at++ % PORTS.count;
-    try {
-      Deno.listen({ hostname: "0.0.0.0", port }).close();
-      return String(port);
-    } catch (error) {
-      if (!(error instanceof Deno.errors.AddrInUse)) throw error;
-    }
-  }
-}
-
 /** Maps each port in a block to a free one. */
 function freePorts(block: string): Map<string, string> {
-  return new Map([...new Set(block.match(/\b81\d\d\b/g))].map((name) => [name, freePort()]));
+  return new Map(
+    [...new Set(block.match(/\b81\d\d\b/g))].map((name) => [name, String(freePort())]),
+  );
 }
 
 /** Hides what differs in each run: dates, times, ports, versions and line ends. */

@@ -1,14 +1,20 @@
 /** How the command starts: arguments, ports, and errors. */
 
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-import { getAvailablePort } from "@std/net/get-available-port";
 import { DEFAULTS, EXIT_CODES, FLAGS, helpText } from "../command/flags.ts";
 import manifest from "../deno.json" with { type: "json" };
 import { DEFAULT_LIMITS } from "../server.ts";
 import { connect, isGone, readAll, send, talk } from "./clients.ts";
 import { TemporaryFolder } from "./files.ts";
 import { needing } from "./needs.ts";
-import { ANY_PORT, IMPORT_MAP, type ProcessOptions, run, ServerProcess } from "./process.ts";
+import {
+  ANY_PORT,
+  freePort,
+  IMPORT_MAP,
+  type ProcessOptions,
+  run,
+  ServerProcess,
+} from "./process.ts";
 import { WATCHED } from "./time.ts";
 
 const test = needing("net", "run");
@@ -204,7 +210,7 @@ writing({
 });
 
 test("firstline --port listens on that port and prints the address", WATCHED, async () => {
-  const port = getAvailablePort({ preferredPort: 0 });
+  const port = freePort();
   await using server = await ServerProcess.start(["-p", `${port}`, "--host", "127.0.0.1"]);
   assertEquals(
     server.listening,
@@ -238,7 +244,7 @@ test(
   async () => {
     const permissions = ["--allow-net", "--allow-env=PORT"];
     const withPort = (port: string) => ({ permissions, env: { PORT: port } });
-    const port = getAvailablePort();
+    const port = freePort();
     await using server = await ServerProcess.start(["--host", "127.0.0.1"], withPort(`${port}`));
     assertEquals(server.port, port);
     const taken = await run(["--host", "127.0.0.1"], withPort(`${port}`));
