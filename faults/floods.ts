@@ -48,7 +48,7 @@ const LARGE_PAUSE_MS = 100;
 const MAX_TIMEOUT_FLOOD_BYTES = 256 * 1024 * 1024;
 const TIMEOUT_FLOOD_WAVES = 4;
 /** Longer than the request timeout. Some peers have none. */
-const HALF_LINE_TIMEOUT_MS = 12_000;
+const HALF_LINE_TIMEOUT_MS = 30_000;
 
 /** The result of a flood or a stop. */
 interface Row {
