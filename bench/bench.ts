@@ -149,7 +149,8 @@ async function measure(group: Group, settings: Settings): Promise<Results> {
     for (let count = 0; count < ROUNDS_PER_PROCESS && round <= rounds; count++, round++) {
       log(`${group.title}: round ${round} of ${rounds}`);
       await measureRound(group, running, settings, results);
-      running.push(...running.splice(0, 3)); // so that another is the first
+      running.reverse(); // each order in both directions
+      if (round % 2 === 0) running.push(...running.splice(0, 3)); // and another is the first
     }
   }
   return results;

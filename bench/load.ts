@@ -14,6 +14,8 @@ export interface Load {
   readonly depth?: number;
   /** Each request has a connection of its own. */
   readonly closing?: boolean;
+  /** Further header fields, each a line. */
+  readonly fields?: readonly string[];
 }
 
 /** What wrk has done. */
@@ -24,9 +26,10 @@ export interface Done {
 
 /** Lets wrk send requests. Throws unless every reply is 2xx or 3xx. */
 export async function run(load: Load, { port }: Target, seconds: number): Promise<Done> {
-  const { path, depth = 1, closing = false } = load;
+  const { path, depth = 1, closing = false, fields = [] } = load;
   const shape = ["--threads", "1", "--connections", `${CONNECTIONS}`, "--duration", `${seconds}s`];
-  const headers = closing ? ["--header", "Connection: close"] : [];
+  const headers = [...fields, ...closing ? ["Connection: close"] : []]
+    .flatMap((field) => ["--header", field]);
   const script = ["--script", `${import.meta.dirname}/load.lua`];
   const url = `http://${HOST}:${port}${path}`;
   return parse(await output("wrk", ...shape, ...headers, ...script, url, "--", `${depth}`));

@@ -30,9 +30,18 @@ export class Results {
 
   /** The median of the ratios within each round. */
   ratio(one: Server, other: Server, metric: string): number {
+    return this.#compare(one, other, metric, (value, base) => value / base);
+  }
+
+  /** The median of the differences within each round. */
+  difference(one: Server, other: Server, metric: string): number {
+    return this.#compare(one, other, metric, (value, base) => value - base);
+  }
+
+  #compare(one: Server, other: Server, metric: string, by: (a: number, b: number) => number) {
     const others = this.samples[other.name]?.[metric] ?? [];
     const ones = this.samples[one.name]?.[metric] ?? [];
-    return medianOf(ones.map((value, round) => value / others[round]));
+    return medianOf(ones.map((value, round) => by(value, others[round])));
   }
 }
 
@@ -72,7 +81,17 @@ export function tables(group: Group, results: Results): string {
   const errors = Object.entries(results.errors).map(([title, messages]) =>
     `${title}: ${messages.length} samples missing: ${messages[0]}`
   );
-  return [...parts, LEGEND, ...errors].join("\n\n");
+  return [...ownWork(group, results), ...parts, LEGEND, ...errors].join("\n\n");
+}
+
+/** CPU of the first row minus that of the bare loop, which writes the same bytes. */
+function ownWork({ servers: [first, ...others], loads }: Group, results: Results): string[] {
+  const bare = others.find(({ title }) => title.startsWith("bare"));
+  if (bare === undefined) return [];
+  const figures = loads.map(({ name, title }) =>
+    `${title} ${results.difference(first, bare, `${name} cpu`).toFixed(2)} µs`
+  );
+  return [`Own work a request, beyond that of the bare loop: ${figures.join(", ")}.`];
 }
 
 function table({ servers }: Group, results: Results, columns: readonly Column[]): string {

@@ -4,8 +4,11 @@
  */
 
 import manifest from "../deno.json" with { type: "json" };
-import { HOST } from "../tests/clients.ts";
+import { page } from "../replies/page.ts";
+import { serve } from "../server.ts";
+import { connect, HOST, readReplies, send } from "../tests/clients.ts";
 import { firstline } from "../tests/process.ts";
+import { PLAIN_REQUEST } from "../tests/wire.ts";
 import type { Load } from "./load.ts";
 import { output, type Server, versionFrom } from "./process.ts";
 
@@ -68,16 +71,32 @@ function textOf(version: Version): Server {
   return firstlineServer(version, "text", ["--quiet", "--text", TEXT]);
 }
 
+function pageOf(version: Version): Server {
+  return firstlineServer(version, "page", ["--quiet"], { ending: "</html>" });
+}
+
 function variantsOf(version: Version): Server[] {
   const variant = (what: string, flags: string[], more: Partial<Server> = {}) =>
     firstlineServer(version, what, flags, { isVariant: true, ...more });
-  const page = { ending: "</html>" };
   return [
     variant("text, access log", ["--text", TEXT]),
     variant("text, access log to a pipe", ["--text", TEXT], { stdout: "piped" }),
-    variant("page", ["--quiet"], page),
-    variant("page, access log", [], page),
+    { ...pageOf(version), isVariant: true },
+    variant("page, access log", [], { ending: "</html>" }),
   ];
+}
+
+/** A bare loop whose replies have this size. */
+function bareOf(peer: Server, replyBytes: number): Server {
+  return { ...peer, isVariant: true, command: (port) => [...peer.command(port), `${replyBytes}`] };
+}
+
+/** The size of the page as a reply. */
+async function pageBytes(): Promise<number> {
+  await using server = serve({ hostname: HOST, port: 0 }, page());
+  using socket = await connect(server.addr);
+  await send(socket, PLAIN_REQUEST);
+  return (await readReplies(socket, 1))[0].length;
 }
 
 function folderOf(version: Version, root: string): Server {
@@ -263,6 +282,26 @@ const TEXT_LOADS: readonly Load[] = [
   { name: "pipelined", title: "16 pipelined", path: "/", depth: 16 },
 ];
 
+/** What a browser sends with a request. */
+const BROWSER_FIELDS = [
+  "User-Agent: Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0",
+  "Accept: text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,*/*;q=0.8",
+  "Accept-Language: en-US,en;q=0.5",
+  "Accept-Encoding: gzip, deflate, br, zstd",
+  "DNT: 1",
+  "Sec-GPC: 1",
+  "Connection: keep-alive",
+  "Upgrade-Insecure-Requests: 1",
+  "Sec-Fetch-Dest: document",
+  "Sec-Fetch-Mode: navigate",
+  "Sec-Fetch-Site: none",
+  "Sec-Fetch-User: ?1",
+  "Priority: u=0, i",
+];
+
+const BROWSER_LOAD = { name: "browser", title: "persistent", path: "/", fields: BROWSER_FIELDS };
+const PAGE_LOAD = { name: "page", title: "persistent", path: "/" };
+
 const FILES: Readonly<Record<string, number>> = { "4k": 4096, "100k": 100_000, "5m": 5_000_000 };
 const FIRST_FILE = { path: "/4k.txt", ending: TEXT_4K.slice(-80) };
 
@@ -274,7 +313,7 @@ const FILE_LOADS: readonly Load[] = [
 
 /** The names for `--only`. */
 export const MEASURES: readonly string[] = [
-  ...[...TEXT_LOADS, ...FILE_LOADS].map(({ name }) => name),
+  ...[...TEXT_LOADS, BROWSER_LOAD, PAGE_LOAD, ...FILE_LOADS].map(({ name }) => name),
   "start",
 ];
 
@@ -326,6 +365,15 @@ export async function prepare(
     const pairs = variants[0].flatMap((_, at) => variants.map((list) => list[at]));
     const servers = [...versions.map(textOf), ...others, ...text.length > 0 ? pairs : []];
     groups.push({ title: "A text", loads: text, servers });
+  }
+  const [bare] = await installed(TEXT_PEERS.filter(({ name }) => name === "bare"));
+  if (bare && only.includes(BROWSER_LOAD.name)) {
+    const servers = [{ ...textOf(PRESENT), isVariant: true }, bareOf(bare, 0)];
+    groups.push({ title: "A text, asked for by a browser", loads: [BROWSER_LOAD], servers });
+  }
+  if (bare && only.includes(PAGE_LOAD.name)) {
+    const servers = [{ ...pageOf(PRESENT), isVariant: true }, bareOf(bare, await pageBytes())];
+    groups.push({ title: "The page", loads: [PAGE_LOAD], servers });
   }
   const files = chosen(FILE_LOADS);
   if (files.length > 0) {
