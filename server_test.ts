@@ -896,47 +896,6 @@ Deno.test("serve() answers many half lines at their deadline in batches", WATCHE
 });
 
 Deno.test(
-  "serve() forces a garbage collection after 1024 connections that outlived a tick",
-  WATCHED,
-  async () => {
-    using time = new SkippableTime(true);
-    const { ArrayBuffer } = globalThis;
-    let collections = 0;
-    globalThis.ArrayBuffer = class extends ArrayBuffer {
-      constructor(bytes: number) {
-        super(bytes);
-        if (bytes < 256 * MEBIBYTE) return;
-        collections++;
-        time.jump(40); // a large heap
-      }
-    } as ArrayBufferConstructor;
-    try {
-      using ticks = new HeldTicks();
-      await using scripted = startScripted();
-      const collectionsAfter = async (count: number, isLong: boolean) => {
-        const clients = Array.from({ length: count }, () => scripted.queue(new ScriptedSocket()));
-        await until(() => clients[count - 1].calls.includes("read"));
-        time.jump(300);
-        const { length } = ticks.delays;
-        if (isLong) await until(() => ticks.tick() > 0 || ticks.delays.length > length);
-        for (const client of clients) client.end();
-        await until(() => clients.every(({ isClosed }) => isClosed));
-        return collections;
-      };
-      assertEquals(await collectionsAfter(100, false), 0);
-      assertEquals(await collectionsAfter(1023, true), 0);
-      assertEquals(await collectionsAfter(3, true), 1);
-      assertEquals(await collectionsAfter(1100, true), 1, "too soon");
-      time.jump(8_000);
-      assertEquals(await collectionsAfter(1, true), 2);
-      assertEquals(await collectionsAfter(1, true), 2);
-    } finally {
-      globalThis.ArrayBuffer = ArrayBuffer;
-    }
-  },
-);
-
-Deno.test(
   "serve() frees an input buffer at once, unless a read is under way",
   WATCHED,
   async () => {
