@@ -1,23 +1,31 @@
 /** The catalog of the lab: the bytes and the ending of each entry, its contract, and `fetch`. */
 
+import {
+  brotliDecompressSync,
+  gunzipSync,
+  inflateRawSync,
+  inflateSync,
+  zstdDecompressSync,
+} from "node:zlib";
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { CATALOG } from "../lab/catalog/catalog.ts";
 import type { Entry } from "../lab/catalog/entry.ts";
 import { lab } from "../lab/lab.ts";
-import { listenWithReset } from "../lab/listener.ts";
-import { Traffic } from "../lab/traffic.ts";
-import { type RawReply, serve, type Server } from "../server.ts";
-import { connect, HOST, send } from "./clients.ts";
+import { outcomeOf } from "../lab/outcome.ts";
+import { type RunningLab, startLab } from "../lab/start.ts";
+import type { RawReply } from "../server.ts";
+import { connect, send } from "./clients.ts";
 import { needing } from "./needs.ts";
 import { CLIENT, requestOf } from "./requests.ts";
 import { SkippableTime, WATCHED } from "./time.ts";
-import { bytesOf } from "./wire.ts";
+import { bytesOf, textOf } from "./wire.ts";
 
 const test = needing("net");
 
 /**
  * The bytes of each entry, with `|` for CRLF, how the connection ends, and the result of `fetch`: the
- * status and the bytes of content, or `fails`. Long replies are shortened, with their length and a hash.
+ * status and the number of bytes of content, `more` if there are too many, or `fails`. Long replies are
+ * shortened, with their length and a hash.
  */
 // deno-fmt-ignore: a line for each
 const EXPECTED: Readonly<Record<string, readonly [wire: string, ending: string, fetched: string]>> = {
@@ -32,6 +40,7 @@ const EXPECTED: Readonly<Record<string, readonly [wire: string, ending: string, 
   "/retry-after-413": ["HTTP/1.1 413 Content Too Large|Date: DATE|Content-Type: text/plain|Content-Length: 4|Retry-After: 1||413\n", "open", "413 4"],
   "/retry-after-429": ["HTTP/1.1 429 Too Many Requests|Date: DATE|Content-Type: text/plain|Content-Length: 4|Retry-After: 1||429\n", "open", "429 4"],
   "/408": ["HTTP/1.1 408 Request Timeout|Date: DATE|Content-Type: text/plain|Content-Length: 4|Connection: close||408\n", "linger", "408 4"],
+  "/417": ["HTTP/1.1 417 Expectation Failed|Date: DATE|Content-Type: text/plain|Content-Length: 4|Connection: close||417\n", "linger", "417 4"],
   "/421": ["HTTP/1.1 421 Misdirected Request|Date: DATE|Content-Type: text/plain|Content-Length: 4||421\n", "open", "421 4"],
   "/425": ["HTTP/1.1 425 Too Early|Date: DATE|Content-Type: text/plain|Content-Length: 4||425\n", "open", "425 4"],
   "/early/413": ["HTTP/1.1 413 Content Too Large|Date: DATE|Content-Type: text/plain|Content-Length: 4|Connection: close||413\n", "linger", "413 4"],
@@ -78,6 +87,7 @@ const EXPECTED: Readonly<Record<string, readonly [wire: string, ending: string, 
   "/bad-cookie": ["HTTP/1.1 200 OK|Content-Type: text/plain|Set-Cookie: =; ;=x; Expires=never|Content-Length: 3||ok\n", "open", "200 3"],
   "/redirect/3": ["HTTP/1.1 302 Found|Date: DATE|Location: /redirect/2|Content-Length: 0||", "open", "302 0"],
   "/redirect-relative": ["HTTP/1.1 302 Found|Date: DATE|Content-Type: text/plain|Content-Length: 0|Location: ./x/../status/200||", "open", "302 0"],
+  "/redirect-network": ["HTTP/1.1 302 Found|Date: DATE|Content-Type: text/plain|Content-Length: 0|Location: //127.0.0.1:PORT/status/200||", "open", "302 0"],
   "/redirect-fragment": ["HTTP/1.1 302 Found|Date: DATE|Content-Type: text/plain|Content-Length: 0|Location: /status/200#tea||", "open", "302 0"],
   "/redirect-encoded": ["HTTP/1.1 302 Found|Date: DATE|Content-Type: text/plain|Content-Length: 0|Location: /status/200?a%0d%0aX-Evil:%20b||", "open", "302 0"],
   "/redirect-long": ["HTTP/1.1 302 Found|Date: DATE|Content-Type: text/plain|Co… 4091 #53f8917b", "open", "302 0"],
@@ -90,14 +100,15 @@ const EXPECTED: Readonly<Record<string, readonly [wire: string, ending: string, 
   "/redirect-invalid": ["HTTP/1.1 302 Found|Content-Length: 0|Connection: close|Location: http://[::1/||", "linger", "302 0"],
   "/redirect-port": ["HTTP/1.1 302 Found|Content-Length: 0|Connection: close|Location: http://127.0.0.1:99999/||", "linger", "302 0"],
   "/redirect-space": ["HTTP/1.1 302 Found|Content-Length: 0|Connection: close|Location: /status/200?a b||", "linger", "302 0"],
+  "/redirect-userinfo": ["HTTP/1.1 302 Found|Content-Length: 0|Connection: close|Location: http://user:secret@127.0.0.1:PORT/status/200||", "linger", "302 0"],
   "/redirect-latin1": ["HTTP/1.1 302 Found|Content-Length: 0|Connection: close|Location: /status/200?caf\xe9||", "linger", "302 0"],
   "/redirect-scheme": ["HTTP/1.1 302 Found|Content-Length: 0|Connection: close|Location: file:///etc/hostname||", "linger", "302 0"],
   "/redirect-data": ["HTTP/1.1 302 Found|Content-Length: 0|Connection: close|Location: data:text/plain,made%20up||", "linger", "302 0"],
   "/redirect-gzip": ["HTTP/1.1 302 Found|Content-Type: text/plain|Location: /status/200|Content-Encoding: gzip|Content-Length: 3|Connection: close||ok\n", "linger", "302 fails"],
   "/redirect-truncated": ["HTTP/1.1 302 Found|Content-Type: text/plain|Location: /status/200|Content-Length: 10|Connection: close||01234", "linger", "302 fails"],
   "/two-locations": ["HTTP/1.1 302 Found|Content-Length: 0|Connection: close|Location: /status/200|Location: /status/404||", "linger", "302 0"],
-  "/redirect-away/302": ["HTTP/1.1 302 Found|Date: DATE|Location: http://localhost:8080/arrived|Content-Length: 0||", "open", "302 0"],
-  "/redirect-back/302": ["HTTP/1.1 302 Found|Date: DATE|Location: http://127.0.0.1:8080/arrived|Content-Length: 0||", "open", "302 0"],
+  "/redirect-away/302": ["HTTP/1.1 302 Found|Date: DATE|Location: http://localhost:PORT/arrived|Content-Length: 0||", "open", "302 0"],
+  "/redirect-back/302": ["HTTP/1.1 302 Found|Date: DATE|Location: http://127.0.0.1:PORT/arrived|Content-Length: 0||", "open", "302 0"],
   "/empty": ["", "linger", "fails"],
   "/cut-head": ["HTTP/1.1 200 OK|Content-Le", "linger", "fails"],
   "/hang/0.1": ["", "close", "fails"],
@@ -245,8 +256,8 @@ const EXPECTED: Readonly<Record<string, readonly [wire: string, ending: string, 
   "/cut-deflate": ["HTTP/1.1 200 OK|Content-Type: text/plain|Content-Encoding: deflate|Content-Length: 20|Connection: close||x\xda\u000b\xc9\xc8,V(I\xad(Q(O,VH\xce\xcf-", "linger", "200 20"],
   "/cut-br": ["HTTP/1.1 200 OK|Content-Type: text/plain|Content-Encoding: br|Content-Length: 20|Connection: close||\x8f\u000c\x80This text was com", "linger", "200 fails"],
   "/cut-zstd": ["HTTP/1.1 200 OK|Content-Type: text/plain|Content-Encoding: zstd|Content-Length: 20|Connection: close||(\xb5/\xfd\u0000h\xd1\u0000\u0000This text w", "linger", "200 20"],
-  "/gzip-bomb": ["HTTP/1.1 200 OK|Content-Type: text/plain|Content-Encoding:… 422789 #12c54e49", "linger", "200 67104769"],
-  "/br-bomb": ["HTTP/1.1 200 OK|Content-Type: text/plain|Content-Encoding: br|Content-Length: 54|Connection: close||\xcf\xff\xff\x7f\xf8'\u0000\xe2\xb1@ \xf7\xfe\x9f\xff\xff\xff\xf0O\u0000\xc4a\u0001\x80\xee\xfd?\xff\xff\xff\xe1\x9f\u0000\x88\xc3\"\u0000\xdd\xfb\x7f\xfe\xff\xff\xc3?\u0001\u0010\x87\u0005\u0000\xba\xf7\xff\u0003", "linger", "200 67108864"],
+  "/gzip-bomb": ["HTTP/1.1 200 OK|Content-Type: text/plain|Content-Encoding:… 422789 #12c54e49", "linger", "200 more"],
+  "/br-bomb": ["HTTP/1.1 200 OK|Content-Type: text/plain|Content-Encoding: br|Content-Length: 54|Connection: close||\xcf\xff\xff\x7f\xf8'\u0000\xe2\xb1@ \xf7\xfe\x9f\xff\xff\xff\xf0O\u0000\xc4a\u0001\x80\xee\xfd?\xff\xff\xff\xe1\x9f\u0000\x88\xc3\"\u0000\xdd\xfb\x7f\xfe\xff\xff\xc3?\u0001\u0010\x87\u0005\u0000\xba\xf7\xff\u0003", "linger", "200 more"],
   "/zstd-bomb": ["HTTP/1.1 200 OK|Content-Type: text/plain|Content-Encoding:… 2164 #e6a9760c", "linger", "200 2054"],
   "/empty-encoding": ["HTTP/1.1 200 OK|Content-Type: text/plain|Content-Encoding:|Content-Length: 3|Connection: close||ok\n", "linger", "200 3"],
   "/unknown-encoding": ["HTTP/1.1 200 OK|Content-Type: text/plain|Content-Encoding: tea|Content-Length: 3|Connection: close||ok\n", "linger", "200 3"],
@@ -317,22 +328,16 @@ function fieldsOf(path: string): string {
   return new TextDecoder().decode(head).replace(/^.*\r\n/, "");
 }
 
-/** Starts the lab in this process, with resets. */
-async function startLab(): Promise<Server> {
-  const listener = await listenWithReset({ hostname: HOST, port: 0 });
-  const traffic = new Traffic();
-  return serve({ listener, wrap: traffic.wrap }, lab({ canReset: true, traffic }));
-}
-
 /** The response to requests, one character per byte; `RESET` at the end for a TCP reset. */
-async function wireOf(server: Server, requests: string): Promise<string> {
-  using socket = await connect(server.addr);
+async function wireOf({ url }: RunningLab, requests: string): Promise<string> {
+  const { port } = new URL(url);
+  using socket = await connect({ port: Number(port) });
   await send(socket, requests);
   const buffer = new Uint8Array(64 * 1024);
   let wire = "";
   try {
     for (let count; wire.length < MAX_READ_BYTES && (count = await socket.read(buffer)) !== null;) {
-      wire += String.fromCharCode(...buffer.subarray(0, count));
+      wire += textOf(buffer.subarray(0, count));
     }
   } catch (error) {
     if (!(error instanceof Deno.errors.ConnectionReset)) throw error;
@@ -341,12 +346,12 @@ async function wireOf(server: Server, requests: string): Promise<string> {
   return wire.slice(0, MAX_READ_BYTES).replace(
     /\r\nDate: \w{3}, [^\r]* GMT\r\n/g,
     "\r\nDate: DATE\r\n",
-  );
+  ).replace(`:${port}/`, ":PORT/");
 }
 
-/** A request for a path that asks for the close, or leaves it to the server. */
-function asking(line: string, connection = "Connection: close\r\n"): string {
-  return `${line}\r\nHost: x\r\n${connection}\r\n`;
+/** A request that asks for the close. */
+function asking(line: string): string {
+  return `${line}\r\nHost: x\r\nConnection: close\r\n\r\n`;
 }
 
 async function shortened(wire: string): Promise<string> {
@@ -369,6 +374,11 @@ async function forEachConcurrently<T>(
   await Promise.all(Array.from({ length: 16 }, lane));
 }
 
+/** The same keys, with other values. */
+function mapValues<T, U>(record: Readonly<Record<string, T>>, to: (value: T) => U) {
+  return Object.fromEntries(Object.entries(record).map(([key, value]) => [key, to(value)]));
+}
+
 /** The result of `fetch` on a connection of its own. */
 async function fetchResult(url: string): Promise<string> {
   using client = Deno.createHttpClient({ poolMaxIdlePerHost: 0 });
@@ -377,7 +387,9 @@ async function fetchResult(url: string): Promise<string> {
     const response = await fetch(url, { redirect: "manual", client });
     status = `${response.status} `;
     let bytes = 0;
-    for await (const piece of response.body ?? []) bytes += piece.length;
+    for await (const piece of response.body ?? []) {
+      if ((bytes += piece.length) > MAX_READ_BYTES) return `${status}more`;
+    }
     return status + bytes;
   } catch (error) {
     if (!(error instanceof TypeError)) throw error;
@@ -385,31 +397,35 @@ async function fetchResult(url: string): Promise<string> {
   }
 }
 
-test(
-  "lab() sends the expected bytes for each entry, and fetch accepts them or fails",
-  WATCHED,
-  async () => {
-    await using server = await startLab();
-    const actual: Record<string, [string, string, string]> = {};
-    await forEachConcurrently(ENTRIES.map(pathOf), async (path) => {
-      const wire = await shortened(await wireOf(server, asking(`GET ${path} HTTP/1.1`)));
-      const { ending = "linger" } = replyTo(path);
-      actual[path] = [wire, ending, await fetchResult(`http://${HOST}:${server.addr.port}${path}`)];
-    });
-    assertEquals(actual, EXPECTED);
-  },
-);
+test("lab() sends the expected bytes for each entry", WATCHED, async () => {
+  await using running = await startLab();
+  const actual: Record<string, [string, string]> = {};
+  await forEachConcurrently(ENTRIES.map(pathOf), async (path) => {
+    const wire = await shortened(await wireOf(running, asking(`GET ${path} HTTP/1.1`)));
+    actual[path] = [wire, replyTo(path).ending ?? "linger"];
+  });
+  assertEquals(actual, mapValues(EXPECTED, ([wire, ending]) => [wire, ending]));
+});
+
+test("fetch accepts entries or fails, as expected", WATCHED, async () => {
+  await using running = await startLab();
+  const actual: Record<string, string> = {};
+  await forEachConcurrently(ENTRIES.map(pathOf), async (path) => {
+    actual[path] = await fetchResult(running.url + path);
+  });
+  assertEquals(actual, mapValues(EXPECTED, ([, , fetched]) => fetched));
+});
 
 test(
   "lab() sends the same bytes without Connection: close, and answers the next request where it stays open",
   WATCHED,
   async () => {
-    await using server = await startLab();
+    await using running = await startLab();
     const open = ENTRIES.map(pathOf).filter((path) =>
       EXPECTED[path][1] === "open" && !path.startsWith("/late-")
     );
     await forEachConcurrently(open, async (path) => {
-      const wire = await wireOf(server, asking(`GET ${path} HTTP/1.1`, "") + LAST);
+      const wire = await wireOf(running, `GET ${path} HTTP/1.1\r\nHost: x\r\n\r\n${LAST}`);
       const first = wire.slice(0, -LAST_RESPONSE.replaceAll("|", "..").length);
       assertEquals(await shortened(first), EXPECTED[path][0], path);
       assertEquals(wire.slice(first.length).replaceAll("\r\n", "|"), LAST_RESPONSE, path);
@@ -421,11 +437,11 @@ test(
   "lab() answers HEAD with the head of correct entries, and with all bytes of broken ones",
   WATCHED,
   async () => {
-    await using server = await startLab();
+    await using running = await startLab();
     const ending = ENTRIES.filter(({ name }) => !name.startsWith("endless"));
     await forEachConcurrently(ending, async (entry) => {
-      const whole = await wireOf(server, asking(`GET ${pathOf(entry)} HTTP/1.1`));
-      const head = await wireOf(server, asking(`HEAD ${pathOf(entry)} HTTP/1.1`));
+      const whole = await wireOf(running, asking(`GET ${pathOf(entry)} HTTP/1.1`));
+      const head = await wireOf(running, asking(`HEAD ${pathOf(entry)} HTTP/1.1`));
       if (entry.right === undefined) assertEquals(head, whole);
       else assert(whole.startsWith(head) && head.endsWith("\r\n\r\n"), head);
     });
@@ -436,13 +452,13 @@ test(
   "lab() sends neither chunks nor interim responses to HTTP/1.0 clients",
   WATCHED,
   async () => {
-    await using server = await startLab();
+    await using running = await startLab();
     await forEachConcurrently(ENTRIES.filter(({ right }) => right), async (entry) => {
-      const wire = await wireOf(server, `GET ${pathOf(entry)} HTTP/1.0\r\n\r\n`);
+      const wire = await wireOf(running, `GET ${pathOf(entry)} HTTP/1.0\r\n\r\n`);
       assertMatch(wire, /^HTTP\/1\.[012] [2-5]/);
       assertEquals(/Transfer-Encoding/.test(wire), false);
     });
-    const stream = await wireOf(server, "GET /stream/2 HTTP/1.0\r\n\r\n");
+    const stream = await wireOf(running, "GET /stream/2 HTTP/1.0\r\n\r\n");
     assertStringIncludes(stream, "\r\n\r\nline 1\nline 2\n");
   },
 );
@@ -588,7 +604,64 @@ Deno.test("each correct response that clients refuse is a should or a must", () 
   const correct = ENTRIES.filter(({ right, expect }) => right && expect === "either");
   assertEquals(correct.map(({ name }) => name), [
     ...["flaky", "retry-after", "retry-after-date", "retry-after-past", "retry-after-huge"],
-    ...["retry-after-413", "retry-after-429", "408", "421", "425", "many-interim", "range-wrong"],
+    ...[
+      "retry-after-413",
+      "retry-after-429",
+      "408",
+      "417",
+      "421",
+      "425",
+      "many-interim",
+      "range-wrong",
+    ],
     ...["gzip-twice", "br", "zstd", "zstd-frames"],
   ]);
 });
+
+/** Decoders by content coding. */
+const DECODERS: Readonly<Record<string, (bytes: Uint8Array) => Uint8Array>> = {
+  "gzip": gunzipSync,
+  "x-gzip": gunzipSync,
+  "gzip, identity": gunzipSync,
+  "gzip, gzip": (bytes) => gunzipSync(gunzipSync(bytes)),
+  "deflate": (bytes) => (bytes[0] === 0x78 ? inflateSync : inflateRawSync)(bytes),
+  "br": brotliDecompressSync,
+  "zstd": zstdDecompressSync,
+};
+
+Deno.test("each content in a coding is what the table says it decodes to", () => {
+  // the decoders here refuse garbage, and take the first of two frames for all
+  const others = ["gzip-garbage", "zstd-frames"];
+  const coded = ENTRIES.filter(({ name, decoded }) => decoded && !others.includes(name));
+  assertEquals(coded.length, 10);
+  for (const entry of coded) {
+    const bytes = [...replyTo(`/${entry.name}`).raw as Iterable<Uint8Array>].map(textOf).join("");
+    const { content } = outcomeOf([bytes], "GET")!;
+    const coding = /^Content-Encoding: (.*)\r$/m.exec(bytes)![1];
+    assertEquals(textOf(DECODERS[coding](bytesOf(content))), entry.decoded, entry.name);
+  }
+});
+
+Deno.test("each event stream holds the messages of the table", () => {
+  const streams = ENTRIES.filter(({ name, events, expect }) =>
+    events && expect === "accept" && name !== "events/redirect"
+  );
+  for (const { name, events } of streams) {
+    const pieces = [...replyTo(`/${name}`).raw as Iterable<Uint8Array | number>];
+    const { content } = outcomeOf(pieces.filter((piece) => typeof piece === "object"), "GET")!;
+    assertEquals(messagesOf(new TextDecoder().decode(bytesOf(content))), events, name);
+  }
+});
+
+/** The data of the messages in a stream (WHATWG HTML §9.2.6); the decoder has dropped the BOM. */
+function messagesOf(stream: string): string[] {
+  const messages: string[] = [];
+  let data: string[] = [];
+  const lines = stream.split(/\r\n|\n|\r/).slice(0, -1);
+  for (const line of lines) {
+    if (line === "" && data.length > 0) messages.push(data.join("\n"));
+    if (line === "") data = [];
+    else if (/^data(:|$)/.test(line)) data.push(line.replace(/^data:? ?/, ""));
+  }
+  return messages;
+}

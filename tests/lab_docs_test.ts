@@ -3,8 +3,8 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { lab } from "../lab/lab.ts";
 import type { Contract } from "../lab/contract.ts";
-import { type Reply, serve } from "../server.ts";
-import { HOST } from "./clients.ts";
+import { startLab } from "../lab/start.ts";
+import type { Reply } from "../server.ts";
 import { needing } from "./needs.ts";
 import { ROOT } from "./process.ts";
 import { CLIENT, requestOf } from "./requests.ts";
@@ -64,20 +64,23 @@ async function outputOf([program, ...args]: readonly string[], input: string): P
   return new TextDecoder().decode(stdout);
 }
 
-running("docs/lab.md: each loop prints the entries that its client accepts", WATCHED, async () => {
+running("docs/lab.md: each loop prints what its client does wrong", WATCHED, async (t) => {
   const text = await read();
-  await using server = serve({ hostname: HOST, port: 0 }, lab());
+  await using lab = await startLab();
   const blocks = [...text.matchAll(/^```(js|python|bash)\n([^]*?)^```\n/gm)];
   assertEquals(blocks.map(([, language]) => language), ["js", "python", "bash"]);
+  const known = new Set(lab.entries.map(({ path }) => path));
   for (const [, language, block] of blocks) {
     const tools = language === "bash" ? ["bash", "curl", "jq"] : [PROGRAMS[language][0]];
     if (!(await Promise.all(tools.map(isInstalled))).every(Boolean)) continue;
-    const here = block.replace("127.0.0.1:8080", `127.0.0.1:${server.addr.port}`);
-    const printed = await outputOf(PROGRAMS[language], here);
-    const lines = printed.split("\n").slice(0, -1);
-    const paths = lines.map((line) => line.split(" was taken")[0]);
-    const known = new Set(LISTED.map(({ path }) => path));
-    assertEquals(paths.filter((path) => !known.has(path)), []);
-    if (language === "js") assertStringIncludes(text, `\`\`\`text\n${printed}\`\`\`\n`);
+    await t.step(language, async () => {
+      const here = block.replace("http://127.0.0.1:8080", lab.url);
+      const printed = await outputOf(PROGRAMS[language], here);
+      for (const line of printed.trim().split("\n")) {
+        const [, path] = /^(?:must|should|may): (\S+?) (?:was|has) /.exec(line) ?? [];
+        assert(known.has(path), line);
+      }
+      if (language === "js") assertStringIncludes(text, `\`\`\`text\n${printed}\`\`\`\n`);
+    });
   }
 });

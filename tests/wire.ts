@@ -4,6 +4,7 @@
  * @module
  */
 
+import { Buffer } from "node:buffer";
 import { assertEquals } from "@std/assert";
 
 /** A request after which the connection stays open. */
@@ -18,12 +19,12 @@ export const HELLO_WIRE =
 
 /** Converts text to bytes, one per character. */
 export function bytesOf(text: string): Uint8Array<ArrayBuffer> {
-  return Uint8Array.from(text, (character) => character.charCodeAt(0));
+  return new Uint8Array(Buffer.from(text, "latin1"));
 }
 
 /** Converts bytes to text, one character per byte. */
 export function textOf(bytes: Uint8Array): string {
-  return new TextDecoder("latin1").decode(bytes);
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("latin1");
 }
 
 /** The status code of the first reply, or NaN. */

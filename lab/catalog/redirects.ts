@@ -6,7 +6,7 @@
 
 import { REASONS } from "../../server.ts";
 import { type Catalog, COUNT, type Entry, LOCATION, message, REDIRECT } from "./entry.ts";
-import { type Message, response } from "../pieces.ts";
+import { type Message, PORT, response } from "../pieces.ts";
 
 /** What correct redirects to one place have in common. */
 const FOLLOWED = {
@@ -29,6 +29,8 @@ export const REDIRECTS: Catalog = {
         fields: `Location: ${n > 1 ? `/redirect/${n - 1}` : "/"}|Content-Length: 0` }) },
     { ...FOLLOWED, name: "redirect-relative", section: "9110 §10.2.2", about: "redirects to a path relative to its own",
       right: found("./x/../status/200") },
+    { ...FOLLOWED, name: "redirect-network", section: "9110 §10.2.2", about: "redirects to a URI that begins with //",
+      right: found("//127.0.0.1:{port}/status/200") },
     { ...FOLLOWED, name: "redirect-fragment", section: "9110 §10.2.2", about: "redirects to a URI with a fragment",
       client: "follows it, and sends no fragment", right: found("/status/200#tea") },
     { ...FOLLOWED, name: "redirect-encoded", section: "9110 §10.2.2", about: "redirects to a URI with an encoded line end",
@@ -63,6 +65,9 @@ export const REDIRECTS: Catalog = {
     { name: "redirect-space", section: "9110 §10.2.2", about: "redirects to a URI with a space",
       client: "encodes the space as %20, or reports an invalid redirect", expect: "either", level: "may",
       status: "any", contents: "any", curl: "-iL", wrong: [`${LOCATION}Location: /status/200?a b\r\n\r\n`] },
+    { name: "redirect-userinfo", section: "9110 §4.2.4", about: "redirects to a URI with a name and a password",
+      client: "follows it, or reports an invalid redirect", expect: "either", level: "may", status: "any", contents: "any",
+      curl: "-iL", wrong: [`${LOCATION}Location: http://user:secret@127.0.0.1:`, PORT, "/status/200\r\n\r\n"] },
     { name: "redirect-latin1", section: "9110 §10.2.2", about: "redirects to a URI with a byte beyond ASCII",
       client: "encodes the byte as %E9, or reports an invalid redirect", expect: "either", level: "may",
       status: "any", contents: "any", curl: "-iL", wrong: [`${LOCATION}Location: /status/200?caf\xe9\r\n\r\n`] },
