@@ -5,6 +5,7 @@
  */
 
 import { quote, UsageError } from "../../replies/text.ts";
+import { COMPRESSED } from "../catalog/entry.ts";
 import { CONTENT } from "../pieces.ts";
 import { mentions } from "./command.ts";
 import { formOf, isAmong } from "./contents.ts";
@@ -16,6 +17,7 @@ import {
   complaintOf,
   contentOf,
   exitOf,
+  isSuccess,
   type Run,
   runFor,
   runForNothing,
@@ -32,6 +34,9 @@ const BINARY = "/bytes/1000";
 const BINARY_CONTENT = CONTENT.subarray(0, 1000);
 const ERRORS: Readonly<Record<string, string>> = { "/status/404": "404\n", "/status/503": "503\n" };
 const REDIRECT = "/redirect/1";
+const GZIP = "/gzip";
+/** What a client may well accept, each in its own way. */
+const GOOD = [...Object.keys(RIGHT), BINARY, ...Object.keys(ERRORS), REDIRECT, GZIP];
 const TRUNCATED = "/truncated";
 /** Stands for a URL where nothing listens. */
 const NOTHING = "";
@@ -62,18 +67,8 @@ export async function calibrate(
   limitMs: number,
   readsEvents: boolean,
 ): Promise<Calibration> {
-  const others = [BINARY, ...Object.keys(ERRORS), REDIRECT, TRUNCATED];
   const right = readsEvents ? [STREAM] : Object.keys(RIGHT);
-  const paths = new Set([...right, ...Object.keys(RIGHT), ...others, NOTHING]);
-  const runs = new Map<string, Run>();
-  const patienceMs = limitMs * PATIENCE;
-  await atOnce(AT_ONCE, [...paths], async (path) => {
-    const isNothing = path === NOTHING;
-    runs.set(
-      path,
-      await (isNothing ? runForNothing(client, patienceMs) : runFor(client, path, patienceMs)),
-    );
-  });
+  const runs = await runAll(client, new Set([...right, ...GOOD]), limitMs * PATIENCE);
   for (const path of right) demandSuccess(client, runs.get(path)!);
   demandFailure(client, runs.get(NOTHING)!);
   const habits = {
@@ -82,17 +77,28 @@ export async function calibrate(
     pauses: mentions(client.command, "pause"),
   };
   const slowestMs = Math.max(...right.map((path) => runs.get(path)!.milliseconds));
-  return { habits, remarks: remarksOn(habits), slowestMs };
+  const decodes = prints(runs, { [GZIP]: COMPRESSED }, habits.printsNext);
+  return { habits, remarks: remarksOn(habits, decodes), slowestMs };
 }
 
-function isAccepted({ exit }: Run): boolean {
-  return exit?.code === 0 && exit.signal === undefined;
+/** Runs the command for good responses, for one that is not, and for a URL where nothing listens. */
+async function runAll(client: Client, good: ReadonlySet<string>, limitMs: number): Promise<Runs> {
+  const runs = new Map<string, Run>();
+  const run = async (path: string) => {
+    const ask = path === NOTHING ? runForNothing(client, limitMs) : runFor(client, path, limitMs);
+    runs.set(path, await ask);
+  };
+  await atOnce(AT_ONCE, [...good, TRUNCATED, NOTHING], run);
+  // A client may have given up because of what else the machine does.
+  const failed = [...good].filter((path) => !isSuccess(runs.get(path)!));
+  await atOnce(1, failed, run);
+  return runs;
 }
 
 /** A command that cannot ask for a right response is no client, or cannot be judged. */
 function demandSuccess({ command }: Client, run: Run): void {
   const name = quote(command[0]);
-  if (!isAccepted(run)) {
+  if (!isSuccess(run)) {
     throw new UsageError(
       `Cannot check ${name}: expected success for a right response, ${run.path}, ` +
         `but it failed (${[exitOf(run), complaintOf(run)].filter(Boolean).join(": ")})`,
@@ -107,39 +113,51 @@ function demandSuccess({ command }: Client, run: Run): void {
 
 /** A command that never fails tells nothing by its exit code. */
 function demandFailure({ command }: Client, run: Run): void {
-  if (!isAccepted(run)) return;
+  if (!isSuccess(run)) return;
   throw new UsageError(
     `Cannot check ${quote(command[0])}: expected a failure where nothing listens, but it ended ` +
       "with 0 (in a pipe the last command counts, with several URLs curl needs --fail-early)",
   );
 }
 
+/** True if a run for each of these paths is like this. */
+function all(runs: Runs, paths: Iterable<string>, fits: (run: Run) => boolean): boolean {
+  return [...paths].every((path) => fits(runs.get(path)!));
+}
+
 function habitsFrom(
   runs: Runs,
   right: readonly string[],
 ): Omit<Habits, "readsEvents" | "pauses"> {
-  const all = (paths: readonly string[], fits: (run: Run) => boolean) =>
-    paths.every((path) => fits(runs.get(path)!));
-  const asksNext = all(right, hasAskedNext);
-  const printsNext = asksNext && all(right, ({ printed }) => printed.beforeNext !== undefined);
-  const prints = (path: string, content: string) =>
-    isAmong(contentOf(runs.get(path)!, printsNext), [content], "text");
-  const printsAll = (contents: Readonly<Record<string, string>>) =>
-    Object.entries(contents).every(([path, content]) => prints(path, content));
-  const acceptsErrors = all(Object.keys(ERRORS), isAccepted);
+  const asksNext = all(runs, right, hasAskedNext);
+  const printsNext = asksNext && all(runs, right, ({ printed }) => !!printed.beforeNext);
+  const acceptsErrors = all(runs, Object.keys(ERRORS), isSuccess);
   return {
     asksNext,
     printsNext,
+    stopsAtError: asksNext &&
+      all(runs, [NOTHING, TRUNCATED], (run) => isSuccess(run) || !hasAskedNext(run)),
     acceptsErrors,
-    acceptsPlain: all(Object.keys(RIGHT), isAccepted),
-    form: printsAll(RIGHT)
+    printsErrors: acceptsErrors && prints(runs, ERRORS, printsNext),
+    acceptsPlain: all(runs, Object.keys(RIGHT), isSuccess),
+    followsRedirects: all(runs, [REDIRECT], (run) => isSuccess(run) && hasFollowed(run)),
+    form: prints(runs, RIGHT, printsNext)
       ? formOf(contentOf(runs.get(BINARY)!, printsNext), BINARY_CONTENT)
       : undefined,
-    printsErrors: acceptsErrors && printsAll(ERRORS),
-    stopsAtError: asksNext &&
-      all([NOTHING, TRUNCATED], (run) => isAccepted(run) || !hasAskedNext(run)),
-    followsRedirects: isAccepted(runs.get(REDIRECT)!) && followed(runs.get(REDIRECT)!),
   };
+}
+
+/** True if it prints each of these contents for its path. */
+function prints(
+  runs: Runs,
+  contents: Readonly<Record<string, string>>,
+  printsNext: boolean,
+): boolean {
+  return all(
+    runs,
+    Object.keys(contents),
+    (run) => isAmong(contentOf(run, printsNext), [contents[run.path]], "text"),
+  );
 }
 
 function hasAskedNext({ requests }: Run): boolean {
@@ -147,12 +165,12 @@ function hasAskedNext({ requests }: Run): boolean {
 }
 
 /** True if it asked for something else than it was told. */
-function followed({ path, requests }: Run): boolean {
+function hasFollowed({ path, requests }: Run): boolean {
   return requests.some(({ target }) => ![path, "/next", "/pause"].includes(target));
 }
 
 /** What the client does not do. */
-function remarksOn(habits: Habits): string[] {
+function remarksOn(habits: Habits, decodes: boolean): string[] {
   const remarks: Array<[boolean, string]> = [
     [!habits.acceptsPlain, "takes nothing but event streams: only those are judged"],
     [habits.form === undefined, "does not print the content alone: contents are not compared"],
@@ -163,6 +181,7 @@ function remarksOn(habits: Habits): string[] {
     ],
     [habits.asksNext && !habits.printsNext, "does not print the content of {next}"],
     [!habits.acceptsErrors, "takes 404 and 503 for errors"],
+    [!!habits.form && !decodes, "decodes no gzip: what it prints is compared as it was sent"],
     [!habits.followsRedirects, "follows no redirects: those are not judged"],
   ];
   return remarks.filter(([applies]) => applies).map(([, remark]) => remark);

@@ -9,7 +9,7 @@ import { plural, printable } from "../../replies/text.ts";
 import type { Contract, Harm, Level } from "../contract.ts";
 import { type Form, isAmong } from "./contents.ts";
 import type { LabRequest } from "../traffic.ts";
-import { contentOf, type Run } from "./run.ts";
+import { contentOf, isSuccess, type Run } from "./run.ts";
 
 /** A client that takes more of what is without end has no limit: kernels hold up to 14 MiB. */
 const MAX_TAKEN_BYTES = 48 * 1024 * 1024;
@@ -69,7 +69,7 @@ interface Case {
   /** The requests for the entry; more than one if the client tries again. */
   readonly tries: readonly LabRequest[];
   /** The next requests. */
-  readonly nexts: readonly LabRequest[];
+  readonly nextRequests: readonly LabRequest[];
   /** True if one of those was made on a connection that must not be used again. */
   readonly hasReused: boolean;
   /** True if the command ended with 0. */
@@ -90,16 +90,18 @@ export function judge(run: Run, contract: Contract, habits: Habits): Verdict {
 
 function caseOf(run: Run, contract: Contract, habits: Habits): Case {
   const tries = run.requests.filter(({ target }) => target === run.path);
-  const nexts = run.requests.filter((request) => request.target === "/next" && !isAway(request));
+  const nextRequests = run.requests.filter((request) =>
+    request.target === "/next" && !isAway(request)
+  );
   const isSame = ({ connection }: LabRequest) => connection === tries[0]?.connection;
   return {
     run,
     contract,
     habits,
     tries,
-    nexts,
-    hasReused: !contract.reuse && nexts.some((next) => isSame(next) && !next.isEarly),
-    isAccepted: run.exit?.code === 0 && run.exit.signal === undefined,
+    nextRequests,
+    hasReused: !contract.reuse && nextRequests.some((next) => isSame(next) && !next.isEarly),
+    isAccepted: isSuccess(run),
   };
 }
 
@@ -170,11 +172,11 @@ const failsAtNext: Rule = (one) => {
 
 /** True if a command that has failed did not do so at the entry, but at the next request. */
 function hasAcceptedFirst(one: Case): boolean {
-  const { run, habits, nexts } = one;
+  const { run, habits, nextRequests } = one;
   if (!habits.asksNext || run.printed.beforeNext) return false;
-  if (habits.stopsAtError && nexts.length > 0) return true;
+  if (habits.stopsAtError && nextRequests.length > 0) return true;
   // A connection that has just been closed may swallow the next request.
-  return (nexts.length > 0 || TIMED.test(run.path)) && hasContent(one);
+  return (nextRequests.length > 0 || TIMED.test(run.path)) && hasContent(one);
 }
 
 /** True if all of what an accepting client may have was printed. */
@@ -185,21 +187,21 @@ function hasContent({ run, contract: { contents }, habits: { form, printsNext } 
 
 const reports: Rule = ({ isAccepted, contract, habits }) => {
   if (isAccepted) return undefined;
-  const isError = !isSuccess(contract) && !habits.acceptsErrors;
+  const isError = !isSuccessful(contract) && !habits.acceptsErrors;
   if (contract.expect !== "accept" || isError) return { grade: "expected", did: "reported it" };
   return { grade: contract.level, did: "reported it" };
 };
 
 /** False for statuses that some clients take for errors: 304 without a condition, 404, 600. */
-function isSuccess({ status = 200 }: Contract): boolean {
+function isSuccessful({ status = 200 }: Contract): boolean {
   return status >= 200 && status < 300;
 }
 
 // ---------------------------------------------------------------- no error
 
-const isPoisoned: Rule = ({ run: { printed }, contract, habits, nexts }) => {
+const isPoisoned: Rule = ({ run: { printed }, contract, habits, nextRequests }) => {
   // What is left may keep the lab from seeing the next request.
-  const hasAsked = nexts.length > 0 || !contract.reuse;
+  const hasAsked = nextRequests.length > 0 || !contract.reuse;
   if (!habits.printsNext || !hasAsked || printed.beforeNext) return undefined;
   const end = quoted(printed.head.slice(-MAX_QUOTED));
   return harmful(`poisoned the next request: ${end}`, "next");
@@ -208,7 +210,7 @@ const isPoisoned: Rule = ({ run: { printed }, contract, habits, nexts }) => {
 const altersContent: Rule = (one) => {
   const { run, contract, habits, tries } = one;
   const { contents } = contract;
-  const isPrinted = habits.form && (isSuccess(contract) || habits.printsErrors);
+  const isPrinted = habits.form && (isSuccessful(contract) || habits.printsErrors);
   if (!contents || !isPrinted || tries.length > 1 || hasContent(one)) return undefined;
   const did = `accepted other content: ${start(contentOf(run, habits.printsNext).head)}`;
   const isHarm = contract.expect === "accept" || contract.harm.includes("content");
@@ -257,8 +259,10 @@ const reuses: Rule = ({ hasReused, contract: { harm, level } }) => {
   return { grade: harm.includes("next") ? "should" : level, did: "reused the connection" };
 };
 
-const asksTooEarly: Rule = ({ nexts }) =>
-  nexts.some(({ isEarly }) => isEarly) ? notJudged("asked for the next too early") : undefined;
+const asksTooEarly: Rule = ({ nextRequests }) =>
+  nextRequests.some(({ isEarly }) => isEarly)
+    ? notJudged("asked for the next too early")
+    : undefined;
 
 const RULES: readonly Rule[] = [
   ...[doesNotAsk, takesTooMuch, crashes, hangs, carriesCredentials, redirects],

@@ -119,6 +119,11 @@ async function endOf(running: RunningCommand, limitMs: number): Promise<Exit | u
   return isStopped ? undefined : exit;
 }
 
+/** True if the command ended with 0. */
+export function isSuccess({ exit }: Run): boolean {
+  return exit?.code === 0 && exit.signal === undefined;
+}
+
 /** How a run has ended, such as `exit 6`. */
 export function exitOf({ exit }: Run): string {
   return exit === undefined ? "stopped" : exit.signal ?? `exit ${exit.code}`;
