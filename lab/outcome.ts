@@ -87,7 +87,7 @@ function contentOf(
   method: string,
 ): string | undefined {
   if (method === "HEAD" || status < 200 || status === 204 || status === 304) return "";
-  if (/(^|[\s,])chunked\s*$/i.test(fields.get("transfer-encoding") ?? "")) return dechunked(rest);
+  if (/(^|[\s,])chunked\s*$/i.test(fields.get("transfer-encoding") ?? "")) return joinChunks(rest);
   const length = fields.get("content-length");
   if (length === undefined) return ends ? rest : undefined;
   const count = Number(/^\d+/.exec(length)?.[0]);
@@ -95,7 +95,7 @@ function contentOf(
 }
 
 /** The content in chunks (RFC 9112 §7.1); `undefined` if they are invalid or incomplete. */
-function dechunked(text: string): string | undefined {
+function joinChunks(text: string): string | undefined {
   let content = "";
   for (let at = 0;;) {
     const line = /^([\da-f]+)[^\n]*\n/i.exec(text.slice(at, at + MAX_BYTES));
