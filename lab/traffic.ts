@@ -5,6 +5,7 @@
  * @module
  */
 
+import { Buffer } from "node:buffer";
 import { type Client, clientOf, type RequestLine, type Socket } from "../server.ts";
 import type { Step, Wait } from "./pieces.ts";
 
@@ -241,7 +242,7 @@ export class Connection implements LabConnection {
    */
   #receive(bytes: Uint8Array): void {
     if (this.#isBlind) return;
-    this.#text += String.fromCharCode(...bytes);
+    this.#text += Buffer.from(bytes).toString("latin1");
     while (this.#takeRequest());
     if (this.#text.length <= MAX_HEAD_BYTES && !this.#isBlind) return;
     this.#isBlind = true;
