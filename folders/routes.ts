@@ -74,6 +74,29 @@ export function routeOf(file: string): Route | undefined {
   return { method, path: path.replace(/\/index$/, "/"), query: pairsIn(query), status, extension };
 }
 
+/** A segment in capitals where a method stands, in a name that goes on. */
+const IN_PLACE_OF_METHOD = /[^/]\.([A-Z]{3,7})\.(?:\d{3}$|[^/.]+$|\d{3}\.[^/.]+$)/;
+
+/**
+ * The files that seem to name a method which there is not, such as `/orders.PSOT.json`: the letters
+ * are those of a method, or other files of the folder have methods.
+ */
+export function mistakenMethods(files: Iterable<string>): string[] {
+  const mistaken = new Map<string, boolean>();
+  let hasMethods = false;
+  for (const file of files) {
+    const [, word] = IN_PLACE_OF_METHOD.exec(file) ?? [];
+    if (word === undefined) continue;
+    if (METHODS.includes(word)) hasMethods = true;
+    else mistaken.set(file, METHODS.some((method) => sorted(method) === sorted(word)));
+  }
+  return [...mistaken].filter(([, isNear]) => hasMethods || isNear).map(([file]) => file);
+}
+
+function sorted(word: string): string {
+  return [...word].sort().join("");
+}
+
 /** A percent sign that begins no octet in UTF-8 stays as it is. */
 function pairsIn(query: string): Pair[] {
   return query === "" ? [] : query.split("&").map((pair) => {

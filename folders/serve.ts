@@ -22,6 +22,7 @@ import {
 } from "./read.ts";
 import { Source, UnusableFile } from "./source.ts";
 import { inSlices, type Steps } from "./steps.ts";
+import { mistakenMethods } from "./routes.ts";
 import { contentEncodingOf, contentTypeOf } from "./types.ts";
 import { idleAfter, Watch } from "./watch.ts";
 
@@ -232,7 +233,11 @@ class Part {
       words.push(`${beginning}holding ${plural(snapshot.content.length, "byte")}`);
     }
     const names = this.#isRaw ? yield* namesWithBareLf(snapshot, this.#path) : [];
-    if (names.length > 0) words.push(bareLfText(names));
+    if (names.length > 0) {
+      words.push(`lines of the head end in LF alone, which some clients refuse, in ${some(names)}`);
+    }
+    const mistaken = "files" in snapshot ? mistakenMethods(snapshot.files.keys()) : [];
+    if (mistaken.length > 0) words.push(`no method is named in ${some(mistaken.map(quote))}`);
     return words;
   }
 
@@ -263,8 +268,8 @@ function* namesWithBareLf(snapshot: Snapshot, path: string): Steps<string[]> {
 /** A message names at most this many files. */
 const MAX_NAMES = 5;
 
-function bareLfText(names: readonly string[]): string {
+/** The first of these names, and how many more there are. */
+function some(names: readonly string[]): string {
   const rest = names.length > MAX_NAMES ? ` and ${names.length - MAX_NAMES} more` : "";
-  return "lines of the head end in LF alone, which some clients refuse, in " +
-    names.slice(0, MAX_NAMES).join(", ") + rest;
+  return names.slice(0, MAX_NAMES).join(", ") + rest;
 }

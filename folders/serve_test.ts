@@ -4,6 +4,7 @@ import { needing } from "../tests/needs.ts";
 import { CLIENT, requestOf } from "../tests/requests.ts";
 import { sleep } from "../tests/time.ts";
 import { textOf } from "../tests/wire.ts";
+import { mistakenMethods } from "./routes.ts";
 import { type FileAnswer, fileAnswer, type FileSettings } from "./serve.ts";
 import { UsageError } from "../replies/text.ts";
 import { settingsFrom } from "../command/settings.ts";
@@ -64,6 +65,23 @@ test("fileAnswer() names the path to open, for one file with its name", async ()
   const prefixes = new Map([["/api", folder.pathOf("site")]]);
   assertEquals(await pathOf({ file: folder.path }, { prefixes }), "/");
   assertEquals(await pathOf({ file: "" }, { path: undefined, prefixes }), "/api/");
+});
+
+Deno.test("mistakenMethods() finds words in place of a method, and no ordinary names", () => {
+  const found = (...files: string[]) => mistakenMethods(files);
+  for (const file of ["/orders.PSOT.json", "/a/orders.DELTEE.204", "/o.EGT.201.json"]) {
+    assertEquals(found(file, "/a.json"), [file]);
+  }
+  assertEquals(found("/orders.FETCH.json", "/orders.GET.json"), ["/orders.FETCH.json"]);
+  const ordinary = ["/orders.FETCH.json", "/IMG_1.JPG", "/README.DE.md", "/a.POST", "/TOSP.json"];
+  assertEquals(found(...ordinary, "/dump.SQL.gz", "/a.post.json", "/.PSOT.json/a"), []);
+});
+
+test("fileAnswer() says which files name no method", async () => {
+  using folder = new TemporaryFolder({ "orders.PSOT.json": "{}", "orders.GET.json": "[]" });
+  const said: string[] = [];
+  await fileAnswer(settingsOf({ file: folder.path }), (text) => said.push(text));
+  assertEquals(said.slice(1), ['no method is named in "/orders.PSOT.json"']);
 });
 
 test("fileAnswer() answers with the part whose prefix is the longest, each as if it were alone", async () => {
