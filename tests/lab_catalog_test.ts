@@ -10,6 +10,7 @@ import {
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { CATALOG } from "../lab/catalog/catalog.ts";
 import type { Entry } from "../lab/catalog/entry.ts";
+import { contractsOf, entriesFor } from "../lab/entries.ts";
 import { lab } from "../lab/lab.ts";
 import { outcomeOf } from "../lab/outcome.ts";
 import { type RunningLab, startLab } from "../lab/start.ts";
@@ -526,6 +527,23 @@ Deno.test("lab() sends the same N bytes for /bytes/N each time", () => {
   assertEquals(contentOf(65_537).length, 65_537);
 });
 
+Deno.test("lab() sends as much as the path says", () => {
+  const wireOf = (path: string) => {
+    const pieces = [...replyTo(path).raw as Iterable<Uint8Array | number>];
+    return pieces.map((piece) => typeof piece === "object" ? textOf(piece) : "").join("");
+  };
+  for (const name of ["truncated", "reset-body"]) {
+    for (const count of [0, 5, 20_003]) {
+      const [head, content] = wireOf(`/${name}/${count}`).split("\r\n\r\n");
+      assertStringIncludes(head, `\r\nContent-Length: ${count + 5}\r\n`);
+      assertEquals(content, "0123456789".repeat(2001).slice(0, count));
+    }
+  }
+  assertMatch(wireOf("/field/9"), /\r\nX-Long: a{9}\r\n\r\nok\n$/);
+  assertEquals(piecesOf("/throttled/2000").waits, 500);
+  assertEquals(piecesOf("/throttled/20").waits, 50_000);
+});
+
 Deno.test("lab() sends the fields that a status requires", () => {
   const specialOf = (status: number) =>
     fieldsOf(`/status/${status}`).replace(/^Date: .*\r\n/, "").replace(
@@ -598,6 +616,14 @@ Deno.test("each entry that is a must names the section that demands it, or the h
     !ENTRIES.some((entry) => entry.level === "must" && entry.section === section)
   );
   assertEquals(unused, []);
+});
+
+Deno.test("each entry that may be accepted says what its content is then, or that any will do", () => {
+  const contracts = contractsOf(entriesFor(true));
+  const unknown = ENTRIES.filter(({ expect, contents }, at) =>
+    expect !== "report" && contents !== "any" && contracts[at].contents === undefined
+  );
+  assertEquals(unknown.map(({ name }) => name), []);
 });
 
 Deno.test("each correct response that clients refuse is a should or a must", () => {
