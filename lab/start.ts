@@ -4,7 +4,7 @@
  * @module
  */
 
-import { serve } from "../server.ts";
+import { serve, type ServeOptions } from "../server.ts";
 import type { Contract } from "./contract.ts";
 import { contractsOf, entriesFor } from "./entries.ts";
 import { lab } from "./lab.ts";
@@ -13,6 +13,14 @@ import { type LabConnection, type LabRequest, Traffic } from "./traffic.ts";
 
 export type { Content, Contract, Expectation, Harm, Level } from "./contract.ts";
 export type { LabConnection, LabRequest } from "./traffic.ts";
+
+/** Options of {@linkcode startLab}. */
+export interface StartOptions {
+  /** The address to listen on; `127.0.0.1` by default. */
+  readonly host?: string;
+  /** The port; 0, the default, takes any free one. */
+  readonly port?: number;
+}
 
 /** A lab that runs. */
 export interface RunningLab extends AsyncDisposable {
@@ -54,13 +62,15 @@ const GRACE_MS = 500;
  * ```
  */
 export async function startLab(
-  { host = "127.0.0.1", port = 0 }: { readonly host?: string; readonly port?: number } = {},
+  { host = "127.0.0.1", port = 0, onExchange }: StartOptions & Pick<ServeOptions, "onExchange"> =
+    {},
 ): Promise<RunningLab> {
   const listener = await listenWithReset({ hostname: host, port });
   const traffic = new Traffic();
   const url = urlOf(listener.addr);
   const responder = lab({ origin: url, canReset: true, traffic });
-  const server = serve({ listener, wrap: traffic.wrap, shutdownGraceMs: GRACE_MS }, responder);
+  const options = { listener, wrap: traffic.wrap, shutdownGraceMs: GRACE_MS, onExchange };
+  const server = serve(options, responder);
   const other = serve({ listener: await listenWithReset({ hostname: host, port: 0 }) }, responder);
   let contracts: Contract[] | undefined;
   const close = async () => {

@@ -1,5 +1,6 @@
-// Tests the lab where Deno is not: the server and the lab in Node and Bun, and the vectors in other
-// languages. All must give the same bytes, and end connections alike.
+// Tests the lab where Deno is not: the server and the lab in Node and Bun, the packages that
+// .ci/lab/package.mjs has built, and the vectors in other languages. All must give the same bytes, and
+// end connections alike.
 //   node .ci/lab/check.mjs
 // `deno` must be in the PATH.
 import assert from "node:assert/strict";
@@ -7,6 +8,7 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { compare } from "./compare.mjs";
+import { checkNpm, checkPip } from "./installed.mjs";
 import { labs, replayers } from "./replayers.mjs";
 import { installRuntimes } from "./runtimes.mjs";
 import { testServer } from "./server_tests.mjs";
@@ -27,8 +29,13 @@ async function compareAll(all) {
 const box = mkdtempSync(join(tmpdir(), "firstline-lab-"));
 try {
   const runtimes = await installRuntimes(box);
-  const [, found] = await Promise.all([testServer(box, runtimes), replayers(box)]);
-  await compareAll([...await labs(box, runtimes), ...found]);
+  const [, found, python] = await Promise.all([
+    testServer(box, runtimes),
+    replayers(box),
+    checkPip(box),
+  ]);
+  await checkNpm(box, runtimes);
+  await compareAll([...await labs(box, runtimes), ...python, ...found]);
 } finally {
   rmSync(box, { recursive: true, force: true });
 }

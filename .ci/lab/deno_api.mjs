@@ -9,10 +9,11 @@ test.ignore = () => {};
 
 globalThis.Deno = { test, permissions: { querySync: () => ({ state: "denied" }) } };
 
-/** Runs all tests in order, prints `ok` and the name of each that passes, and ends the process. */
-export async function runTests() {
+/** Runs these tests, or all, in order, prints `ok` and the name of each that passes, and ends the process. */
+export async function runTests(names) {
   setInterval(() => {}, 60_000); // timers of `AbortSignal.timeout()` do not keep Node alive
   for (const { name, fn } of tests) {
+    if (names.length > 0 && !names.includes(name)) continue;
     try {
       await fn({});
       console.log(`ok ${name}`);

@@ -1,14 +1,14 @@
 // The lab in each language: the commands that start it, for those whose tools are here.
+import assert from "node:assert/strict";
 import { cpSync, mkdirSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
-import { pathToFileURL } from "node:url";
-import { run, runWell } from "./tools.mjs";
+import { blocks, bundle, run, runWell } from "./tools.mjs";
 
 const VECTORS = resolve("lab/vectors.json");
 
 /** Ends when its stdin does, as do all programs below. */
 const SCRIPT = `import process from "node:process";
-import { startLab } from ${JSON.stringify(pathToFileURL(resolve("lab/start.ts")))};
+import { startLab } from ${JSON.stringify(resolve("lab/start.ts"))};
 const lab = await startLab();
 console.log(lab.url);
 process.stdin.on("end", () => process.exit()).resume();
@@ -21,7 +21,7 @@ import (
 	"io"
 	"os"
 
-	"lab.test/main/lab"
+	"example.com/client/lab"
 )
 
 func main() {
@@ -78,8 +78,7 @@ with firstline_lab.start() as lab:
 export async function labs(box, runtimes) {
   const [source, script] = ["lab.ts", "lab.mjs"].map((name) => join(box, name));
   writeFileSync(source, SCRIPT);
-  const bundle = ["bundle", "--quiet", "--platform", "browser", "--output", script, source];
-  await runWell("deno", bundle);
+  await bundle(source, script);
   return [
     { name: "Deno", command: ["deno", "run", "--allow-net", source] },
     ...runtimes.map(({ name, path }) => ({ name, command: [path, script] })),
@@ -97,18 +96,26 @@ function folder(box, name, replayer, files) {
   return path;
 }
 
+/** It runs the suite of docs/lab.md, too. */
 async function go(box) {
-  const files = { "go.mod": "module lab.test/main\n\ngo 1.21\n", "main.go": GO };
-  const cwd = folder(box, "go", "lab/lab.go", files);
-  const env = { ...process.env, CGO_ENABLED: "0", GOFLAGS: "-mod=mod" };
-  await runWell("go", ["build", "-o", "replay", "."], { cwd, env });
+  const [suite] = blocks("go");
+  const files = { "go.mod": "module example.com/client\n\ngo 1.21\n", "main/main.go": GO };
+  const cwd = folder(box, "go", "lab/lab.go", { ...files, "client_test.go": suite });
+  cpSync(VECTORS, join(cwd, "vectors.json"));
+  const options = { cwd, env: { ...process.env, CGO_ENABLED: "0" } };
+  await runWell("go", ["build", "-o", "replay", "./main"], options);
+  const suites = ["-vet=off", "-run", "TestClient//(truncated|reset|gzip)$", "-v", "."];
+  const output = await runWell("go", ["test", ...suites], options);
+  assert.match(output, /--- PASS: TestClient\/\/truncated/);
   return [join(cwd, "replay"), VECTORS];
 }
 
 async function java(box) {
-  const cwd = folder(box, "java", "FirstlineLab.java", { "Main.java": JAVA });
-  const args = ["-Xlint:all", "-Werror", "--release", "17", "Main.java", "FirstlineLab.java"];
-  await runWell("javac", args, { cwd });
+  const [suite] = blocks("java");
+  const files = { "Main.java": JAVA, "ClientTest.java": suite };
+  const cwd = folder(box, "java", "FirstlineLab.java", files);
+  const args = ["-Xlint:all", "-Werror", "--release", "17", ...Object.keys(files)];
+  await runWell("javac", [...args, "FirstlineLab.java"], { cwd });
   return ["java", "-cp", cwd, "Main", VECTORS];
 }
 

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { execFile, spawn } from "node:child_process";
 import { once } from "node:events";
+import { readFileSync } from "node:fs";
 import { createInterface } from "node:readline";
 
 /** A first build with an empty cache takes long on a busy machine. */
@@ -24,6 +25,16 @@ export async function runWell(program, args, options) {
   return stdout;
 }
 
+/** It also replaces `using`, which Node 22 does not know. */
+const ESBUILD = "esbuild@0.28.1";
+
+/** Makes one script for Node and Bun of a module and all that it imports. */
+export async function bundle(entry, script, ...more) {
+  const how = ["--bundle", "--platform=node", "--format=esm", "--target=node22", ...more];
+  const output = [`--outfile=${script}`, "--log-level=error"];
+  await runWell("npx", ["--yes", ESBUILD, entry, ...how, ...output]);
+}
+
 /**
  * Starts a program that prints the URL of a lab, calls back with the port, and ends the program by
  * closing its stdin.
@@ -40,4 +51,11 @@ export async function withLab([program, ...args], callback) {
     child.stdin.end();
     await ended;
   }
+}
+
+/** The code blocks of a language in docs/lab.md, in order. */
+export function blocks(language) {
+  const text = readFileSync("docs/lab.md", "utf8");
+  return [...text.matchAll(new RegExp(`^\`\`\`${language}\n([^]*?)^\`\`\`\n`, "gm"))]
+    .map(([, block]) => block);
 }

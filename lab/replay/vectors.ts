@@ -77,17 +77,16 @@ function otherPaths(): string[] {
   return [...statuses, "/redirect/2", "/redirect/1", ...redirects];
 }
 
-/** The next request, and the end of redirects. */
-const PLAIN_OTHERS: Vectors["others"] = [
-  ["/next", "next\n"],
-  ["/arrived", "arrived\n"],
-  ["/", "The lab of Firstline\n"],
-]
-  .map(([path, content]) => ({ path, pieces: [base64(plain(content))], ending: "open" }));
+/** The next request, and where redirects end. */
+const PLAIN_OTHERS: Vectors["others"] = ["next", "arrived", ""].map((name) => ({
+  path: `/${name}`,
+  pieces: [base64(plain(`${name || "The lab of Firstline"}\n`))],
+  ending: "open",
+}));
 
 function plain(content: string): string {
-  const type = "Content-Type: text/plain";
-  return `HTTP/1.1 200 OK\r\n${type}\r\nContent-Length: ${content.length}\r\n\r\n${content}`;
+  const fields = `Content-Type: text/plain\r\nContent-Length: ${content.length}`;
+  return `HTTP/1.1 200 OK\r\n${fields}\r\n\r\n${content}`;
 }
 
 /** Equal pieces one after another become one that is repeated. */
