@@ -6,7 +6,7 @@
 
 import { permissionHint } from "../folders/source.ts";
 import { check, type CheckReport } from "../lab/check/check.ts";
-import type { RunCommand, RunningCommand } from "../lab/check/command.ts";
+import { Commands, type RunCommand } from "../lab/check/command.ts";
 import { reportJunit } from "../lab/check/junit.ts";
 import { failures, reportJson, reportText } from "../lab/check/report.ts";
 import { messageOf, printable, quote, StartError, UsageError } from "../replies/text.ts";
@@ -31,7 +31,7 @@ export async function checkClient(
 ): Promise<number> {
   demandPermissions();
   using file = openReport(settings.report);
-  using commands = new Commands();
+  using commands = new Commands(start);
   const found = await Promise.race([findings(settings, commands), stopRequested, hangup()]);
   if (typeof found === "number") return found;
   if ("exitCode" in found) return found.exitCode;
@@ -98,7 +98,7 @@ function write(found: CheckReport, settings: CheckSettings, file: Deno.FsFile | 
     writeAll(file, new TextEncoder().encode(text));
   }
   const program = printable(settings.command[0]);
-  if (!quiet) { for (const remark of found.remarks) say(`${program} ${remark}`); }
+  for (const remark of quiet ? [] : found.remarks) say(`${program} ${remark}`);
   print(reportText(found, { level, quiet, color: Deno.stdout.isTerminal() && !Deno.noColor }));
 }
 
@@ -108,39 +108,22 @@ function writeAll(file: Deno.FsFile, bytes: Uint8Array): void {
 
 // ---------------------------------------------------------------- commands
 
-/** Starts commands, and ends those that still run at the end. */
-class Commands implements Disposable {
-  readonly #running = new Set<RunningCommand>();
-  #isOver = false;
-
-  /** Starts one. */
-  readonly run: RunCommand = (program, args, env) => {
-    if (this.#isOver) throw new StartError("Cannot run commands: the check is over");
-    const child = start(program, args, env);
-    const { promise: released, resolve: release } = Promise.withResolvers<void>();
-    const running: RunningCommand = {
-      stdout: chunksOf(child.stdout, released),
-      stderr: chunksOf(child.stderr, released),
-      ended: child.status.then(({ code, signal }) => ({ code, signal: signal ?? undefined })),
-      kill: () => endGroup(child),
-      release: () => {
-        this.#running.delete(running);
-        release();
-      },
-    };
-    this.#running.add(running);
-    return Promise.resolve(running);
-  };
-
-  [Symbol.dispose](): void {
-    this.#isOver = true;
-    for (const running of this.#running) running.kill();
-  }
-}
-
 type Child = Deno.ChildProcess;
 
-function start(program: string, args: readonly string[], env: Record<string, string>): Child {
+/** Starts a command, as {@linkcode RunCommand} says. */
+const start: RunCommand = (program, args, env) => {
+  const child = spawn(program, args, env);
+  const { promise: released, resolve: release } = Promise.withResolvers<void>();
+  return Promise.resolve({
+    stdout: chunksOf(child.stdout, released),
+    stderr: chunksOf(child.stderr, released),
+    ended: child.status.then(({ code, signal }) => ({ code, signal: signal ?? undefined })),
+    kill: () => endGroup(child),
+    release,
+  });
+};
+
+function spawn(program: string, args: readonly string[], env: Record<string, string>): Child {
   try {
     return new Deno.Command(program, {
       args: [...args],
@@ -166,12 +149,20 @@ async function* chunksOf(
   for (let part; !(part = await reader.read()).done;) yield part.value;
 }
 
-/** Kills a command and its children. On Windows there are no such groups, and its children live on. */
+/**
+ * Kills a command and its children, unless they run as another user. On Windows there are no groups,
+ * and its children live on.
+ */
 function endGroup(child: Child): void {
   try {
     if (Deno.build.os === "windows") child.kill("SIGKILL");
     else Deno.kill(-child.pid, "SIGKILL");
   } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound || error instanceof TypeError)) throw error; // ended
+    if (!isEnded(error) && !(error instanceof Deno.errors.PermissionDenied)) throw error;
   }
+}
+
+/** True if there is nothing left to kill. */
+function isEnded(error: unknown): boolean {
+  return error instanceof Deno.errors.NotFound || error instanceof TypeError;
 }

@@ -39,6 +39,37 @@ export type RunCommand = (
   env: Readonly<Record<string, string>>,
 ) => Promise<RunningCommand>;
 
+/** Starts commands, and ends those that still run at the end. */
+export class Commands implements Disposable {
+  readonly #start: RunCommand;
+  readonly #running = new Set<RunningCommand>();
+  #isOver = false;
+
+  /** @param start How to start one. */
+  constructor(start: RunCommand) {
+    this.#start = start;
+  }
+
+  /** Starts one, as {@linkcode RunCommand} says. Throws at the end. */
+  readonly run: RunCommand = async (...command) => {
+    if (this.#isOver) throw new Error("Cannot run commands: the check is over");
+    const running = await this.#start(...command);
+    this.#running.add(running);
+    if (this.#isOver) running.kill();
+    const release = () => {
+      this.#running.delete(running);
+      running.release();
+    };
+    return { ...running, release };
+  };
+
+  /** Ends all that run, and starts no more. */
+  [Symbol.dispose](): void {
+    this.#isOver = true;
+    for (const running of this.#running) running.kill();
+  }
+}
+
 /** The URLs of one run. */
 export interface Urls {
   /** The entry of the lab. */

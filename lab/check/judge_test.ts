@@ -173,7 +173,7 @@ Deno.test("judge() sees crashes, by a signal and through a shell", () => {
 
 Deno.test("judge() sees hangs, and leaves clients alone that try again and again", () => {
   const hung = { exit: undefined, requests: [FIRST] };
-  assertEquals(verdict(runOf("", hung)), "must: hung");
+  assertEquals(verdict(runOf("", hung), { level: "should" }), "must: hung");
   const stalls = { stalls: true, level: "should" } as const;
   assertEquals(verdict(runOf("", hung), stalls), "should: hung");
   assertEquals(verdict(runOf("", hung), { ...stalls, harm: ["time"] }), "must: hung");

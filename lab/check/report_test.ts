@@ -79,10 +79,10 @@ Deno.test("reportJson() has all entries, with their contract and evidence", () =
 });
 
 Deno.test("reportJunit() fails what the level counts, and skips what was not judged", () => {
-  const xml = reportJunit(REPORT, "should");
+  const xml = reportJunit({ ...REPORT, command: ["a\0&\x1b", "{url}"] }, "should");
   assertStringIncludes(
     xml,
-    '<testsuite name="curl {url}" tests="6" failures="2" errors="0" skipped="2" time="1.234">',
+    '<testsuite name="a\ufffd&#38;\ufffd {url}" tests="6" failures="2" errors="0" skipped="2" time="1.234">',
   );
   const count = (pattern: RegExp) => xml.match(pattern)?.length ?? 0;
   assertEquals(count(/<testcase /g), 6);
