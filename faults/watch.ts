@@ -21,8 +21,8 @@ const CLIENTS = 4;
 const MAX_RELOAD_MS = 1500;
 /** The same in a folder that never rests. */
 const MAX_RESTLESS_MS = 4000;
-/** Memory within this of that after ten changes counts as level. */
-const MAX_GROWTH_MB = 30;
+/** Memory within this of that after ten changes counts as level: freed pages return late. */
+const MAX_GROWTH_MB = 60;
 
 /** The files of a version, filled with one letter. */
 function filesOf(version: number): Record<string, string> {

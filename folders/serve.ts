@@ -24,7 +24,7 @@ import { Source, UnusableFile } from "./source.ts";
 import { inSlices, type Steps } from "./steps.ts";
 import { mistakenMethods } from "./routes.ts";
 import { contentEncodingOf, contentTypeOf } from "./types.ts";
-import { idleAfter, Watch } from "./watch.ts";
+import { type FirstReading, usualIdle, Watch } from "./watch.ts";
 
 /** Files and folders to answer with, and how. */
 export interface FileSettings extends ReplyDefaults {
@@ -132,7 +132,7 @@ class Part {
   readonly #settings: FileSettings;
   readonly #say: Say;
   readonly #cache: ReplyCache = new WeakMap();
-  #snapshot: Snapshot | undefined;
+  #first: FirstReading | undefined;
 
   /** @param argument How the argument writes it, before its path. */
   constructor(
@@ -166,14 +166,11 @@ class Part {
   async read(): Promise<void> {
     const run = <T>(steps: Steps<T>) => inSlices(steps, () => sleep(0), START_SLICE_MS);
     try {
-      const { value: found, busyMs } = await run(look(this.#source));
+      const { value: found } = await run(look(this.#source));
       const { value: snapshot } = await run(read(this.#source, found));
       await run(this.#apply(snapshot));
-      const waitMs = idleAfter(busyMs);
-      if (this.#settings.watch && waitMs > USUAL_MS) {
-        const seconds = Math.ceil(waitMs / 1000);
-        this.#say(`looking for changes every ${seconds} s, because there are many files`);
-      }
+      const { root, versions } = found;
+      this.#first = { snapshot, seen: { root, versions } };
     } catch (error) {
       throw this.#source.unusable(error);
     }
@@ -181,12 +178,18 @@ class Part {
 
   /** Reads it again whenever it changes, until the signal is given. */
   watch(signal: AbortSignal | undefined): void {
-    const { name } = this.#source;
-    const watch = new Watch(this.#source, this.#snapshot!, {
+    const first = this.#first!;
+    const idleMs = usualIdle(first.seen.versions.size);
+    if (idleMs > USUAL_MS) {
+      const seconds = Math.round(idleMs / 1000);
+      this.#say(`looking for changes about every ${seconds} s, because there are many files`);
+    }
+    const watch = new Watch(this.#source, first, {
       apply: (snapshot) => this.#apply(snapshot, "reloaded, "),
-      report: (reason) => this.#say(`keeping the old content of ${name}: ${reason}`),
+      report: (reason) => this.#say(`keeping the old content of ${this.#source.name}: ${reason}`),
     });
     signal?.addEventListener("abort", () => watch[Symbol.dispose]());
+    this.#first = undefined; // the watch has its own, later one soon
   }
 
   /** Makes the replies, and says how much is in memory. */
@@ -199,7 +202,7 @@ class Part {
       ? yield* rawAnswer(snapshot.content, this.#settings.delay)
       : () => reply;
     const words = yield* this.#describe(snapshot, beginning);
-    [this.reply, this.answer, this.#snapshot] = [reply, answer, snapshot];
+    [this.reply, this.answer] = [reply, answer];
     for (const text of words) this.#say(text);
   }
 

@@ -33,6 +33,14 @@ const RETRY_MS = 5000;
 /** What a look or a reading came to. */
 type Outcome<T> = { readonly value: T } | { readonly error: unknown };
 
+/** What is known when a watch begins. */
+export interface FirstReading {
+  /** The result of the reading. */
+  readonly snapshot: Snapshot;
+  /** The look that it was made after. */
+  readonly seen: Versions;
+}
+
 /** What a watch does when something has changed. */
 export interface WatchHandlers {
   /** Applies a new reading, in steps. If it throws, the content stays as it was. */
@@ -41,9 +49,17 @@ export interface WatchHandlers {
   readonly report: (reason: string) => void;
 }
 
+/** How long a look takes for each entry, in most file systems, once the code has run for a while. */
+const LOOK_MS_PER_ENTRY = 0.005;
+
 /** How long after a look of this cost, in milliseconds, the next one follows. */
-export function idleAfter(lookMs: number): number {
+function idleAfter(lookMs: number): number {
   return Math.max(IDLE_MS, lookMs * IDLE_PER_LOOK);
+}
+
+/** How long to wait between two looks at so many entries, in milliseconds, as far as is known. */
+export function usualIdle(entries: number): number {
+  return idleAfter(entries * LOOK_MS_PER_ENTRY);
 }
 
 /** Watches a source until it is disposed of. */
@@ -55,17 +71,25 @@ export class Watch implements Disposable {
   readonly #handlers: WatchHandlers;
   #snapshot: Snapshot;
   #open: OpenSync | undefined;
-  /** How long the last look took. */
-  #lookMs = 0;
+  /** The look that the content was read after. */
+  #read: Outcome<Versions>;
+  /** How long each of the last two looks took. Other work on the machine can make one look slow. */
+  #lookTimes: readonly [number, number];
   /** When to read again although nothing has changed: some time after a failure. */
   #retryAt = Infinity;
   #isStopped = false;
   #wake = () => {};
 
-  /** @param snapshot The result of the first reading. */
-  constructor(source: Source, snapshot: Snapshot, handlers: WatchHandlers) {
+  /**
+   * @param first The result of the first reading, and what was seen before it.
+   */
+  constructor(source: Source, first: FirstReading, handlers: WatchHandlers) {
+    const { snapshot, seen } = first;
+    const usualMs = seen.versions.size * LOOK_MS_PER_ENTRY;
     this.#source = source;
     this.#snapshot = snapshot;
+    this.#read = { value: seen };
+    this.#lookTimes = [usualMs, usualMs];
     this.#handlers = handlers;
     this.finished = this.#run().catch((error) => {
       if (error !== STOPPED) throw error;
@@ -77,31 +101,32 @@ export class Watch implements Disposable {
     this.#wake();
   }
 
-  /** The first look counts as a change: something may have changed since the first reading. */
+  /** The first look follows at once: something may have changed since the first reading. */
   async #run(): Promise<never> {
-    this.#open = await nonBlockingOpen();
-    for (let read: Outcome<Versions> | undefined;;) {
+    for (;;) {
       const looked = await this.#look();
       const isRetry = performance.now() >= this.#retryAt;
-      if (read === undefined || isRetry || !await this.#isSame(looked, read)) {
-        read = await this.#reload(looked);
-      }
+      if (isRetry || !await this.#isSame(looked, this.#read)) await this.#reload(looked);
       await this.#pause(idleAfter(this.#lookMs));
     }
   }
 
-  /** Reads and applies everything, once nothing changes. Resolves to the look that was read. */
-  async #reload(before: Outcome<Versions>): Promise<Outcome<Versions>> {
+  get #lookMs(): number {
+    return Math.min(...this.#lookTimes);
+  }
+
+  /** Reads and applies everything, once nothing changes. */
+  async #reload(before: Outcome<Versions>): Promise<void> {
     const end = performance.now() + PATIENCE_MS;
     for (let pauseMs = SETTLE_MS;;) {
       await this.#pause(pauseMs);
       const looked = await this.#look();
       if (performance.now() >= end || await this.#isSame(looked, before)) {
-        const outcome = await this.#attempt(this.#read(looked));
+        const outcome = await this.#attempt(this.#readAfter(looked));
         before = await this.#look(); // a change while reading could mix two versions
         if (performance.now() >= end || await this.#isSame(looked, before)) {
-          await this.#conclude(outcome);
-          return versionsOf(looked);
+          this.#read = versionsOf(looked);
+          return await this.#conclude(outcome);
         }
       } else before = looked;
       pauseMs = Math.max(SETTLE_MS, this.#lookMs * IDLE_PER_LOOK);
@@ -114,12 +139,13 @@ export class Watch implements Disposable {
 
   async #lookNow(): Promise<Look> {
     const { value, busyMs } = await this.#inSlices(look(this.#source));
-    this.#lookMs = busyMs;
+    this.#lookTimes = [this.#lookTimes[1], busyMs];
     return value;
   }
 
-  async #read(looked: Outcome<Look>): Promise<Snapshot> {
+  async #readAfter(looked: Outcome<Look>): Promise<Snapshot> {
     if ("error" in looked) throw looked.error;
+    this.#open ??= await nonBlockingOpen();
     const options = { previous: this.#snapshot, open: this.#open };
     return (await this.#inSlices(read(this.#source, looked.value, options))).value;
   }

@@ -5,7 +5,7 @@ import { sleep, WATCHED } from "../tests/time.ts";
 import { textOf } from "../tests/wire.ts";
 import { type FileSnapshot, look, read, type Snapshot } from "./read.ts";
 import { Source, UnusableFile } from "./source.ts";
-import { idleAfter, Watch } from "./watch.ts";
+import { usualIdle, Watch } from "./watch.ts";
 
 const register = needing("read", "write");
 
@@ -35,7 +35,8 @@ class Watched implements AsyncDisposable {
     const source = new Source("--file ", path);
     const next = () => this.#next.resolve();
     const { applied, reasons } = this;
-    this.#watch = new Watch(source, finish(read(source, finish(look(source)))), {
+    const seen = finish(look(source));
+    this.#watch = new Watch(source, { snapshot: finish(read(source, seen)), seen }, {
       *apply(snapshot) {
         yield;
         onApply();
@@ -313,6 +314,25 @@ test("Watch sees a change that keeps the size and all times of a file", async ()
   await watched.until((texts) => texts["/a"] === "2");
 });
 
+test("Watch sees what has changed between the first reading and the first look", async () => {
+  using folder = new TemporaryFolder({ "a": "1" });
+  const source = new Source("--file ", folder.path);
+  const seen = finish(look(source));
+  const snapshot = finish(read(source, seen));
+  folder.write("a", "22");
+  const { promise, resolve } = Promise.withResolvers<Snapshot>();
+  using watch = new Watch(source, { snapshot, seen }, {
+    *apply(snapshot) {
+      yield;
+      resolve(snapshot);
+    },
+    report() {},
+  });
+  assertEquals(textsOf(await promise), { "/a": "22" });
+  watch[Symbol.dispose]();
+  await watch.finished;
+});
+
 test("Watch ends at once", async () => {
   using folder = new TemporaryFolder({ "a": "1" });
   for (let count = 0; count < 50; count++) {
@@ -323,9 +343,9 @@ test("Watch ends at once", async () => {
 test("Watch ends at once while it reads", async () => {
   using folder = new TemporaryFolder({ "a": "1" });
   const source = new Source("--file ", folder.path);
-  const first = finish(read(source, finish(look(source))));
+  const seen = finish(look(source));
   const { promise, resolve } = Promise.withResolvers<void>();
-  using watch = new Watch(source, first, {
+  using watch = new Watch(source, { snapshot: finish(read(source, seen)), seen }, {
     *apply() {
       resolve();
       for (;;) yield; // as if it took for ever
@@ -338,7 +358,7 @@ test("Watch ends at once while it reads", async () => {
   await watch.finished;
 });
 
-Deno.test("idleAfter() keeps looks to a twentieth of one core", () => {
-  assertEquals([0, 5, 21].map(idleAfter), [400, 400, 400]);
-  assertEquals(idleAfter(250), 4750);
+Deno.test("usualIdle() keeps looks to a twentieth of one core", () => {
+  assertEquals([1, 1000, 4000].map(usualIdle), [400, 400, 400]);
+  assertEquals(usualIdle(60_000), 5700);
 });
