@@ -271,3 +271,123 @@ function siteOrNothing(
 function fieldOf({ headers = [] }: Reply, wanted: string): string {
   return headers.find(([name]) => name === wanted)?.[1] ?? "";
 }
+
+// ---------------------------------------------------------------- routes
+
+/** A place in the table of the oracle. A segment in braces is `*`, which no name here contains. */
+interface Place {
+  readonly key: string;
+  readonly method: string;
+  readonly pairs: readonly string[];
+  /** Lower ones come first: the name itself, then its shorter names, then with another slash. */
+  readonly tier: number;
+  readonly file: string;
+  readonly isNamed: boolean;
+}
+
+const SEGMENTS = "a|b|{id}|{x-y}|{|index|index.html|index.htm|a.html|b@2x|v1.2|GET".split(
+  "|",
+);
+const PAIRS = ["", "", "", "@p=1", "@p=1&q=2", "@q=2&p=1", "@q=%32", "@q", "@=1", "@p=1&"];
+const ENDS = ["", "", ".html", ".htm", ".GET.txt", ".GET.json", ".HEAD.txt", ".POST.201.json"];
+ENDS.push(".PUT", ".GET.a.b", ".GET.2024.txt", ".POST.99", ".GET.POST.txt", ".DELETE.999.txt");
+const SEARCHES = ["", "", "?p=1", "?q=2&p=1", "?x&p=1", "?q=2", "?p=2", "?%70=1", "?p=1&p=3"];
+
+/** What the name of a file says; an impossible status is `undefined`. */
+function placeOf(file: string): Place | undefined {
+  const at = file.lastIndexOf("/") + 1;
+  const parts = file.slice(at).split(".");
+  const methods = [...parts.keys()].filter((index) => index > 0 && METHODS.includes(parts[index]));
+  const rest = parts.slice(methods[0] + 1).join(".");
+  const isNamed = methods.length === 1 && /^(\d{3})?((^|\.)[\w-]*[a-z][\w-]*)?$/i.test(rest);
+  if (!isNamed) return { key: file, method: "GET", pairs: [], tier: 0, file, isNamed };
+  if (/^[016-9]\d\d/.test(rest)) return undefined;
+  const name = parts.slice(0, methods[0]).join(".");
+  const end = name.lastIndexOf("@");
+  const hasQuery = end > 0 && /^[^=&]+=[^=&]*(&[^=&]+=[^=&]*)*$/.test(name.slice(end + 1));
+  const [path, query] = hasQuery ? [name.slice(0, end), name.slice(end + 1)] : [name, ""];
+  const pairs = query.split("&").filter((pair) => pair !== "").map(decodeURIComponent);
+  const segments = `${file.slice(0, at)}${path === "index" ? "" : path}`.split("/");
+  const key = segments.map((segment) => segment.replace(/^\{[\w-]+\}$/, "*")).join("/");
+  return { key, method: parts[methods[0]], pairs, tier: 0, file, isNamed };
+}
+
+/** All places of files, or `undefined` if two files contradict each other. */
+function placesOf(files: readonly string[]): Place[] | undefined {
+  const own = files.map(placeOf);
+  if (own.some((place) => place === undefined)) return undefined;
+  const places = own as Place[];
+  const idOf = ({ key, method, pairs }: Place) => [method, key, ...pairs.toSorted()].join(" ");
+  if (new Set(places.map(idOf)).size < places.length) return undefined;
+  const shorter = places.filter(({ method, pairs }) => method === "GET" && pairs.length === 0)
+    .flatMap((place) => {
+      const stem = place.key.replace(/\.html$/, "");
+      const stems = stem === place.key ? [] : [stem, stem.replace(/\/index$/, "/")];
+      const old = place.key.replace(/\/index\.htm$/, "/");
+      return [
+        ...[...new Set(stems)].map((key) => ({ ...place, key, tier: 1 })),
+        ...(old === place.key ? [] : [{ ...place, key: old, tier: 2 }]),
+      ];
+    });
+  const isTaken = (alias: Place) =>
+    !alias.isNamed && places.some((place) => place.isNamed && idOf(place) === idOf(alias));
+  if (shorter.some(isTaken)) return undefined;
+  const slashes = places.filter(({ isNamed, key }) => isNamed && key !== "/")
+    .map((place) => ({ ...place, key: `${place.key}/`.replace(/\/\/$/, ""), tier: 3 }));
+  return [...places, ...shorter, ...slashes];
+}
+
+/** The file that answers, by looking at all places. */
+function fileFor(places: Place[], method: string, path: string, query: string): string | undefined {
+  const asked = [...new URLSearchParams(query)].map((pair) => pair.join("="));
+  const segments = path.split("/");
+  const matches = (key: string) => {
+    const parts = key.split("/");
+    return parts.length === segments.length &&
+      parts.every((part, at) => part === segments[at] || part === "*" && segments[at] !== "");
+  };
+  const methods = method === "HEAD" ? ["HEAD", "GET"] : [method];
+  const rank = (place: Place) =>
+    [
+      place.key.replace(/[^/*]+/g, "+").replaceAll("*", "~"), // "+" sorts before "~"
+      String(methods.indexOf(place.method)),
+      String(9 - place.pairs.length),
+      String(place.tier),
+      JSON.stringify(place.pairs.map((pair) => pair.split("="))),
+    ].join(" ");
+  const found = places.filter(({ key, method, pairs }) =>
+    methods.includes(method) && matches(key) && pairs.every((pair) => asked.includes(pair))
+  );
+  return found.sort((a, b) => rank(a) < rank(b) ? -1 : 1)[0]?.file;
+}
+
+/** Checks that the folder and the oracle agree on a method, path and query. True if a file answers. */
+export function fuzzRoutes(random: Random): boolean {
+  const files = [
+    ...new Set(Array.from({ length: 1 + random.below(8) }, () => {
+      const segments = Array.from({ length: 1 + random.below(3) }, () => random.pick(SEGMENTS));
+      return `/${segments.join("/")}${random.pick(PAIRS)}${random.pick(ENDS)}`;
+    })),
+  ];
+  const contents = files.map((file) => [file, bytesOf(file)] as const);
+  const places = placesOf(files);
+  const site = siteOrNothing(contents, false);
+  check((site === undefined) === (places === undefined), "a contradiction", files);
+  if (site === undefined || places === undefined) return false;
+  const method = random.pick(["GET", "GET", "HEAD", "POST", "PUT"]);
+  const near = random.pick(places).key.replaceAll("*", random.pick(["a", "7", "{id}"]));
+  const path = random.pick([near, near, `${near}/`, near.replace(/\/$/, ""), `/${near}/b`]) || "/";
+  const target = encode(random, path.replace(/\/\/+/g, "/")) + random.pick(SEARCHES);
+  const [decoded, query = ""] = [decodedPath(target), target.slice(target.indexOf("?") >>> 0)];
+  const reply = site(method, decoded, target) as Reply;
+  if (reply.status === 302) {
+    const isPage = (place: Place) => place.key === `${decoded}/` && place.method === "GET";
+    check(places.some(isPage), "a redirect to nothing", method, target, files);
+    return false;
+  }
+  const expected = fileFor(places, method, decoded, query);
+  const isFound = ![404, 405].includes(reply.status ?? 200);
+  check(isFound === (expected !== undefined), `expected ${expected}`, method, target, files);
+  if (expected !== undefined) check(isFile(reply, expected), `not ${expected}`, target, files);
+  return isFound;
+}

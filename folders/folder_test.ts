@@ -389,6 +389,7 @@ Deno.test("folderAnswer() lets the query choose where names of files say so", ()
     "/cups@a=1.POST.201.json",
     "/index@q=.GET.json",
     "/user@example.GET.json",
+    "/logo@2x@full=a@b.GET.json",
     "/a@b=c.txt",
   ]);
   assertFinds(ask, {
@@ -412,6 +413,7 @@ Deno.test("folderAnswer() lets the query choose where names of files say so", ()
     "/?q=": "/index@q=.GET.json",
     "/?q=1": 404,
     "/user@example": "/user@example.GET.json",
+    "/logo@2x?full=a@b": "/logo@2x@full=a@b.GET.json",
     "/a@b=c.txt": "/a@b=c.txt",
     "/orders@page=2": 404,
   });

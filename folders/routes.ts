@@ -52,7 +52,7 @@ const WITH_METHOD = new RegExp(
 /** Text about methods, such as `HTTP.GET.and.POST.html`. */
 const MORE_METHODS = new RegExp(`\\.${A_METHOD}(?:\\.[^/]*)?$`);
 /** `NAME@QUERY`, where the query has at least one name with a value. */
-const WITH_QUERY = /^(.*\/[^/]+?)@([^/=&]+=[^/&]*(?:&[^/=&]+=[^/&]*)*)$/s;
+const WITH_QUERY = /^(.*\/[^/]+)@([^/=&@]+=[^/&]*(?:&[^/=&@]+=[^/&]*)*)$/s;
 
 /**
  * Reads the name of a file. A name that is not wholly `NAME.METHOD.STATUS.EXT`, of which status and
@@ -337,9 +337,8 @@ class Building<T> {
       yield;
       for (const alias of aliasesOf(path)) {
         const other = this.routes.add(method, alias, answer);
-        const isConflict = other !== undefined && this.#named.has(other) &&
-          !this.#named.has(answer);
-        if (isConflict) throw this.#conflict(other, answer);
+        const isOwnPath = other !== undefined && this.#named.get(other)?.path === alias;
+        if (isOwnPath && !this.#named.has(answer)) throw this.#conflict(other, answer);
       }
     }
   }
