@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 
 /** Enough for our sources, as TypeScript and as JavaScript, and two modules of the standard library. */
-const MOST_BYTES = 750_000;
+const MOST_BYTES = 1_300_000;
 const UNITS = { B: 1, KB: 1e3, MB: 1e6 };
 
 const report = readFileSync(0, "utf8");
