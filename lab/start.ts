@@ -5,6 +5,7 @@
  */
 
 import { serve, type ServeOptions } from "../server.ts";
+import { urlOf } from "../replies/text.ts";
 import type { Contract } from "./contract.ts";
 import { contractsOf, entriesFor } from "./entries.ts";
 import { lab } from "./lab.ts";
@@ -45,6 +46,7 @@ export interface RunningLab extends AsyncDisposable {
 
 /** Responses that take their time, but not on purpose, get so much of it at the end. */
 const GRACE_MS = 500;
+
 /**
  * Starts the lab.
  *
@@ -67,7 +69,7 @@ export async function startLab(
 ): Promise<RunningLab> {
   const listener = await listenWithReset({ hostname: host, port });
   const traffic = new Traffic();
-  const url = urlOf(listener.addr);
+  const { origin: url } = new URL(urlOf(listener.addr.hostname, listener.addr.port));
   const responder = lab({ origin: url, canReset: true, traffic });
   const options = { listener, wrap: traffic.wrap, shutdownGraceMs: GRACE_MS, onExchange };
   const server = serve(options, responder);
@@ -78,7 +80,7 @@ export async function startLab(
   };
   return {
     url,
-    pauseUrl: `${urlOf(other.addr)}/pause`,
+    pauseUrl: urlOf(other.addr.hostname, other.addr.port, "/pause"),
     get entries() {
       return contracts ??= contractsOf(entriesFor(true));
     },
@@ -88,8 +90,4 @@ export async function startLab(
     close,
     [Symbol.asyncDispose]: close,
   };
-}
-
-function urlOf({ hostname, port }: { readonly hostname: string; readonly port: number }): string {
-  return `http://${hostname.includes(":") ? `[${hostname}]` : hostname}:${port}`;
 }
