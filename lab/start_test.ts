@@ -1,8 +1,11 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
-import { connect, pieces, readAll, readReplies, send } from "../tests/clients.ts";
+import { connect, HOST, pieces, readAll, readReplies, send } from "../tests/clients.ts";
 import { needing } from "../tests/needs.ts";
 import { WATCHED } from "../tests/time.ts";
+import { type Responder, serve } from "../server.ts";
+import { lab } from "./lab.ts";
 import { startLab } from "./start.ts";
+import { Traffic } from "./traffic.ts";
 
 const test = needing("net");
 
@@ -128,6 +131,35 @@ test(
     assertEquals(server.requests.map(({ isEarly }) => isEarly), [false, true]);
   },
 );
+
+test(
+  "startLab() answers at pauseUrl when responses under way have been sent",
+  WATCHED,
+  async () => {
+    await using server = await startLab();
+    using socket = await connect(targetOf(server.url));
+    const reader = pieces(socket);
+    await send(socket, "GET /slow-body/0.4 HTTP/1.1\r\nHost: x\r\n\r\n");
+    let wire = await untilText(reader, "\r\n\r\n");
+    await (await fetch(server.pauseUrl)).body?.cancel();
+    const { bytesSent } = server.connections[0];
+    if (!wire.endsWith("9")) wire += await untilText(reader, "9");
+    assertEquals(bytesSent, wire.length);
+  },
+);
+
+test("what records the lab passes over requests that others answer", WATCHED, async () => {
+  const traffic = new Traffic();
+  const answer = lab({ traffic });
+  const responder: Responder = (request, client) =>
+    request.target === "/healthz" ? { body: "ok" } : answer(request, client);
+  await using server = serve({ hostname: HOST, port: 0, wrap: traffic.wrap }, responder);
+  using socket = await connect(server.addr);
+  const reader = pieces(socket);
+  const health = "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n";
+  await send(socket, `${health}${health}GET /late-response HTTP/1.1\r\nHost: x\r\n\r\n`);
+  await untilText(reader, "LEFTOVER");
+});
 
 test("startLab() closes or resets when a connection is used again", WATCHED, async () => {
   await using server = await startLab();

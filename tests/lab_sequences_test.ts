@@ -78,6 +78,14 @@ test("/sequence counts for each list, and /seen joins those of a key", WATCHED, 
   assertEquals((await seenIn(server, "k")).map(({ item }) => item), ["500", "404", "200"]);
 });
 
+test("/seen counts seconds from the first request of a key", WATCHED, async () => {
+  await using server = await startLab();
+  for (let count = 0; count < 2; count++) await wireOf(server, "/sequence/delay:0.1,200/k");
+  const [first, second] = await seenIn(server, "k");
+  assertEquals(first.at, 0);
+  assert(second.at >= 0.1 && second.at < 60, `${second.at}`);
+});
+
 test("/sequence tells connections and methods apart", WATCHED, async () => {
   await using server = await startLab();
   using socket = await connect(targetOf(server.url));
@@ -250,7 +258,9 @@ test("/arrived/KEY notes which fields came along, and no value", WATCHED, async 
   await wireOf(server, "/arrived/k");
   using slow = await connect(targetOf(server.url));
   await send(slow, "GET /arrived/k HTTP/1.1\r\n");
+  await readReplies(slow, 1); // the fields come after the response
   await send(slow, "Host: x\r\nCookie: secret=2\r\n\r\n");
+  await slow.closeWrite();
   await readAll(slow);
   const text = await (await fetch(`${server.url}/seen/k`)).text();
   assert(!text.includes("c2VjcmV0") && !text.includes("secret"));
