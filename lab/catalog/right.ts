@@ -190,9 +190,9 @@ export const RIGHT: Catalog = {
     { name: "keep-alive-huge", section: "2068 §19.7.1.1", about: "says that the connection stays open for 10^20 seconds",
       client: "accepts the response", expect: "accept", level: "should",
       right: message("ok\n", "Keep-Alive: timeout=100000000000000000000") },
-    { name: "keep-alive-junk", section: "2068 §19.7.1.1", about: "has words instead of numbers in Keep-Alive",
+    { name: "keep-alive-junk", section: "2068 §19.7.1.1", about: "has a word instead of a number in Keep-Alive",
       client: "ignores what it cannot read", expect: "accept", level: "should",
-      wrong: [open("200 OK", "Keep-Alive: timeout=soon, max=|Content-Length: 3", "ok\n")], ending: "open" },
+      wrong: [open("200 OK", "Keep-Alive: timeout=soon|Content-Length: 3", "ok\n")], ending: "open" },
     { name: "many-cookies", section: "6265 §6.1", about: "sets 50 cookies", client: "accepts the response",
       expect: "accept", level: "should",
       right: message("ok\n", Array.from({ length: 50 }, (_, at) => `Set-Cookie: c${at}=${at}`).join("|")) },
@@ -205,7 +205,7 @@ export const RIGHT: Catalog = {
       wrong: [open("200 OK", "Set-Cookie: foreign=1; Domain=other.example|Content-Length: 3", "ok\n")], ending: "open" },
     { name: "bad-cookie", section: "6265 §5.2", about: "sets a cookie without a name", client: "ignores the cookie",
       expect: "accept", level: "should",
-      wrong: [open("200 OK", "Set-Cookie: =; ;=x; Expires=never|Content-Length: 3", "ok\n")], ending: "open" },
+      wrong: [open("200 OK", "Set-Cookie: =nameless|Content-Length: 3", "ok\n")], ending: "open" },
   ],
 };
 
