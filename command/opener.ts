@@ -29,7 +29,7 @@ import {
   withDefaults,
 } from "../replies/fields.ts";
 import type { Settings } from "./settings.ts";
-import type { ListenOptions, Open } from "./start.ts";
+import { hasName, type ListenOptions, type Open } from "./start.ts";
 
 /** A server to start. */
 export interface Opener {
@@ -112,7 +112,7 @@ async function listenOnLocalhost(
     try {
       listeners.push(await listen({ ...options, hostname: "::1", port }));
     } catch (error) {
-      if (error instanceof Deno.errors.AddrInUse) {
+      if (hasName(error, "AddrInUse")) {
         listeners[0].close();
         if (options.port !== 0 || tries === MAX_TRIES) throw error;
         continue;

@@ -106,7 +106,7 @@ function reasonOf(error: unknown): string {
 }
 
 /** Errors are told apart by name, because those of the lab's listener have no class of Deno. */
-function hasName(error: unknown, name: string): boolean {
+export function hasName(error: unknown, name: string): boolean {
   return error instanceof Error && error.name === name;
 }
 
@@ -190,7 +190,7 @@ export class StopRequest {
     try {
       for await (const _ of input);
     } catch {
-      // who cannot be read is gone
+      // what cannot be read has ended as well
     }
     this.#request({ text: "standard input has ended", exitCode: 0 });
   }

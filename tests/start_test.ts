@@ -358,12 +358,15 @@ test(
     assertStringIncludes(await talk(server, "GET / HTTP/1.1\r\n"), "Hello, 127.0.0.1");
     if (!hasIpv6()) return;
     using taken = Deno.listen({ hostname: "::1", port: 0 });
-    const { code, stderr } = await run(["--host", "localhost", "--port", `${taken.addr.port}`]);
-    assertEquals(code, 1);
-    assertMatch(
-      stderr,
-      /^firstline: Cannot listen on localhost:\d+: the port is taken, port \d+ is/,
-    );
+    for (const more of [[], ["--lab"]]) {
+      const args = ["--host", "localhost", "--port", `${taken.addr.port}`, ...more];
+      const { code, stderr } = await run(args);
+      assertEquals(code, 1);
+      assertMatch(
+        stderr,
+        /^firstline: Cannot listen on localhost:\d+: the port is taken, port \d+/,
+      );
+    }
   },
 );
 
