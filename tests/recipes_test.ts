@@ -117,9 +117,10 @@ needing("read")("each block of the docs can be pasted into zsh", async () => {
 });
 
 /** The files with blocks to paste. */
-const DOCS = ["check", "lab", "recipes", "SECURITY", "speed", "tour"].map((name) =>
-  `docs/${name}.md`
-);
+const DOCS = [
+  "README.md",
+  ...["check", "lab", "recipes", "SECURITY", "speed", "tour"].map((name) => `docs/${name}.md`),
+];
 
 /**
  * What zsh reads in its own way: a comment behind a command is an argument, an exclamation mark in
