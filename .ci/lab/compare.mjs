@@ -114,8 +114,10 @@ async function endOf(exchange, vector) {
   }
   await exchange.until(() => false);
   if (exchange.end !== "fin") return exchange.end;
-  exchange.socket.write("x");
-  await sleep(RESET_MS);
+  for (let count = 0; count < 2; count++) { // the second write fails if the first one was reset
+    exchange.socket.write("x");
+    await sleep(RESET_MS);
+  }
   return exchange.end === "fin" ? "linger" : "close";
 }
 
