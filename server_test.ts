@@ -556,7 +556,8 @@ Deno.test("shutdown() accepts for 1 s at most while clients keep connecting", WA
   await using scripted = startScripted();
   const ending = scripted.server.shutdown();
   for (let turn = 0; turn < 202; turn++) {
-    scripted.queue(new ScriptedSocket());
+    const client = scripted.queue(new ScriptedSocket());
+    if (turn < 200) await until(() => client.calls.length > 0); // it has been accepted
     await lastTurn(turns);
   }
   assertEquals(await ending, { aborted: 0 });
@@ -896,6 +897,47 @@ Deno.test("serve() answers many half lines at their deadline in batches", WATCHE
 });
 
 Deno.test(
+  "serve() forces a garbage collection after 1024 connections that outlived a tick",
+  WATCHED,
+  async () => {
+    using time = new SkippableTime(true);
+    const { ArrayBuffer } = globalThis;
+    let collections = 0;
+    globalThis.ArrayBuffer = class extends ArrayBuffer {
+      constructor(bytes: number) {
+        super(bytes);
+        if (bytes < 256 * MEBIBYTE) return;
+        collections++;
+        time.jump(40); // a large heap
+      }
+    } as ArrayBufferConstructor;
+    try {
+      using ticks = new HeldTicks();
+      await using scripted = startScripted();
+      const collectionsAfter = async (count: number, isLong: boolean) => {
+        const clients = Array.from({ length: count }, () => scripted.queue(new ScriptedSocket()));
+        await until(() => clients[count - 1].calls.includes("read"));
+        time.jump(300);
+        const { length } = ticks.delays;
+        if (isLong) await until(() => ticks.tick() > 0 || ticks.delays.length > length);
+        for (const client of clients) client.end();
+        await until(() => clients.every(({ isClosed }) => isClosed));
+        return collections;
+      };
+      assertEquals(await collectionsAfter(100, false), 0);
+      assertEquals(await collectionsAfter(1023, true), 0);
+      assertEquals(await collectionsAfter(3, true), 1);
+      assertEquals(await collectionsAfter(1100, true), 1, "too soon");
+      time.jump(8_000);
+      assertEquals(await collectionsAfter(1, true), 2);
+      assertEquals(await collectionsAfter(1, true), 2);
+    } finally {
+      globalThis.ArrayBuffer = ArrayBuffer;
+    }
+  },
+);
+
+Deno.test(
   "serve() frees an input buffer at once, unless a read is under way",
   WATCHED,
   async () => {
@@ -989,7 +1031,7 @@ Deno.test(
     client.send("POST / HTTP/1.1\r\nContent-Length: 1\r\n\r\n");
     const toWrite = await turnsUntil(() => written() > body.length);
     assert(toWrite >= 7, `written in ${toWrite} turns`);
-    client.send(new Uint8Array(maxLingerBytes));
+    client.send(new Uint8Array(maxLingerBytes + MEBIBYTE));
     const toDiscard = await turnsUntil(() => client.isClosed);
     assert(toDiscard >= 60, `discarded in ${toDiscard} turns`);
   },
@@ -2164,26 +2206,24 @@ Deno.test(
     using time = new SkippableTime();
     const late = Promise.withResolvers<Reply>();
     let asked = false;
-    const { exchanges, scripted } = startRecorded(() => (asked = true, late.promise));
+    const limits = { requestTimeoutMs: 1e9, writeTimeoutMs: 1e9 };
+    const { exchanges, scripted } = startRecorded(() => (asked = true, late.promise), limits);
     await using _scripted = scripted;
     const client = scripted.queue(new ScriptedSocket());
     const taken = Promise.withResolvers<void>();
-    await time.skip(1_000);
+    await time.skip(1_000_000);
     client.onWrite = ({ length }) => taken.promise.then(() => length);
     const before = Date.now();
     client.send(LAST_REQUEST);
     await until(() => asked);
-    await time.skip(2_000);
+    await time.skip(2_000_000);
     late.resolve({ status: 204 });
     await until(() => client.calls.includes("write"));
-    await time.skip(4_000);
+    await time.skip(4_000_000);
     taken.resolve();
     await client.closed;
     const [{ time: startedAt, milliseconds }] = exchanges;
-    assertEquals([Math.round(milliseconds / 1000), Math.round((startedAt - before) / 1000)], [
-      6,
-      0,
-    ]);
+    assertEquals([milliseconds, startedAt - before].map((each) => Math.round(each / 1e6)), [6, 0]);
   },
 );
 
