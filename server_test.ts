@@ -452,7 +452,7 @@ async function lastTurn(turns: HeldTicks): Promise<number> {
 
 Deno.test("shutdown() accepts until nobody has come for ten turns", WATCHED, async () => {
   using turns = new HeldTicks(5);
-  await using scripted = startScripted();
+  await using scripted = startScripted(HELLO, { shutdownGraceMs: 1e9 });
   const ending = scripted.server.shutdown();
   for (const quietTurns of [0, 9, 9]) {
     for (let turn = 0; turn < quietTurns; turn++) await lastTurn(turns);
@@ -469,7 +469,7 @@ Deno.test("shutdown() accepts until nobody has come for ten turns", WATCHED, asy
 
 Deno.test("shutdown() answers what arrives while it accepts, or just after", WATCHED, async () => {
   using turns = new HeldTicks(5);
-  await using scripted = startScripted();
+  await using scripted = startScripted(HELLO, { shutdownGraceMs: 1e9 });
   const clients = Array.from({ length: 12 }, () => scripted.queue(new ScriptedSocket()));
   await until(() => clients.every(({ calls }) => calls.includes("read")));
   const ending = scripted.server.shutdown();
@@ -553,7 +553,7 @@ Deno.test("shutdown() measures the grace period from its call", WATCHED, async (
 
 Deno.test("shutdown() accepts for 1 s at most while clients keep connecting", WATCHED, async () => {
   using turns = new HeldTicks(5);
-  await using scripted = startScripted();
+  await using scripted = startScripted(HELLO, { shutdownGraceMs: 1e9 });
   const ending = scripted.server.shutdown();
   for (let turn = 0; turn < 202; turn++) {
     const client = scripted.queue(new ScriptedSocket());
