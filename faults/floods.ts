@@ -6,7 +6,7 @@
  */
 
 import { parseArgs } from "@std/cli/parse-args";
-import { connect, isGone } from "../tests/clients.ts";
+import { connect, isGone, readReplies, send } from "../tests/clients.ts";
 import { TemporaryFolder } from "../tests/files.ts";
 import { sleep } from "../tests/time.ts";
 import { bytesOf, isWhole, LAST_REQUEST, PLAIN_REQUEST, statusOf } from "../tests/wire.ts";
@@ -32,6 +32,8 @@ import {
   PEERS,
   printTable,
   type Setup,
+  SMALL_BYTES,
+  SMALL_FILES,
   type Usage,
   usageCells,
   WARM_UP_REQUESTS,
@@ -47,6 +49,8 @@ const LARGE_PAUSE_MS = 100;
 /** The memory that the files in `deploy/` grant. */
 const MAX_TIMEOUT_FLOOD_BYTES = 256 * 1024 * 1024;
 const TIMEOUT_FLOOD_WAVES = 4;
+/** Memory that a crawl adds, as a share of the files. V8 alone adds up to 60 MB in any traffic. */
+const MAX_CRAWL_SHARE = 0.75;
 /** Longer than the request timeout. Some peers have none. */
 const HALF_LINE_TIMEOUT_MS = 30_000;
 
@@ -166,6 +170,28 @@ const FLOODS: Record<string, Flood> = {
   "unread folder": unread({ large: "folder" }),
   timeouts: timeouts(8_000, "GET / HT"),
   "long timeouts": timeouts(4_000, `GET /${"a".repeat(8_000)}`),
+  crawl: {
+    large: "small files",
+    async run(trial, server) {
+      const count = trial.size(SMALL_FILES);
+      const request = (index: number) => `GET /${index}.bin HTTP/1.1\r\nHost: x\r\n\r\n`;
+      for (let round = 0; round < 2; round++) {
+        using socket = await connect(server);
+        for (let index = 0; index < count; index++) {
+          await send(socket, request(index));
+          await readReplies(socket, 1);
+        }
+        await runClients(
+          count,
+          20,
+          (index) => converse(server, request(index).replace(".1", ".0")),
+        );
+      }
+      const share = (server.peak.rssBytes - server.start.rssBytes) / (SMALL_FILES * SMALL_BYTES);
+      trial.check(share < MAX_CRAWL_SHARE, `${share.toFixed(2)} of the files are held twice`);
+      return `${count} small files, each asked for twice on open and on closing connections`;
+    },
+  },
   descriptors: {
     flags: ["--request-timeout", "2"],
     shell: 'ulimit -n 128; exec "$@"',
@@ -278,7 +304,7 @@ async function runFlood(flood: Flood, trial: Trial, peer?: string): Promise<Row>
   await using server = await MeasuredServer.start({ ...flood, peer });
   await server.warmUp();
   const { persistent, large } = flood;
-  const path = large === "folder" ? "/0.bin" : "/";
+  const path = large === "folder" || large === "small files" ? "/0.bin" : "/";
   const pauseMs = large ? LARGE_PAUSE_MS : PAUSE_MS;
   const task = { kind: "honest", port: server.port, path, persistent, pauseMs } as const;
   using client = await WorkerClient.start(task);

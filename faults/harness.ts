@@ -15,6 +15,9 @@ import { converse, runClients } from "./clients.ts";
 export const LARGE_BYTES = 5_000_000;
 /** Number of such files in a folder: `/0.bin`, `/1.bin` and so on. */
 export const LARGE_FILES = 10;
+/** Number and size of small files in a folder, called alike. */
+export const SMALL_FILES = 8_000;
+export const SMALL_BYTES = 16_000;
 /** Requests before anything is measured. */
 export const WARM_UP_REQUESTS = 5_000;
 /** Memory within this of the start counts as unchanged. */
@@ -44,8 +47,8 @@ export interface Setup {
   stdout?: "null" | "piped";
   /** Its messages on stderr are lost. */
   stderrLost?: boolean;
-  /** It serves `LARGE_BYTES`, from a file or from a folder of `LARGE_FILES`. */
-  large?: "file" | "folder";
+  /** It serves `LARGE_BYTES`, from a file or from a folder of `LARGE_FILES`; or small files. */
+  large?: "file" | "folder" | "small files";
   /** Paths that it may read. */
   readable?: string[];
   /** One of `PEERS`, which accept no flags. */
@@ -69,7 +72,7 @@ export class MeasuredServer implements AsyncDisposable {
       const command = [...PEERS[peer], `${port}`, large ? `${LARGE_BYTES}` : ""];
       return new MeasuredServer(await ServerProcess.startOn(port, command, options));
     }
-    using content = large ? largeContent() : undefined; // read at the start, then removed
+    using content = large ? contentOf(large) : undefined; // read at the start, then removed
     const path = content && (large === "file" ? content.pathOf("0.bin") : content.path);
     const paths = [...path ? [path] : [], ...readable].join(",");
     const permissions = ["--no-prompt", "--allow-net"];
@@ -152,10 +155,13 @@ export class MeasuredServer implements AsyncDisposable {
   }
 }
 
-function largeContent(): TemporaryFolder {
-  const content = new Uint8Array(LARGE_BYTES);
+function contentOf(large: Setup["large"]): TemporaryFolder {
+  const [length, bytes] = large === "small files"
+    ? [SMALL_FILES, SMALL_BYTES]
+    : [LARGE_FILES, LARGE_BYTES];
+  const content = new Uint8Array(bytes);
   return new TemporaryFolder(
-    Object.fromEntries(Array.from({ length: LARGE_FILES }, (_, name) => [`${name}.bin`, content])),
+    Object.fromEntries(Array.from({ length }, (_, name) => [`${name}.bin`, content])),
   );
 }
 
