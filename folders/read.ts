@@ -101,7 +101,7 @@ export interface Look {
   readonly folders: readonly string[];
   /** How many entries were left out for each reason. */
   readonly leftOut: ReadonlyMap<Reason, number>;
-  /** A string for each entry by its path. It differs when the entry is another, or has changed. */
+  /** A string for each file and folder by its path: another one if it is another, or has changed. */
   readonly versions: ReadonlyMap<string, string>;
 }
 
@@ -114,15 +114,12 @@ export function look({ diskPath }: Source): Steps<Look> {
   return new Looking(realPathOf(diskPath)).steps();
 }
 
-/** What another look is compared with. The rest of a look at many files takes tens of megabytes. */
-export type Versions = Pick<Look, "root" | "versions">;
-
 /** True if nothing has changed between two looks. */
-export function* isSameLook(a: Versions, b: Versions): Steps<boolean> {
-  if (a.root !== b.root || a.versions.size !== b.versions.size) return false;
-  for (const [path, version] of a.versions) {
+export function* isSameLook(a: Look["versions"], b: Look["versions"]): Steps<boolean> {
+  if (a.size !== b.size) return false;
+  for (const [path, version] of a) {
     yield;
-    if (b.versions.get(path) !== version) return false;
+    if (b.get(path) !== version) return false;
   }
   return true;
 }
@@ -166,7 +163,7 @@ class Looking implements Look {
       const reason = isHidden
         ? "hidden"
         : yield* this.#visit(joined(real, name), path + name, around);
-      if (reason !== undefined) this.#leaveOut(isHidden ? undefined : path + name, reason);
+      if (reason !== undefined) count(this.leftOut, reason);
     }
   }
 
@@ -193,12 +190,6 @@ class Looking implements Look {
     checkSize(this.#bytes);
     this.files.push({ path, diskPath, ...place });
     this.versions.set(path, place.version);
-  }
-
-  /** Counts an entry. A hidden one has no path here: its changes make no difference. */
-  #leaveOut(path: string | undefined, reason: Reason): void {
-    count(this.leftOut, reason);
-    if (path !== undefined) this.versions.set(path, reason);
   }
 }
 

@@ -169,8 +169,7 @@ class Part {
       const { value: found } = await run(look(this.#source));
       const { value: snapshot } = await run(read(this.#source, found));
       await run(this.#apply(snapshot));
-      const { root, versions } = found;
-      this.#first = { snapshot, seen: { root, versions } };
+      this.#first = { snapshot, versions: found.versions };
     } catch (error) {
       throw this.#source.unusable(error);
     }
@@ -179,7 +178,7 @@ class Part {
   /** Reads it again whenever it changes, until the signal is given. */
   watch(signal: AbortSignal | undefined): void {
     const first = this.#first!;
-    const idleMs = usualIdle(first.seen.versions.size);
+    const idleMs = usualIdle(first.versions.size);
     if (idleMs > USUAL_MS) {
       const seconds = Math.round(idleMs / 1000);
       this.#say(`looking for changes about every ${seconds} s, because there are many files`);

@@ -14,7 +14,6 @@ import {
   type OpenSync,
   read,
   type Snapshot,
-  type Versions,
 } from "./read.ts";
 import { reasonFor, type Source } from "./source.ts";
 import { type Finished, inSlices, type Steps } from "./steps.ts";
@@ -33,12 +32,14 @@ const RETRY_MS = 5000;
 /** What a look or a reading came to. */
 type Outcome<T> = { readonly value: T } | { readonly error: unknown };
 
+type Versions = Look["versions"];
+
 /** What is known when a watch begins. */
 export interface FirstReading {
   /** The result of the reading. */
   readonly snapshot: Snapshot;
-  /** The look that it was made after. */
-  readonly seen: Versions;
+  /** The versions in the look that it was made after. */
+  readonly versions: Versions;
 }
 
 /** What a watch does when something has changed. */
@@ -71,7 +72,7 @@ export class Watch implements Disposable {
   readonly #handlers: WatchHandlers;
   #snapshot: Snapshot;
   #open: OpenSync | undefined;
-  /** The look that the content was read after. */
+  /** What was seen before the content was read. */
   #read: Outcome<Versions>;
   /** How long each of the last two looks took. Other work on the machine can make one look slow. */
   #lookTimes: readonly [number, number];
@@ -80,15 +81,13 @@ export class Watch implements Disposable {
   #isStopped = false;
   #wake = () => {};
 
-  /**
-   * @param first The result of the first reading, and what was seen before it.
-   */
+  /** @param first The first reading, from which on changes are noticed. */
   constructor(source: Source, first: FirstReading, handlers: WatchHandlers) {
-    const { snapshot, seen } = first;
-    const usualMs = seen.versions.size * LOOK_MS_PER_ENTRY;
+    const { snapshot, versions } = first;
+    const usualMs = versions.size * LOOK_MS_PER_ENTRY;
     this.#source = source;
     this.#snapshot = snapshot;
-    this.#read = { value: seen };
+    this.#read = { value: versions };
     this.#lookTimes = [usualMs, usualMs];
     this.#handlers = handlers;
     this.finished = this.#run().catch((error) => {
@@ -104,9 +103,9 @@ export class Watch implements Disposable {
   /** The first look follows at once: something may have changed since the first reading. */
   async #run(): Promise<never> {
     for (;;) {
-      const looked = await this.#look();
+      const seen = versionsOf(await this.#look());
       const isRetry = performance.now() >= this.#retryAt;
-      if (isRetry || !await this.#isSame(looked, this.#read)) await this.#reload(looked);
+      if (isRetry || !await this.#isSame(seen, this.#read)) await this.#reload(seen);
       await this.#pause(idleAfter(this.#lookMs));
     }
   }
@@ -121,14 +120,15 @@ export class Watch implements Disposable {
     for (let pauseMs = SETTLE_MS;;) {
       await this.#pause(pauseMs);
       const looked = await this.#look();
-      if (performance.now() >= end || await this.#isSame(looked, before)) {
+      const seen = versionsOf(looked);
+      if (performance.now() >= end || await this.#isSame(seen, before)) {
         const outcome = await this.#attempt(this.#readAfter(looked));
-        before = await this.#look(); // a change while reading could mix two versions
-        if (performance.now() >= end || await this.#isSame(looked, before)) {
-          this.#read = versionsOf(looked);
+        before = versionsOf(await this.#look()); // a change while reading could mix two versions
+        if (performance.now() >= end || await this.#isSame(seen, before)) {
+          this.#read = seen;
           return await this.#conclude(outcome);
         }
-      } else before = looked;
+      } else before = seen;
       pauseMs = Math.max(SETTLE_MS, this.#lookMs * IDLE_PER_LOOK);
     }
   }
@@ -223,10 +223,9 @@ async function nonBlockingOpen(): Promise<OpenSync> {
   };
 }
 
+/** The rest of a look at many files takes tens of megabytes. */
 function versionsOf(looked: Outcome<Look>): Outcome<Versions> {
-  if ("error" in looked) return looked;
-  const { root, versions } = looked.value;
-  return { value: { root, versions } };
+  return "error" in looked ? looked : { value: looked.value.versions };
 }
 
 /** True if both give the same replies. */

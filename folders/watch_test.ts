@@ -35,8 +35,9 @@ class Watched implements AsyncDisposable {
     const source = new Source("--file ", path);
     const next = () => this.#next.resolve();
     const { applied, reasons } = this;
-    const seen = finish(look(source));
-    this.#watch = new Watch(source, { snapshot: finish(read(source, seen)), seen }, {
+    const found = finish(look(source));
+    const first = { snapshot: finish(read(source, found)), versions: found.versions };
+    this.#watch = new Watch(source, first, {
       *apply(snapshot) {
         yield;
         onApply();
@@ -317,11 +318,11 @@ test("Watch sees a change that keeps the size and all times of a file", async ()
 test("Watch sees what has changed between the first reading and the first look", async () => {
   using folder = new TemporaryFolder({ "a": "1" });
   const source = new Source("--file ", folder.path);
-  const seen = finish(look(source));
-  const snapshot = finish(read(source, seen));
+  const found = finish(look(source));
+  const first = { snapshot: finish(read(source, found)), versions: found.versions };
   folder.write("a", "22");
   const { promise, resolve } = Promise.withResolvers<Snapshot>();
-  using watch = new Watch(source, { snapshot, seen }, {
+  using watch = new Watch(source, first, {
     *apply(snapshot) {
       yield;
       resolve(snapshot);
@@ -343,9 +344,10 @@ test("Watch ends at once", async () => {
 test("Watch ends at once while it reads", async () => {
   using folder = new TemporaryFolder({ "a": "1" });
   const source = new Source("--file ", folder.path);
-  const seen = finish(look(source));
+  const found = finish(look(source));
+  const first = { snapshot: finish(read(source, found)), versions: found.versions };
   const { promise, resolve } = Promise.withResolvers<void>();
-  using watch = new Watch(source, { snapshot: finish(read(source, seen)), seen }, {
+  using watch = new Watch(source, first, {
     *apply() {
       resolve();
       for (;;) yield; // as if it took for ever
