@@ -502,6 +502,7 @@ Deno.test("folderAnswer() rejects names that contradict each other or have no me
   for (const [path, content] of Object.entries(https)) {
     assertThrows(() => siteWith({ [path]: content }), UnusableFile, `in "${path}"`);
   }
+  site(["/x.html.GET.txt", "/x.GET.txt", "/y/{}", "/y/{id}.GET.txt"]);
   site([
     "/x.html",
     "/x",

@@ -324,8 +324,7 @@ class Building<T> {
     for (const method of [...METHODS, ANY_METHOD]) {
       for (const [path, answer] of [...this.routes.tableOf(method)]) {
         yield;
-        const composed = path.normalize();
-        if (composed !== path) this.routes.add(method, composed, answer);
+        this.routes.add(method, path.normalize(), answer);
       }
     }
   }

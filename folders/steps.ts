@@ -14,7 +14,10 @@ const SLICE_MS = 10;
 export interface Finished<T> {
   /** The result. */
   readonly value: T;
-  /** The time of all slices, in milliseconds, without the pauses between them. */
+  /**
+   * The time of all slices, in milliseconds, without the pauses between them. What a slice takes
+   * longer than planned does not count: it waited for a disk, or for other programs.
+   */
   readonly busyMs: number;
 }
 
@@ -33,9 +36,10 @@ export async function inSlices<T>(
     const start = performance.now();
     do {
       const { done, value } = steps.next();
-      if (done) return { value, busyMs: busyMs + performance.now() - start };
+      const sliceBusyMs = Math.min(performance.now() - start, sliceMs);
+      if (done) return { value, busyMs: busyMs + sliceBusyMs };
     } while (performance.now() - start < sliceMs);
-    busyMs += performance.now() - start;
+    busyMs += sliceMs;
     await pause();
   }
 }

@@ -22,6 +22,8 @@ import { type Finished, inSlices, type Steps } from "./steps.ts";
 const IDLE_MS = 400;
 /** Looking takes at most a twentieth of one core, so large folders are looked at less often. */
 const IDLE_PER_LOOK = 19;
+/** On a very busy machine or a slow file system, the next look does not wait longer than this. */
+const MAX_IDLE_MS = 30_000;
 /** A reading waits until two looks this far apart agree: programs write many files in a row. */
 const SETTLE_MS = 100;
 /** After this long everything is read even if changes go on, as in a folder with a log. */
@@ -55,7 +57,7 @@ const LOOK_MS_PER_ENTRY = 0.005;
 
 /** How long after a look of this cost, in milliseconds, the next one follows. */
 function idleAfter(lookMs: number): number {
-  return Math.max(IDLE_MS, lookMs * IDLE_PER_LOOK);
+  return Math.min(Math.max(IDLE_MS, lookMs * IDLE_PER_LOOK), MAX_IDLE_MS);
 }
 
 /** How long to wait between two looks at so many entries, in milliseconds, as far as is known. */
@@ -129,7 +131,7 @@ export class Watch implements Disposable {
           return await this.#conclude(outcome);
         }
       } else before = seen;
-      pauseMs = Math.max(SETTLE_MS, this.#lookMs * IDLE_PER_LOOK);
+      pauseMs = Math.max(SETTLE_MS, Math.min(this.#lookMs * IDLE_PER_LOOK, PATIENCE_MS));
     }
   }
 

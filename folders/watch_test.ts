@@ -185,15 +185,16 @@ needing("read", "run", "write")({
     await using watched = new Watched(folder.path);
     const original = Deno.lstatSync;
     const changed = folder.pathOf("b");
-    Deno.lstatSync = (path) => { // swaps the file just after each look at it
+    let looks = 0;
+    Deno.lstatSync = (path) => { // swaps the file after the second look, when it is to be read
       const info = original(path);
-      if (path === changed && info.isFile) {
+      if (path === changed && info.size === 2 && ++looks === 2) {
         Deno.renameSync(folder.pathOf(".fifo"), changed);
-        Deno.lstatSync = original;
       }
       return info;
     };
     try {
+      folder.write("b", "22");
       await watched.until((texts) => "/a" in texts && !("/b" in texts));
       assertEquals(watched.applied.at(-1), { "/a": "1" });
     } finally {
@@ -245,6 +246,27 @@ test("Watch applies only differences, and tries again what could not be applied"
   folder.write("a", "2");
   assertEquals(await watched.next(), { "/a": "2", "/b": "1" });
   assertEquals([watched.applied.length, watched.reasons.length], [1, 1]);
+});
+
+test("Watch tries again some time after a failure, without a change", async () => {
+  using folder = new TemporaryFolder({ "a": "1" });
+  const original = { now: Date.now, performanceNow: performance.now };
+  const now = Date.now();
+  Date.now = () => now; // or the file would settle, which counts as a change
+  try {
+    let isRefused = true;
+    await using watched = new Watched(folder.path, () => {
+      if (isRefused) throw new UnusableFile("refused");
+    });
+    folder.write("a", "22");
+    assertEquals(await watched.failure(), "refused");
+    isRefused = false;
+    performance.now = () => original.performanceNow.call(performance) + 6000;
+    assertEquals(await watched.next(), { "/a": "22" });
+  } finally {
+    Date.now = original.now;
+    performance.now = original.performanceNow;
+  }
 });
 
 test("Watch sees a file in the place of a folder, and a folder in the place of that", async () => {
