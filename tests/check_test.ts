@@ -295,6 +295,9 @@ test("check() judges a client of event streams by its messages", WATCHED, async 
     ...others,
     "/events/cr": 'must: accepted other messages: ""',
   });
+  assertEquals((await check(reading(/\n/))).remarks, [
+    "takes nothing but event streams: only those are judged",
+  ]);
 });
 
 // ---------------------------------------------------------------- processes

@@ -171,8 +171,8 @@ function hasFollowed({ path, requests }: Run): boolean {
 
 /** What the client does not do. */
 function remarksOn(habits: Habits, decodes: boolean): string[] {
+  if (!habits.acceptsPlain) return ["takes nothing but event streams: only those are judged"];
   const remarks: Array<[boolean, string]> = [
-    [!habits.acceptsPlain, "takes nothing but event streams: only those are judged"],
     [habits.form === undefined, "does not print the content alone: contents are not compared"],
     [habits.form === "ASCII", "changes content that is no text: such contents are not compared"],
     [

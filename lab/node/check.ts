@@ -9,7 +9,7 @@ import { openSync, writeSync } from "node:fs";
 import process from "node:process";
 import { messageOf, printable, quote, StartError, UsageError } from "../../replies/text.ts";
 import { check, type CheckOptions, type CheckReport } from "../check/check.ts";
-import type { RunCommand, RunningCommand } from "../check/command.ts";
+import { Commands, type RunCommand } from "../check/command.ts";
 import { reportJunit } from "../check/junit.ts";
 import { runCommand } from "../check/node.ts";
 import { failures, reportJson, reportText } from "../check/report.ts";
@@ -38,38 +38,28 @@ const EXIT_CODES = { SIGHUP: 129, SIGINT: 130, SIGTERM: 143 };
  */
 export async function checkClient(settings: CheckSettings): Promise<number> {
   const file = openReport(settings.report);
-  const running = new Set<RunningCommand>();
-  const end = () => running.forEach((command) => command.kill());
-  try {
-    const found = await Promise.race([
-      check({ ...settings, run: startedIn(running), onProgress: progressFor(settings) }),
-      ...Object.entries(EXIT_CODES).map(([signal, exitCode]) =>
-        new Promise<number>((resolve) => process.on(signal, () => resolve(exitCode)))
-      ),
-    ]);
-    if (typeof found === "number") return found;
-    write(found, settings, file);
-    return failures(found, settings.level).length > 0 ? 1 : 0;
-  } finally {
-    end();
-  }
+  using commands = new Commands(start);
+  const found = await Promise.race([
+    check({ ...settings, run: commands.run, onProgress: progressFor(settings) }),
+    ...Object.entries(EXIT_CODES).map(([signal, exitCode]) =>
+      new Promise<number>((resolve) => process.on(signal, () => resolve(exitCode)))
+    ),
+  ]);
+  if (typeof found === "number") return found;
+  write(found, settings, file);
+  return failures(found, settings.level).length > 0 ? 1 : 0;
 }
 
-/** Starts commands, and keeps those that run in a set. */
-function startedIn(running: Set<RunningCommand>): RunCommand {
-  return async (program, args, env) => {
-    const command = await runCommand(program, args, env).catch((error) => {
-      const reason = error.code === "ENOENT" ? "no such program" : messageOf(error);
-      throw new UsageError(`Cannot run ${quote(program)}: ${reason}`);
-    });
-    running.add(command);
-    const release = () => {
-      running.delete(command);
-      command.release();
-    };
-    return { ...command, release };
-  };
-}
+/** Starts a command, or says why it cannot. */
+const start: RunCommand = async (program, args, env) => {
+  try {
+    return await runCommand(program, args, env);
+  } catch (error) {
+    const isMissing = (error as { code?: string }).code === "ENOENT";
+    const reason = isMissing ? "no such program" : messageOf(error);
+    throw new UsageError(`Cannot run ${quote(program)}: ${reason}`);
+  }
+};
 
 /** Shows on a terminal how many responses are done. */
 function progressFor({ quiet }: CheckSettings): CheckOptions["onProgress"] {
@@ -94,7 +84,7 @@ function write(found: CheckReport, settings: CheckSettings, file: number | undef
   if (file !== undefined) {
     writeSync(file, report.endsWith(".xml") ? reportJunit(found, level) : reportJson(found));
   }
-  if (!quiet) { for (const remark of found.remarks) say(`${printable(command[0])} ${remark}`); }
+  for (const remark of quiet ? [] : found.remarks) say(`${printable(command[0])} ${remark}`);
   const color = process.stdout.isTTY && process.env.NO_COLOR === undefined;
   print(reportText(found, { level, quiet, color }));
 }
