@@ -65,6 +65,7 @@ Deno.test("locationOf() encodes values in a query, so that a request adds no par
   );
   assertEquals(fill("/{target}?x&c={client}", "GET /a?b HTTP/1.1"), "/a?b?x&c=2001%3Adb8%3A%3A1");
   assertEquals(fill("/a#?{target}", "GET /%20 HTTP/1.1"), "/a#?%2F%2520");
+  assertEquals(fill("/b{target}&c={target}", "GET /a?d HTTP/1.1"), "/b/a?d&c=%2Fa%3Fd");
   for (const line of HOSTILE_LINES) {
     const { searchParams } = new URL(fill(login, line));
     assertEquals([...searchParams.keys()], ["next", "v"], line);

@@ -60,6 +60,12 @@ test(
   },
 );
 
+test("firstline --probe asks without stdin, also with --stop-on-eof", WATCHED, async () => {
+  await using failing = await ServerProcess.start([...ANY_PORT, "--status", "503"]);
+  const flags = ["--probe", "--stop-on-eof", "--host", "127.0.0.1", "-p", `${failing.port}`];
+  assertEquals((await run(flags)).code, 1);
+});
+
 test("firstline --probe waits longer than --delay", WATCHED, async () => {
   await using server = await ServerProcess.start([...ANY_PORT, "--delay", "3.2"]);
   const flags = ["--probe", "--host", "127.0.0.1", "--port", `${server.port}`];
