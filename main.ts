@@ -6,7 +6,6 @@
 
 import manifest from "./deno.json" with { type: "json" };
 import { parseFlags } from "./command/arguments.ts";
-import { checkClient } from "./command/check.ts";
 import { helpText } from "./command/flags.ts";
 import { probe } from "./command/probe.ts";
 import { hooksFrom, openLog } from "./command/log.ts";
@@ -36,7 +35,10 @@ export async function main(args: string[]): Promise<number> {
     if (values.version === true) return print(`firstline ${manifest.version}`);
     const settings = settingsFrom(values);
     if (settings.probe) return await stopRequest.orExitCode(probe(settings));
-    if (settings.check) return await checkClient(settings.check, stopRequest.received);
+    if (settings.check) {
+      const { checkClient } = await import("./command/check.ts"); // with the lab, for no other start
+      return await checkClient(settings.check, stopRequest.received);
+    }
     if (settings.stopOnEof) stopRequest.atEndOf(Deno.stdin.readable);
     return await run(settings, stopRequest.received, end.signal);
   } catch (error) {

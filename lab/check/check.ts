@@ -6,7 +6,7 @@
  */
 
 import { quote, UsageError } from "../../replies/text.ts";
-import type { Contract } from "../contract.ts";
+import { CHECK_TIMEOUT_MS, type Contract } from "../contract.ts";
 import { startLab } from "../start.ts";
 import { calibrate } from "./calibrate.ts";
 import { type Grade, type Habits, HUNG, judge, type Verdict } from "./judge.ts";
@@ -51,8 +51,6 @@ export interface CheckReport {
   readonly milliseconds: number;
 }
 
-/** How long a command may take by default. */
-export const CHECK_TIMEOUT_MS = 10_000;
 /** The number of commands that run at once when a finding is confirmed. */
 const FEW_AT_ONCE = 2;
 

@@ -5,12 +5,9 @@
  */
 
 import { plural } from "../../replies/text.ts";
-import type { Level } from "../contract.ts";
+import { type Level, LEVELS } from "../contract.ts";
 import type { CheckReport, Result } from "./check.ts";
 import { complaintOf, exitOf, type Run } from "./run.ts";
-
-/** The levels, the most binding one first. */
-export const LEVELS: readonly Level[] = ["must", "should", "may"];
 
 /** How to write lines. */
 export interface ReportOptions {

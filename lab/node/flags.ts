@@ -6,8 +6,7 @@
 
 import { parseArgs } from "node:util";
 import { printable, quote, UsageError } from "../../replies/text.ts";
-import { CHECK_TIMEOUT_MS } from "../check/check.ts";
-import { LEVELS } from "../check/report.ts";
+import { CHECK_TIMEOUT_MS, LEVELS } from "../contract.ts";
 import type { CheckSettings } from "./check.ts";
 
 const FLAGS = {
