@@ -83,12 +83,11 @@ test("listenWithReset() may close before anything was accepted", WATCHED, async 
 });
 
 test(
-  "listenWithReset() fails to start with the names of the errors of Deno.listen()",
+  "listenWithReset() fails to start with the name of the error of Deno.listen()",
   WATCHED,
   async () => {
     const { addr, close } = await listenWithReset(ANY_PORT);
     await assertFails(listenWithReset(addr), "AddrInUse");
     close();
-    await assertFails(listenWithReset({ hostname: "192.0.2.1", port: 0 }), "AddrNotAvailable");
   },
 );

@@ -84,6 +84,7 @@ test("firstline exits with 1 and prints one line if it cannot listen", WATCHED, 
       /Cannot listen on 127\.0\.0\.1:\d+: the port is taken$/m,
     ],
     [["--host", "203.0.113.7"], {}, /203\.0\.113\.7:8080: the address is not on this machine/],
+    [["--host", "203.0.113.7", "--lab"], {}, /8080: the address is not on this machine/],
     [["--host", "nosuch.invalid"], {}, /nosuch\.invalid:8080: the name was not found/],
     [
       ["--port", "8081"],
