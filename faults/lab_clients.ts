@@ -1,219 +1,190 @@
 /**
- * Lets HTTP clients request each entry of the lab, and prints a table of the results.
+ * Judges the HTTP clients that `faults/lab/install.sh` has installed by the responses of the lab, and
+ * writes what they do to `docs/clients.json` and `docs/clients.md`.
  *
  * @module
  */
 
-import type { Contract } from "../lab/contract.ts";
-import { HOST } from "../tests/clients.ts";
 import { TemporaryFolder } from "../tests/files.ts";
-import { ANY_PORT, ServerProcess } from "../tests/process.ts";
+import { firstline, ROOT } from "../tests/process.ts";
+import { type Cell, type ClientData, clientsPage, type Data } from "./lab_page.ts";
 
-/** The timeout of each client. */
-const TIMEOUT_MS = 2_000;
-/** Clients that ignore their timeout are ended after this time. */
-const HARD_LIMIT_MS = 6_000;
-/** Content for entries that reply before they have read it. */
-const SENT_BYTES = 8 * 1024 * 1024;
-/** Longer results are shortened in the table. */
-const MAX_RESULT = 40;
+/** How often each client is judged. Where the judgements differ, there is none. */
+const ROUNDS = 3;
+const DATA = `${ROOT}/docs/clients.json`;
+const PAGE = `${ROOT}/docs/clients.md`;
+const SOURCES = "faults/lab";
+/** A check that could be made ends with 0 or 1. */
+const MAX_CHECKED_CODE = 1;
 
-/** A request. */
-interface Task {
-  readonly path: string;
-  readonly method: "GET" | "HEAD" | "PUT";
-  readonly sentBytes: number;
-}
-
-/** The result of a request. */
-interface Result {
-  readonly path: string;
-  /** The status and the bytes of content, or the error message of the client. */
-  readonly result: string;
-}
-
-/** An HTTP client. */
+/** A client: its command in the folder, what people call it, its program, what its 3 s are for. */
 interface Client {
   readonly name: string;
-  /** Prints its version. If that fails, the client is skipped. */
-  readonly version: readonly string[];
-  /** Sends all requests. */
-  readonly run: (origin: string, tasks: readonly Task[], folder: string) => Promise<Result[]>;
+  readonly title: string;
+  readonly program: string;
+  readonly timeout: ClientData["timeout"];
 }
-
-const SOURCES = `${import.meta.dirname}/lab`;
 
 const CLIENTS: readonly Client[] = [
-  { name: "curl", version: ["curl", "--version"], run: each(curl) },
-  { name: "wget", version: ["wget", "--version"], run: each(wget) },
-  script("Deno fetch", [Deno.execPath(), "--version"], [
-    Deno.execPath(),
-    "run",
-    "--allow-net",
-    `${SOURCES}/client_fetch.mjs`,
-  ]),
-  script("Node fetch", ["node", "--version"], ["node", `${SOURCES}/client_fetch.mjs`]),
-  python("urllib3"),
-  python("httpx"),
-  script("Go net/http", ["go", "version"], ["go", "run", `${SOURCES}/client.go`]),
-  script("Java HttpClient", ["java", "--version"], ["java", `${SOURCES}/Client.java`], linesOf),
+  client("curl", "curl", "install.sh", "total"),
+  client("wget", "wget", "install.sh", "read"),
+  client("aria2", "aria2", "aria2.sh", "read"),
+  client("fetch_node", "fetch of Node.js", "javascript/fetch.mjs", "total"),
+  client("fetch_deno", "fetch of Deno", "javascript/fetch.mjs", "total"),
+  client("fetch_bun", "fetch of Bun", "javascript/fetch.mjs", "total"),
+  client("undici", "undici", "javascript/undici.mjs", "total"),
+  client("axios", "axios", "javascript/axios.mjs", "own"),
+  client("got", "got", "javascript/got.mjs", "total"),
+  client("chromium", "fetch of Chromium", "javascript/chromium.mjs", "total"),
+  client("urllib", "urllib of Python", "python/with_urllib.py", "read"),
+  client("urllib3", "urllib3", "python/with_urllib3.py", "read"),
+  client("requests", "requests", "python/with_requests.py", "read"),
+  client("httpx", "httpx", "python/with_httpx.py", "read"),
+  client("aiohttp", "aiohttp", "python/with_aiohttp.py", "total"),
+  client("pycurl", "libcurl (pycurl)", "python/with_pycurl.py", "total"),
+  client("net_http", "net/http of Go", "net_http.go", "total"),
+  client("java", "HttpClient of Java", "java/JavaHttpClient.java", "own"),
+  client("okhttp", "OkHttp", "java/OkHttp.java", "total"),
+  client("apache", "Apache HttpClient", "java/Apache.java", "read"),
+  client("reqwest", "reqwest", "rust/reqwest.rs", "total"),
+  client("ureq", "ureq", "rust/ureq.rs", "total"),
+  client("net_http_ruby", "Net::HTTP of Ruby", "net_http.rb", "read"),
+  client("streams", "streams of PHP", "streams.php", "read"),
+  client("guzzle", "Guzzle", "guzzle.php", "total"),
+  client("lwp", "LWP of Perl", "lwp.pl", "read"),
 ];
 
-function python(library: string): Client {
-  const version = ["python3", "-c", `import ${library}; print(${library}.__version__)`];
-  return script(library, version, ["python3", `${SOURCES}/client.py`, library]);
-}
-
-/** A program that receives all requests at once, and prints a line of JSON for each. */
-function script(
+function client(
   name: string,
-  version: readonly string[],
-  command: readonly string[],
-  input = (origin: string, tasks: readonly Task[]) =>
-    JSON.stringify({ origin, tasks, timeoutMs: TIMEOUT_MS, hardLimitMs: HARD_LIMIT_MS }),
+  title: string,
+  program: string,
+  timeout: ClientData["timeout"],
 ): Client {
-  return {
-    name,
-    version,
-    async run(origin, tasks) {
-      const { code, text, messages } = await outputOf(command, input(origin, tasks));
-      if (code !== 0) throw new Error(`${name} failed: ${messages}`);
-      return text.trim().split("\n").map((line) => JSON.parse(line) as Result);
-    },
-  };
+  return { name, title, program: `${SOURCES}/${program}`, timeout };
 }
 
-/** The input of a program that cannot parse JSON. */
-function linesOf(origin: string, tasks: readonly Task[]): string {
-  const lines = tasks.map(({ method, sentBytes, path }) => `${method} ${sentBytes} ${path}\n`);
-  return `${origin} ${TIMEOUT_MS}\n${lines.join("")}`;
+/** What `--report` writes of an entry. */
+interface Entry extends Cell {
+  readonly client: string;
+  readonly section: string;
+  readonly level: string;
 }
 
-/** Runs a process for each request. */
-function each(
-  request: (url: string, task: Task, folder: string) => Promise<string>,
-): Client["run"] {
-  return async (origin, tasks, folder) => {
-    const results: Result[] = [];
-    for (const task of tasks) {
-      results.push({ path: task.path, result: await request(origin + task.path, task, folder) });
-    }
-    return results;
-  };
+/** What `--report` writes. */
+interface Report {
+  readonly remarks: readonly string[];
+  readonly entries: readonly Entry[];
 }
 
-async function curl(url: string, { method, sentBytes }: Task, folder: string): Promise<string> {
-  const how = method === "HEAD" ? ["--head"] : sentBytes ? ["-T", `${folder}/upload`] : [];
-  const shown = ["--write-out", "%{http_code}", "--output", `${folder}/curl`];
-  const { code, text } = await outputOf([
-    ...["curl", "--silent", "--compressed", "--location", "--max-time", `${TIMEOUT_MS / 1000}`],
-    ...[...shown, ...how, url],
-  ]);
-  if (code !== 0) return code === 124 ? "reads on" : `exit ${code}`;
-  return `${text} ${method === "HEAD" ? 0 : sizeOf(`${folder}/curl`)}`;
-}
-
-async function wget(url: string, { method, sentBytes }: Task, folder: string): Promise<string> {
-  const body = sentBytes ? [`--body-file=${folder}/upload`] : [];
-  const { code, messages } = await outputOf([
-    ...["wget", "--server-response", "--content-on-error", "--tries=1", "--compression=auto"],
-    ...[`--timeout=${TIMEOUT_MS / 1000}`, `--method=${method}`, ...body],
-    ...[`--output-document=${folder}/wget`, url],
-  ]);
-  if (code === 124) return "reads on";
-  if (code !== 0 && code !== 8) return `exit ${code}`; // 8: an error status
-  const status = [...messages.matchAll(/^ +HTTP\/\S+ (\d+)/gm)].at(-1)?.[1] ?? "no status,";
-  return `${status} ${sizeOf(`${folder}/wget`)}`;
-}
-
-/** The size of a file, which is then removed; 0 if there is none. */
-function sizeOf(path: string): number {
+/** The version of a client; `undefined` if it is not installed. */
+async function versionOf({ name }: Client, folder: string): Promise<string | undefined> {
   try {
-    const { size } = Deno.statSync(path);
-    Deno.removeSync(path);
-    return size;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return 0;
-    throw error;
-  }
-}
-
-/** Runs a command until it exits; without input, at most until the hard limit. */
-async function outputOf(
-  command: readonly string[],
-  input?: string,
-): Promise<{ code: number; text: string; messages: string }> {
-  const limit = input === undefined ? ["timeout", `${HARD_LIMIT_MS / 1000}`] : [];
-  const [program, ...args] = [...limit, ...command];
-  const child = new Deno.Command(program, {
-    args,
-    stdin: "piped",
-    stdout: "piped",
-    stderr: "piped",
-  }).spawn();
-  const writer = child.stdin.getWriter();
-  await writer.write(new TextEncoder().encode(input ?? "")).catch(() => {});
-  await writer.close().catch(() => {});
-  const { code, stdout, stderr } = await child.output();
-  const [text, messages] = [stdout, stderr].map((bytes) => new TextDecoder().decode(bytes));
-  return { code, text, messages };
-}
-
-/** The first line of its version, or undefined if it is not installed. */
-async function versionOf({ version: [program, ...args] }: Client): Promise<string | undefined> {
-  try {
-    const { success, stdout } = await new Deno.Command(program, { args, stderr: "null" }).output();
-    return success ? new TextDecoder().decode(stdout).split("\n")[0] : undefined;
+    const command = new Deno.Command(`${folder}/bin/${name}`, { args: ["--version"] });
+    const { success, stdout } = await command.output();
+    return success ? new TextDecoder().decode(stdout).trim().replace(/^v/, "") : undefined;
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) return undefined;
     throw error;
   }
 }
 
-/** A request for each entry: `/flaky` always fails, and some entries need content. */
-function tasksOf(entries: readonly Contract[]): Task[] {
-  return entries.map(({ path }) => {
-    const takesContent = path === "/unread" || path.startsWith("/early/");
-    return {
-      path: path.startsWith("/flaky/") ? "/flaky/1" : path,
-      method: path === "/head-body" ? "HEAD" : takesContent ? "PUT" : "GET",
-      sentBytes: takesContent ? SENT_BYTES : 0,
-    };
-  });
+/** Runs `--check` for a client. */
+async function report({ name }: Client, folder: string, box: TemporaryFolder): Promise<Report> {
+  const file = box.pathOf("report.json");
+  const flags = ["--check", "--quiet", "--report", file, "--"];
+  const permissions = ["--no-prompt", "--allow-net", "--allow-run", `--allow-write=${file}`];
+  const urls = ["{url}", "{pause}", "{next}"];
+  const command = firstline([...flags, `${folder}/bin/${name}`, ...urls], permissions);
+  const [program, ...args] = command;
+  const { code, stderr } = await new Deno.Command(program, { args, cwd: box.path }).output();
+  if (code > MAX_CHECKED_CODE) throw new Error(new TextDecoder().decode(stderr).trim());
+  return JSON.parse(await Deno.readTextFile(file));
 }
 
-/** Finds the clients that are installed, and prints their versions. */
-async function installedClients(): Promise<Client[]> {
-  const found: Client[] = [];
+/** Judges a client as often as needed. */
+async function judge(
+  client: Client,
+  version: string,
+  folder: string,
+): Promise<[ClientData, Report]> {
+  using box = new TemporaryFolder();
+  const reports: Report[] = [];
+  for (let round = 0; round < ROUNDS; round++) reports.push(await report(client, folder, box));
+  const [first] = reports;
+  const rounds = first.entries.map((_, at) => reports.map(({ entries }) => entries[at]));
+  const cells = rounds.map(cellOf).filter(({ grade }) => grade !== "expected");
+  return [{ ...client, version, remarks: first.remarks, cells }, first];
+}
+
+/** What a client does with an entry, if all rounds agree. */
+function cellOf(rounds: readonly Entry[]): Cell {
+  const [{ path, grade, did, harmed, exit, complaint }] = rounds;
+  const dids = [...new Set(rounds.map((one) => `${one.grade}: ${one.did}`))];
+  const isSame = new Set(rounds.map(({ grade, harmed }) => `${grade} ${harmed}`)).size === 1;
+  if (!isSame) return { path, grade: "varying", did: dids.join("; ") };
+  return { path, grade, did, harmed, exit, complaint: complaint || undefined };
+}
+
+/** Judges all clients that are installed, one after the other. */
+async function judgeAll(folder: string): Promise<Data> {
+  const clients: ClientData[] = [];
+  const missing: string[] = [];
+  const failed: Data["failed"] = [];
+  let entries: readonly Entry[] = [];
   for (const client of CLIENTS) {
-    const version = await versionOf(client);
-    console.error(`${client.name}: ${version ?? "not installed, skipped"}`);
-    if (version !== undefined) found.push(client);
+    const version = await versionOf(client, folder);
+    console.error(`${client.title} ${version ?? "is not installed: skipped"}`);
+    if (version === undefined) {
+      missing.push(client.title);
+      continue;
+    }
+    try {
+      const [data, report] = await judge(client, version, folder);
+      clients.push(data);
+      entries = report.entries;
+    } catch (error) {
+      failed.push({ title: client.title, version, reason: String(error) });
+    }
   }
-  return found;
-}
-
-function cell(text: string): string {
-  const short = text.length > MAX_RESULT ? `${text.slice(0, MAX_RESULT - 1)}…` : text;
-  return short.replaceAll("|", "\\|").replace(/[<>]/g, (bracket) => `\\${bracket}`);
-}
-
-async function main(): Promise<void> {
-  await using server = await ServerProcess.start([...ANY_PORT, "--lab", "--quiet"]);
-  using folder = new TemporaryFolder();
-  folder.write("upload", "\0".repeat(SENT_BYTES));
-  const origin = `http://${HOST}:${server.port}`;
-  const tasks = tasksOf(await (await fetch(`${origin}/lab.json`)).json());
-  const columns = await Promise.all((await installedClients()).map(async ({ name, run }) => {
-    const results = await run(origin, tasks, folder.path);
-    return { name, results: new Map(results.map((one) => [one.path, one.result])) };
+  const rules = entries.map(({ path, client, section, level }) => ({
+    path,
+    client,
+    section,
+    level,
   }));
-  console.log(`| path | ${columns.map(({ name }) => name).join(" | ")} |`);
-  console.log(`| --- |${" --- |".repeat(columns.length)}`);
-  for (const { path } of tasks) {
-    const cells = columns.map(({ results }) => cell(results.get(path) ?? "?"));
-    console.log(`| \`${path}\` | ${cells.join(" | ")} |`);
-  }
+  return { version: 1, date: today(), system: await system(), missing, failed, rules, clients };
 }
 
-if (import.meta.main) await main();
+function today(): string {
+  return new Date().toISOString().slice(0, 10);
+}
+
+/** The name of this system. */
+async function system(): Promise<string> {
+  const text = await Deno.readTextFile("/etc/os-release");
+  return /^PRETTY_NAME="(.*)"$/m.exec(text)?.[1] ?? Deno.build.os;
+}
+
+/** Writes a file, formatted as the project's files are. */
+async function write(path: string, text: string): Promise<void> {
+  await Deno.writeTextFile(path, text);
+  const { success } = await new Deno.Command(Deno.execPath(), {
+    args: ["fmt", "--quiet", path],
+    cwd: ROOT,
+  }).output();
+  if (!success) throw new Error(`Cannot format ${path}`);
+}
+
+if (import.meta.main) {
+  const [folder] = Deno.args;
+  if (!folder) {
+    console.error("Usage: deno task lab FOLDER (where faults/lab/install.sh put the clients)");
+    Deno.exit(2);
+  }
+  // The page alone is made again from the data with --page.
+  if (folder !== "--page") {
+    const data = await judgeAll(await Deno.realPath(folder));
+    await write(DATA, JSON.stringify(data, null, 2));
+  }
+  await write(PAGE, clientsPage(JSON.parse(await Deno.readTextFile(DATA))));
+}
