@@ -7,7 +7,7 @@
 /** What a client did with an entry that was not as expected. */
 export interface Cell {
   readonly path: string;
-  /** `must`, `should` or `may`; `not judged`; `varying` if the rounds differ. */
+  /** `must`, `should` or `may`; `not judged`; `varying` if its three judgements differ. */
   readonly grade: string;
   readonly did: string;
   /** What it has done harm to. */
@@ -72,14 +72,15 @@ function introduction({ clients, rules, date, system }: Data): string {
 
 \`deno task lab\` judges HTTP clients by the responses of [the lab](lab.md), as
 [\`--check\`](lab.md) does. This page is what it found on ${date}: ${clients.length} clients,
-${rules.length} responses. Nothing here is written by hand but the advice; the data is in
+${rules.length} responses. Nothing here is written by hand but what to set; the data is in
 [clients.json](clients.json).
 
 - Each response had a process and a pool of its own. Then came a pause on another port, and a request
   for \`/next\`, so that what is left on a connection shows.
 - Each client has a [program](../faults/lab) of at most 25 lines, the defaults of its library, and a
   timeout of 3 seconds: in total where it has one, else of the kind that it has.
-- Each was judged three times. Where the verdicts differ, there is none.
+- Each was judged by all responses, and twice more by those at which it deviated. Where the three
+  verdicts differ, there is none.
 - **must**: an RFC says MUST to clients, or harm was done: content was changed, the next request got
   what is not its own, or memory or time was taken without a bound. **should**: an RFC says SHOULD, or
   a right response was refused. What the RFCs leave open is not listed (RFC 9110 §2.4 lets a client
@@ -148,15 +149,83 @@ interface Finding {
   /** True for what clients do that it is about. */
   readonly fits: (cell: Cell) => boolean;
   readonly advice: string;
+  /** Where it was reported before. */
+  readonly reported: string;
 }
 
-const FINDINGS: readonly Finding[] = [];
+/** Responses that end too early. */
+const INCOMPLETE = /^\/(truncated|cut-chunk|no-last-chunk|reset-body|hang-body|hang-chunk)$/;
+/** Responses with a wrong length. */
+const LENGTHS = /^\/(two|negative|plus|hex|word|empty|huge)-length/;
+
+/** Each setting in the advice was tried, and ends what was seen. */
+const FINDINGS: readonly Finding[] = [
+  {
+    title: "The next request gets an answer that is not its own",
+    text:
+      "What a server sends beyond a response, or later and unasked, is taken for the answer to " +
+      "the next request, or fails it (RFC 9112 §9.2: it MUST NOT be taken for a response).",
+    fits: isPoisoned,
+    advice: "Where the server is not yours, use a connection for one request alone, which costs " +
+      "the time to connect: `limits=httpx.Limits(max_keepalive_connections=0)`, " +
+      "`aiohttp.TCPConnector(force_close=True)`, `ConnectionPool(0, 1, TimeUnit.SECONDS)` in " +
+      "OkHttp, `setConnectionReuseStrategy((request, response, context) -> false)` in Apache " +
+      "HttpClient, `keep_alive_timeout = 0` in Net::HTTP, `CURLOPT_FORBID_REUSE` in libcurl.",
+    reported: "OkHttp issue 9726, httpx issue 1474, Bun pull request 42091",
+  },
+  {
+    title: "A part passes for the whole",
+    text: "Content that ends before its length or its last chunk is " +
+      "accepted without an error (RFC 9112 §8: it MUST be recorded as incomplete).",
+    fits: ({ path, did }) => did === "accepted it" && INCOMPLETE.test(path),
+    advice: "Set `ignore_eof = false` in Net::HTTP, which then raises an error. With LWP and the " +
+      "streams of PHP, compare the size with `Content-Length`, or take another client. " +
+      "Whatever is stored deserves a checksum.",
+    reported: "Ruby bug 14972",
+  },
+  {
+    title: "A timeout does not end the wait",
+    text:
+      "With a timeout of 3 seconds, clients still waited after 10, because their timeout is for " +
+      "each read, or ends with the head.",
+    fits: ({ did }) => did === "hung",
+    advice:
+      "Set a timeout for the whole: `client.sendAsync(…).get(3, TimeUnit.SECONDS)` in Java, " +
+      "`signal: AbortSignal.timeout(3000)` in axios. Others have none: read piece by piece and " +
+      "look at the clock, or put `timeout 60` before a command such as wget.",
+    reported: "JDK-8258397, axios issue 5886",
+  },
+  {
+    title: "Memory without a bound",
+    text: "Heads or trailers without an end were read as long as they came, 64 MiB here.",
+    fits: ({ harmed }) => harmed === "memory",
+    advice:
+      "Few clients have a setting for it. CPython has merged limits (issue 150743), which Debian's " +
+      "3.13.5 does not have yet. Bound the memory of the process that talks to strangers (a " +
+      "container, `ulimit -v`), and read content piece by piece, up to a limit.",
+    reported: "CPython issue 150743",
+  },
+  {
+    title: "A length that is none",
+    text:
+      "Two lengths that differ, or a length that is no number, were taken for a length (RFC 9112 " +
+      "§6.3: an unrecoverable error, the connection MUST be closed and the response discarded). " +
+      "Two programs on one connection that read such a length in two ways disagree on where the " +
+      "next response begins.",
+    fits: ({ path, did }) => did.startsWith("accepted") && LENGTHS.test(path),
+    advice: "No setting changes it. Newer versions do: libcurl 8.23 reports two lengths that " +
+      "differ, where 8.14 reads one of them.",
+    reported: "OkHttp issue 9726",
+  },
+];
 
 function findings(data: Data): string {
-  const parts = FINDINGS.map(({ title, text, fits, advice }, at) => {
+  const parts = FINDINGS.map(({ title, text, fits, advice, reported }, at) => {
     const fitting = (cell: Cell) => cell.grade === "must" && fits(cell);
-    const named = data.clients.filter(({ cells }) => cells.some(fitting)).map(nameOf);
-    return `### ${at + 1}. ${title}\n\n${text} Seen in ${inWords(named)}.\n\n${advice}`;
+    const named = data.clients.filter(({ cells }) => cells.some(fitting));
+    const names = inWords(named.map((client) => client.title));
+    const lines = [`### ${at + 1}. ${title}`, `${text} Seen in ${names}.`, advice];
+    return [...lines, `Reported before: ${reported}.`].join("\n\n");
   });
   return ["## What matters most to users", ...parts].join("\n\n");
 }
@@ -217,7 +286,7 @@ function groupsOf(path: string, { clients }: Data): Map<string, string[]> {
       const cell = client.cells.find((one) => one.path === path && one.grade === grade);
       if (cell === undefined) continue;
       const did = `${grade}: ${escaped(cell.did)}`;
-      groups.set(did, [...groups.get(did) ?? [], nameOf(client)]);
+      groups.set(did, [...groups.get(did) ?? [], client.title]);
     }
   }
   return groups;
@@ -225,8 +294,7 @@ function groupsOf(path: string, { clients }: Data): Map<string, string[]> {
 
 /** Text in Markdown; what a program has printed stands in backticks. */
 function escaped(text: string): string {
-  return text.replace(/"(.*)"/s, (_, quoted) => code(quoted.replaceAll("`", "'")))
-    .replaceAll("|", "\\|");
+  return text.replace(/"(.*)"/s, (_, quoted) => code(quoted.replaceAll("`", "'")));
 }
 
 // ---------------------------------------------------------------- again

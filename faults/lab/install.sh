@@ -53,7 +53,10 @@ npm install --silent --prefix "$folder" node@24.21.0 deno@2.9.6 bun@1.4.5 \
   undici@8.13.1 axios@1.21.1 got@16.1.0 puppeteer-core@25.16.0
 tools=$folder/node_modules/.bin
 node=$tools/node
-package() { echo "$node -p 'require(\"$folder/node_modules/$1/package.json\").version'"; }
+package() {
+  echo "$node -p 'require(\"$folder/node_modules/$1/package.json\").version +
+    \" on Node.js \" + process.versions.node'"
+}
 client fetch_node "$node $folder/fetch.mjs" "$node --version"
 client fetch_deno "$tools/deno run --quiet --allow-net $folder/fetch.mjs" \
   "$tools/deno eval 'console.log(Deno.version.deno)'"
@@ -73,7 +76,8 @@ client urllib "$python $folder/python/with_urllib.py" \
   "$python -c 'import platform; print(platform.python_version())'"
 for name in urllib3 requests httpx aiohttp; do
   client "$name" "$python $folder/python/with_$name.py" \
-    "$python -c 'import $name; print($name.__version__)'"
+    "$python -c 'import platform, $name
+print($name.__version__, \"on Python\", platform.python_version())'"
 done
 client pycurl "$python $folder/python/with_pycurl.py" \
   "$python -c 'import pycurl; print(pycurl.version_info()[1])'"
