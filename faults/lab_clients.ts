@@ -142,13 +142,13 @@ function cellOf(rounds: readonly Entry[]): Cell {
   return { path, grade, did, harmed, exit, complaint: complaint || undefined };
 }
 
-/** Judges all clients that are installed, one after the other. */
-async function judgeAll(folder: string): Promise<Data> {
+/** Judges the clients that are installed, or those of them with these names, one after the other. */
+async function judgeAll(folder: string, names: readonly string[]): Promise<Data> {
   const clients: ClientData[] = [];
   const missing: string[] = [];
   const failed: Data["failed"] = [];
   let entries: readonly Entry[] = [];
-  for (const client of CLIENTS) {
+  for (const client of CLIENTS.filter(({ name }) => names.length === 0 || names.includes(name))) {
     const version = await versionOf(client, folder);
     console.error(`${client.title} ${version ?? "is not installed: skipped"}`);
     if (version === undefined) {
@@ -172,6 +172,13 @@ async function judgeAll(folder: string): Promise<Data> {
   return { version: 1, date: today(), system: await system(), missing, failed, rules, clients };
 }
 
+/** Newer data with the clients of older data that were not judged again. */
+function withOthers({ clients, ...rest }: Data, old: Data): Data {
+  const judged = [...clients, ...old.clients];
+  const all = CLIENTS.flatMap(({ name }) => judged.find((client) => client.name === name) ?? []);
+  return { ...rest, missing: old.missing, clients: all };
+}
+
 function today(): string {
   return new Date().toISOString().slice(0, 10);
 }
@@ -192,16 +199,23 @@ async function write(path: string, text: string): Promise<void> {
   if (!success) throw new Error(`Cannot format ${path}`);
 }
 
+async function readData(): Promise<Data> {
+  return JSON.parse(await Deno.readTextFile(DATA));
+}
+
 if (import.meta.main) {
-  const [folder] = Deno.args;
+  const [folder, ...names] = Deno.args;
   if (!folder) {
-    console.error("Usage: deno task lab FOLDER (where faults/lab/install.sh put the clients)");
+    console.error(
+      "Usage: deno task lab FOLDER [NAME...] (FOLDER: what faults/lab/install.sh made)",
+    );
     Deno.exit(2);
   }
-  // The page alone is made again from the data with --page.
+  // With names, the other clients stay as they are; with --page, all of them.
   if (folder !== "--page") {
-    const data = await judgeAll(await Deno.realPath(folder));
-    await write(DATA, JSON.stringify(data, null, 2));
+    const data = await judgeAll(await Deno.realPath(folder), names);
+    const written = names.length > 0 ? withOthers(data, await readData()) : data;
+    await write(DATA, JSON.stringify(written, null, 2));
   }
-  await write(PAGE, clientsPage(JSON.parse(await Deno.readTextFile(DATA))));
+  await write(PAGE, clientsPage(await readData()));
 }
