@@ -71,7 +71,7 @@ function introduction({ clients, rules, date, system }: Data): string {
   return `# What clients make of the lab
 
 \`deno task lab\` judges HTTP clients by the responses of [the lab](lab.md), as
-[\`--check\`](lab.md) does. This page is what it found on ${date}: ${clients.length} clients,
+[\`--check\`](check.md) does. This page is what it found on ${date}: ${clients.length} clients,
 ${rules.length} responses. Nothing here is written by hand but what to set; the data is in
 [clients.json](clients.json).
 
