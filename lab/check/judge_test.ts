@@ -196,6 +196,11 @@ Deno.test("judge() does not judge what a client does not do at all", () => {
     verdict(runOf("", FAILED), error, { acceptsErrors: false }),
     "expected: reported it",
   );
+  const unknown = { status: 0 };
+  assertEquals(
+    verdict(runOf("", FAILED), unknown, { acceptsErrors: false }),
+    "expected: reported it",
+  );
   const redirect = { group: "Redirects" };
   const run = runOf("302\nnext\n");
   assertEquals(
