@@ -179,9 +179,9 @@ function hasAcceptedFirst(one: Case): boolean {
   return (nextRequests.length > 0 || TIMED.test(run.path)) && hasContent(one);
 }
 
-/** True if all of what an accepting client may have was printed. */
+/** True if all of what an accepting client may have was printed, unless it is nothing. */
 function hasContent({ run, contract: { contents }, habits: { form, printsNext } }: Case): boolean {
-  return form !== undefined && contents !== undefined &&
+  return form !== undefined && contents !== undefined && run.printed.bytes > 0 &&
     isAmong(contentOf(run, printsNext), contents, form);
 }
 

@@ -145,6 +145,8 @@ Deno.test("judge() sees which of the two requests failed", () => {
   assertEquals(verdict(run, { contents: undefined }, goesOn), "must: reported it");
   const report = { expect: "report", contents: undefined } as const;
   assertEquals(verdict(run, report, goesOn), "expected: reported it");
+  const nothing = runOf("", { exit: { code: 1 } });
+  assertEquals(verdict(nothing, { contents: [""] }, goesOn), "must: reported it");
   const first = runOf("ok\nnext\n", { exit: { code: 1 } });
   assertEquals(verdict(first, {}, goesOn), "must: reported it");
 });
