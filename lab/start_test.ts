@@ -81,6 +81,15 @@ test("startLab() ends what stalls when its client ends its input", WATCHED, asyn
   assertEquals(await readAll(socket), "");
 });
 
+test("startLab() stalls for a client that has asked for the close, too", WATCHED, async () => {
+  await using server = await startLab();
+  using socket = await connect(targetOf(server.url));
+  const start = performance.now();
+  await send(socket, "GET /hang/0.3 HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+  assertEquals(await readAll(socket), "");
+  assert(performance.now() - start >= 290);
+});
+
 /** Reads until this text has come. */
 async function untilText(reader: AsyncGenerator<string, void>, text: string): Promise<string> {
   let wire = "";

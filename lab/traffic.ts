@@ -221,7 +221,8 @@ export class Connection implements LabConnection {
   /** Waits. True if nothing more is to be sent of the response. */
   async #wait({ milliseconds, until, isLate = false }: Wait, request: Received): Promise<boolean> {
     const hasNext = () => this.#begun > request.number;
-    const hasLeft = () => this.#hasEnded || CLOSE_FIELD.test(request.head);
+    // A client that has asked for the close makes no other request, but it waits for this response.
+    const hasLeft = () => this.#hasEnded || until === "request" && CLOSE_FIELD.test(request.head);
     this.#hasLate = isLate;
     await this.#until(
       () => this.isClosed || !isLate && hasLeft() || until === "request" && hasNext(),
