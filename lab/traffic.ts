@@ -19,6 +19,8 @@ export interface LabRequest {
   readonly method: string;
   /** The request target as it was sent. */
   readonly target: string;
+  /** The version, such as `HTTP/1.1`; empty if the line has none. */
+  readonly version: string;
   /** The field lines that have arrived so far, with their line ends, one character per byte. */
   readonly head: string;
   /**
@@ -280,13 +282,14 @@ export class Connection implements LabConnection {
   }
 
   #record(line: string): Received {
-    const [method, target = ""] = line.split(" ");
+    const [method, target = "", version = ""] = line.trimEnd().split(" ");
     const request = {
       at: (performance.now() - this.#traffic.startedAt) / 1000,
       connection: this.number,
       number: this.#begun,
       method,
       target,
+      version,
       head: "",
       isComplete: false,
       isEarly: this.#isEarly,

@@ -259,6 +259,12 @@ const reuses: Rule = ({ hasReused, contract: { harm, level } }) => {
   return { grade: harm.includes("next") ? "should" : level, did: "reused the connection" };
 };
 
+/** After HTTP/2.0 in a status line, some clients ask in that version, which the lab refuses. */
+const changesVersion: Rule = ({ nextRequests }) =>
+  nextRequests.some(({ version }) => !version.startsWith("HTTP/1."))
+    ? notJudged("made the next request in another version")
+    : undefined;
+
 const asksTooEarly: Rule = ({ nextRequests }) =>
   nextRequests.some(({ isEarly }) => isEarly)
     ? notJudged("asked for the next too early")
@@ -267,5 +273,5 @@ const asksTooEarly: Rule = ({ nextRequests }) =>
 const RULES: readonly Rule[] = [
   ...[doesNotAsk, takesTooMuch, crashes, hangs, carriesCredentials, redirects],
   ...[failsAtNext, reports],
-  ...[isPoisoned, altersContent, altersMessages, accepts, reuses, asksTooEarly],
+  ...[changesVersion, isPoisoned, altersContent, altersMessages, accepts, reuses, asksTooEarly],
 ];

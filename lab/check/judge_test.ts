@@ -36,7 +36,8 @@ function contractOf(more: Partial<Contract>): Contract {
 
 function request(target: string, connection = 1, more: Partial<LabRequest> = {}): LabRequest {
   const head = "Host: 127.0.0.1:1\r\n";
-  return { at: 0, connection, method: "GET", target, head, isEarly: false, ...more };
+  const line = { method: "GET", target, version: "HTTP/1.1" };
+  return { at: 0, connection, ...line, head, isEarly: false, ...more };
 }
 
 const FIRST = request("/x");
@@ -130,6 +131,12 @@ Deno.test("judge() blames nobody for a next request that came before what is lat
   const early = request("/next", 1, { isEarly: true });
   const run = runOf("ok\nnext\n", { requests: [FIRST, early] });
   assertEquals(verdict(run, { reuse: false }), "not judged: asked for the next too early");
+});
+
+Deno.test("judge() sees no poison where the next request was refused for its version", () => {
+  const next = request("/next", 1, { version: "HTTP/2.0" });
+  const run = runOf("ok\nrefused\n", { requests: [FIRST, next] });
+  assertEquals(verdict(run), "not judged: made the next request in another version");
 });
 
 Deno.test("judge() sees which of the two requests failed", () => {
