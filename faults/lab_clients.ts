@@ -176,7 +176,8 @@ async function judgeAll(folder: string, names: readonly string[]): Promise<Data>
 function withOthers({ clients, ...rest }: Data, old: Data): Data {
   const judged = [...clients, ...old.clients];
   const all = CLIENTS.flatMap(({ name }) => judged.find((client) => client.name === name) ?? []);
-  return { ...rest, missing: old.missing, clients: all };
+  const rules = rest.rules.length > 0 ? rest.rules : old.rules;
+  return { ...rest, rules, missing: old.missing, clients: all };
 }
 
 function today(): string {

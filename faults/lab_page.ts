@@ -98,10 +98,14 @@ const COLUMNS: readonly Column[] = [
   ["must", ({ grade }) => grade === "must"],
   ["should", ({ grade }) => grade === "should"],
   ["poisoned", isPoisoned],
-  ["hung", ({ grade, did }) => grade === "must" && did === "hung"],
+  ["hung", (cell) => isFinding(cell) && cell.did === "hung"],
   ["crashed", ({ did }) => did === "crashed"],
   ["varying", ({ grade }) => grade === "varying"],
 ];
+
+function isFinding({ grade }: Cell): boolean {
+  return grade === "must" || grade === "should";
+}
 
 /** True if the next request got what is not its own. */
 function isPoisoned({ harmed, grade }: Cell): boolean {
@@ -221,7 +225,7 @@ const FINDINGS: readonly Finding[] = [
 
 function findings(data: Data): string {
   const parts = FINDINGS.map(({ title, text, fits, advice, reported }, at) => {
-    const fitting = (cell: Cell) => cell.grade === "must" && fits(cell);
+    const fitting = (cell: Cell) => isFinding(cell) && fits(cell);
     const named = data.clients.filter(({ cells }) => cells.some(fitting));
     const names = inWords(named.map((client) => client.title));
     const lines = [`### ${at + 1}. ${title}`, `${text} Seen in ${names}.`, advice];
