@@ -128,8 +128,8 @@ function counts({ clients, missing, failed }: Data): string {
       row(["---", "---", ...titles.map(() => "--:"), "---"]),
       ...rows,
     ].join("\n"),
-    "*poisoned*, *hung* and *crashed* are among the *must*. *poisoned*: the next request got what is" +
-    " not its own, or failed for what was left.",
+    "*poisoned*, *hung* and *crashed* are counted among the others. *poisoned*: the next request got " +
+    "what is not its own, or failed for what was left. *varying*: the three verdicts differ.",
     ...missing.length > 0 ? [`Not installed: ${missing.join(", ")}.`] : [],
     ...failed.map(({ title, version, reason }) => `Not judged: ${title} ${version}: ${reason}`),
   ].join("\n\n");
@@ -174,7 +174,8 @@ const FINDINGS: readonly Finding[] = [
       "the time to connect: `limits=httpx.Limits(max_keepalive_connections=0)`, " +
       "`aiohttp.TCPConnector(force_close=True)`, `ConnectionPool(0, 1, TimeUnit.SECONDS)` in " +
       "OkHttp, `setConnectionReuseStrategy((request, response, context) -> false)` in Apache " +
-      "HttpClient, `keep_alive_timeout = 0` in Net::HTTP, `CURLOPT_FORBID_REUSE` in libcurl.",
+      "HttpClient, `keep_alive_timeout = 0` in Net::HTTP, `CURLOPT_FORBID_REUSE` in libcurl (8.23 " +
+      "takes what is late within a second; 8.14 does not).",
     reported: "OkHttp issue 9726, httpx issue 1474, Bun pull request 42091",
   },
   {
@@ -191,12 +192,14 @@ const FINDINGS: readonly Finding[] = [
     title: "A timeout does not end the wait",
     text:
       "With a timeout of 3 seconds, clients still waited after 10, because their timeout is for " +
-      "each read, or ends with the head.",
+      "each read, ends with the head, or does not count the wait that `Retry-After` asks for (Apache " +
+      "HttpClient waits until the year 2100 if a server says so).",
     fits: ({ did }) => did === "hung",
     advice:
       "Set a timeout for the whole: `client.sendAsync(…).get(3, TimeUnit.SECONDS)` in Java, " +
-      "`signal: AbortSignal.timeout(3000)` in axios. Others have none: read piece by piece and " +
-      "look at the clock, or put `timeout 60` before a command such as wget.",
+      "`signal: AbortSignal.timeout(3000)` in axios; in Apache HttpClient, at least " +
+      "`disableAutomaticRetries()`. Others have none: read piece by piece and look at the clock, or " +
+      "put `timeout 60` before a command such as wget.",
     reported: "JDK-8258397, axios issue 5886",
   },
   {
