@@ -177,7 +177,9 @@ function withOthers({ clients, ...rest }: Data, old: Data): Data {
   const judged = [...clients, ...old.clients];
   const all = CLIENTS.flatMap(({ name }) => judged.find((client) => client.name === name) ?? []);
   const rules = rest.rules.length > 0 ? rest.rules : old.rules;
-  return { ...rest, rules, missing: old.missing, clients: all };
+  const known = [...all, ...rest.failed].map(({ title }) => title);
+  const missing = CLIENTS.map(({ title }) => title).filter((title) => !known.includes(title));
+  return { ...rest, rules, missing, clients: all };
 }
 
 function today(): string {

@@ -47,7 +47,7 @@ export interface Data {
   readonly version: 1;
   readonly date: string;
   readonly system: string;
-  /** Clients that are not installed. */
+  /** Clients that are not installed, or were not judged. */
   readonly missing: string[];
   /** Clients that could not be judged. */
   readonly failed: Array<{ title: string; version: string; reason: string }>;
@@ -130,7 +130,7 @@ function counts({ clients, missing, failed }: Data): string {
     ].join("\n"),
     "*poisoned*, *hung* and *crashed* are counted among the others. *poisoned*: the next request got " +
     "what is not its own, or failed for what was left. *varying*: the three verdicts differ.",
-    ...missing.length > 0 ? [`Not installed: ${missing.join(", ")}.`] : [],
+    ...missing.length > 0 ? [`Not installed, or not judged then: ${missing.join(", ")}.`] : [],
     ...failed.map(({ title, version, reason }) => `Not judged: ${title} ${version}: ${reason}`),
   ].join("\n\n");
 }

@@ -68,7 +68,10 @@ Deno.test("clientsPage() quotes what a program has printed", () => {
 Deno.test("clientsPage() names who varies, and who was not judged", () => {
   const text = page(client("a", "1", [{ ...TRUNCATED, grade: "varying" }]));
   assertStringIncludes(text, "- varying: `/truncated`");
-  assertStringIncludes(text, "Not installed: absent.\n\nNot judged: broken 1: no request");
+  assertStringIncludes(
+    text,
+    "Not installed, or not judged then: absent.\n\nNot judged: broken 1: no request",
+  );
   assertEquals(text.includes("must: accepted it"), false);
 });
 
