@@ -122,10 +122,9 @@ async function judge(
   for (let round = 0; round < MORE_ROUNDS && paths.length > 0; round++) {
     rounds.push(await report(client, folder, box, [...new Set([TIMEOUT_ENTRY, ...paths])]));
   }
-  const cells = first.entries.filter(({ grade }) => grade !== "expected").map((entry) => {
-    if (!isFinding(entry)) return cellOf([entry]);
-    return cellOf(rounds.map(({ entries }) => entries.find(({ path }) => path === entry.path)!));
-  });
+  const cells = first.entries.filter(isFinding).map(({ path }) =>
+    cellOf(rounds.map(({ entries }) => entries.find((entry) => entry.path === path)!))
+  );
   return [{ ...client, version, remarks: first.remarks, cells }, first];
 }
 
@@ -169,17 +168,24 @@ async function judgeAll(folder: string, names: readonly string[]): Promise<Data>
     section,
     level,
   }));
-  return { version: 1, date: today(), system: await system(), missing, failed, rules, clients };
+  const when = { date: today(), system: await system(), responses: entries.length };
+  return { version: 1, ...when, missing, failed, rules, clients };
 }
 
 /** Newer data with the clients of older data that were not judged again. */
 function withOthers({ clients, ...rest }: Data, old: Data): Data {
   const judged = [...clients, ...old.clients];
   const all = CLIENTS.flatMap(({ name }) => judged.find((client) => client.name === name) ?? []);
-  const rules = rest.rules.length > 0 ? rest.rules : old.rules;
+  const { rules, responses } = rest.rules.length > 0 ? rest : old;
   const known = [...all, ...rest.failed].map(({ title }) => title);
   const missing = CLIENTS.map(({ title }) => title).filter((title) => !known.includes(title));
-  return { ...rest, rules, missing, clients: all };
+  return { ...rest, rules, responses, missing, clients: all };
+}
+
+/** Without the rules of entries at which no client deviates. */
+function withoutIdleRules(data: Data): Data {
+  const paths = new Set(data.clients.flatMap(({ cells }) => cells.map(({ path }) => path)));
+  return { ...data, rules: data.rules.filter(({ path }) => paths.has(path)) };
 }
 
 function today(): string {
@@ -218,7 +224,7 @@ if (import.meta.main) {
   if (folder !== "--page") {
     const data = await judgeAll(await Deno.realPath(folder), names);
     const written = names.length > 0 ? withOthers(data, await readData()) : data;
-    await write(DATA, JSON.stringify(written, null, 2));
+    await write(DATA, JSON.stringify(withoutIdleRules(written), null, 2));
   }
   await write(PAGE, clientsPage(await readData()));
 }

@@ -7,7 +7,7 @@
 /** What a client did with an entry that was not as expected. */
 export interface Cell {
   readonly path: string;
-  /** `must`, `should` or `may`; `not judged`; `varying` if its three judgements differ. */
+  /** `must`, `should` or `may`; `varying` if its three judgements differ. */
   readonly grade: string;
   readonly did: string;
   /** What it has done harm to. */
@@ -51,6 +51,9 @@ export interface Data {
   readonly missing: string[];
   /** Clients that could not be judged. */
   readonly failed: Array<{ title: string; version: string; reason: string }>;
+  /** The number of entries that the lab had. */
+  readonly responses: number;
+  /** The rules of those at which a client deviates. */
   readonly rules: readonly Rule[];
   readonly clients: readonly ClientData[];
 }
@@ -67,12 +70,12 @@ export function clientsPage(data: Data): string {
   ].join("\n\n");
 }
 
-function introduction({ clients, rules, date, system }: Data): string {
+function introduction({ clients, responses, date, system }: Data): string {
   return `# What clients make of the lab
 
 \`deno task lab\` judges HTTP clients by the responses of [the lab](lab.md), as
 [\`--check\`](check.md) does. This page is what it found on ${date}: ${clients.length} clients,
-${rules.length} responses. Nothing here is written by hand but what to set; the data is in
+${responses} responses. Nothing here is written by hand but what to set; the data is in
 [clients.json](clients.json).
 
 - Each response had a process and a pool of its own. Then came a pause on another port, and a request
@@ -85,8 +88,8 @@ ${rules.length} responses. Nothing here is written by hand but what to set; the 
   what is not its own, or memory or time was taken without a bound. **should**: an RFC says SHOULD, or
   a right response was refused. What the RFCs leave open is not listed (RFC 9110 §2.4 lets a client
   recover from much). A verdict is about one version with these settings, no more.
-- The versions are the newest of the registries on that day, or those of ${system}, which repairs
-  its packages without a new version.`;
+- All versions are in support: mostly the newest of their registries, or those of ${system}, which
+  repairs its packages without a new version.`;
 }
 
 // ---------------------------------------------------------------- counts

@@ -24,6 +24,7 @@ function page(...clients: ClientData[]): string {
     system: "Debian",
     missing: ["absent"],
     failed: [{ title: "broken", version: "1", reason: "no request" }],
+    responses: 3,
     rules: RULES,
     clients,
   };
