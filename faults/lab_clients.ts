@@ -135,9 +135,9 @@ function isFinding({ grade }: Entry): boolean {
 /** What a client does with an entry, if all rounds agree. */
 function cellOf(rounds: readonly Entry[]): Cell {
   const [{ path, grade, did, harmed, exit, complaint }] = rounds;
-  const dids = [...new Set(rounds.map((one) => `${one.grade}: ${one.did}`))];
+  const verdicts = [...new Set(rounds.map((one) => `${one.grade}: ${one.did}`))];
   const isSame = new Set(rounds.map(({ grade, harmed }) => `${grade} ${harmed}`)).size === 1;
-  if (!isSame) return { path, grade: "varying", did: dids.join("; ") };
+  if (!isSame) return { path, grade: "varying", did: verdicts.join("; ") };
   return { path, grade, did, harmed, exit, complaint: complaint || undefined };
 }
 

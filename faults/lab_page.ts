@@ -7,7 +7,7 @@
 /** What a client did with an entry that was not as expected. */
 export interface Cell {
   readonly path: string;
-  /** `must`, `should` or `may`; `varying` if its three judgements differ. */
+  /** `must`, `should` or `may`; `varying` if its three judgments differ. */
   readonly grade: string;
   readonly did: string;
   /** What it has done harm to. */
