@@ -5,7 +5,7 @@
  * @module
  */
 
-import { CHECK_TIMEOUT_MS } from "../lab/contract.ts";
+import { CHECK_TIMEOUT_MS } from "../lab/check/defaults.ts";
 import { DEFAULT_LIMITS } from "../server.ts";
 import { DEFAULT_LINK, PROJECT_URL } from "../replies/link.ts";
 

@@ -5,7 +5,8 @@
  */
 
 import type { Span } from "../replies/delay.ts";
-import { type Level, LEVELS } from "../lab/contract.ts";
+import type { Level } from "../lab/contract.ts";
+import { LEVELS } from "../lab/check/defaults.ts";
 import { COMMAND } from "./arguments.ts";
 import { DEFAULTS, FLAGS, PREFIX } from "./flags.ts";
 import { messageOf, quote, StartError, UsageError } from "../replies/text.ts";

@@ -14,12 +14,6 @@ export type Expectation = "accept" | "report" | "either";
  */
 export type Level = "must" | "should" | "may";
 
-/** The levels, the most binding one first. */
-export const LEVELS: readonly Level[] = ["must", "should", "may"];
-
-/** How long a client may take for one response by default, in milliseconds. */
-export const CHECK_TIMEOUT_MS = 10_000;
-
 /**
  * What may go wrong besides: content is lost, doubled or altered; the next request gets what is not
  * its own; memory or time is taken without bound. Harm is always as binding as `must`.

@@ -6,7 +6,8 @@
  */
 
 import { quote, UsageError } from "../../replies/text.ts";
-import { CHECK_TIMEOUT_MS, type Contract } from "../contract.ts";
+import type { Contract } from "../contract.ts";
+import { CHECK_TIMEOUT_MS } from "./defaults.ts";
 import { startLab } from "../start.ts";
 import { calibrate } from "./calibrate.ts";
 import { type Grade, type Habits, HUNG, judge, type Verdict } from "./judge.ts";

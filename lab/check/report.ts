@@ -5,7 +5,8 @@
  */
 
 import { plural } from "../../replies/text.ts";
-import { type Level, LEVELS } from "../contract.ts";
+import type { Level } from "../contract.ts";
+import { LEVELS } from "./defaults.ts";
 import type { CheckReport, Result } from "./check.ts";
 import { complaintOf, exitOf, type Run } from "./run.ts";
 

@@ -6,7 +6,7 @@
 
 import { parseArgs } from "node:util";
 import { printable, quote, UsageError } from "../../replies/text.ts";
-import { CHECK_TIMEOUT_MS, LEVELS } from "../contract.ts";
+import { CHECK_TIMEOUT_MS, LEVELS } from "../check/defaults.ts";
 import type { CheckSettings } from "./check.ts";
 
 const FLAGS = {
