@@ -196,7 +196,7 @@ const FINDINGS: readonly Finding[] = [
     text:
       "With a timeout of 3 seconds, clients still waited after 10, because their timeout is for " +
       "each read, ends with the head, or does not count the wait that `Retry-After` asks for (Apache " +
-      "HttpClient waits until the year 2100 if a server says so).",
+      "HttpClient begins to wait for a date in the year 2100).",
     fits: ({ did }) => did === "hung",
     advice:
       "Set a timeout for the whole: `client.sendAsync(…).get(3, TimeUnit.SECONDS)` in Java, " +
