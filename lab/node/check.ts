@@ -11,7 +11,7 @@ import { messageOf, printable, quote, StartError, UsageError } from "../../repli
 import { check, type CheckOptions, type CheckReport } from "../check/check.ts";
 import { Commands, type RunCommand } from "../check/command.ts";
 import { reportJunit } from "../check/junit.ts";
-import { runCommand } from "../check/node.ts";
+import { runCommand } from "./commands.ts";
 import { failures, reportJson, reportText } from "../check/report.ts";
 import type { Level } from "../contract.ts";
 import { print, say } from "./output.ts";

@@ -7,7 +7,7 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import process from "node:process";
-import type { Exit, RunCommand } from "./command.ts";
+import type { Exit, RunCommand } from "../check/command.ts";
 
 const isWindows = process.platform === "win32";
 
