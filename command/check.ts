@@ -10,7 +10,7 @@ import { Commands, type RunCommand } from "../lab/check/command.ts";
 import { reportJunit } from "../lab/check/junit.ts";
 import { failures, reportJson, reportText } from "../lab/check/report.ts";
 import { messageOf, printable, quote, StartError, UsageError } from "../replies/text.ts";
-import { print, say } from "./output.ts";
+import { printAll, say } from "./output.ts";
 import type { CheckSettings } from "./settings.ts";
 import { mayUse, missingPermission, type StopReason } from "./start.ts";
 
@@ -32,11 +32,12 @@ export async function checkClient(
   demandPermissions();
   using file = openReport(settings.report);
   using commands = new Commands(start);
-  const found = await Promise.race([findings(settings, commands), stopRequested, hangup()]);
-  if (typeof found === "number") return found;
-  if ("exitCode" in found) return found.exitCode;
-  write(found, settings, file);
-  return failures(found, settings.level).length > 0 ? 1 : 0;
+  const stopped = Promise.race([stopRequested.then(({ exitCode }) => exitCode), hangup()]);
+  const judging = findings(settings, commands).then(async (found) => {
+    await write(found, settings, file);
+    return failures(found, settings.level).length > 0 ? 1 : 0;
+  });
+  return await Promise.race([judging, stopped]);
 }
 
 function demandPermissions(): void {
@@ -90,7 +91,11 @@ function openReport(path: string | undefined): Deno.FsFile | undefined {
   }
 }
 
-function write(found: CheckReport, settings: CheckSettings, file: Deno.FsFile | undefined): void {
+async function write(
+  found: CheckReport,
+  settings: CheckSettings,
+  file: Deno.FsFile | undefined,
+): Promise<void> {
   const { level, quiet, report = "" } = settings;
   if (file) {
     const text = report.endsWith(".xml") ? reportJunit(found, level) : reportJson(found);
@@ -99,7 +104,8 @@ function write(found: CheckReport, settings: CheckSettings, file: Deno.FsFile | 
   }
   const program = printable(settings.command[0]);
   for (const remark of quiet ? [] : found.remarks) say(`${program} ${remark}`);
-  print(reportText(found, { level, quiet, color: Deno.stdout.isTerminal() && !Deno.noColor }));
+  const color = Deno.stdout.isTerminal() && !Deno.noColor;
+  await printAll(reportText(found, { level, quiet, color }).trimEnd() + "\n");
 }
 
 function writeAll(file: Deno.FsFile, bytes: Uint8Array): void {

@@ -126,7 +126,8 @@ export function wireLines({ client, kind, bytes, count }: WireEvent, inColor: bo
   if (kind !== "received" && kind !== "sent") return [`${who} ${dim(`-- ${kind}`)}`];
   const arrow = kind === "received" ? cyan(">>") : green("<<");
   const shown = bytes?.subarray(0, MAX_WIRE_BYTES) ?? new Uint8Array();
-  const lines = new TextDecoder("latin1").decode(shown).match(/[^\n]*\n|[^\n]+/g) ?? [];
+  // one character per byte: the decoder that is called latin1 decodes windows-1252
+  const lines = String.fromCharCode(...shown).match(/[^\n]*\n|[^\n]+/g) ?? [];
   const text = lines.map((line) => {
     const [, content, end] = /^([^]*?)(\r?\n?)$/.exec(line) ?? [];
     return `${who} ${arrow} ${visible(content)}${dim(visible(end))}`;

@@ -17,3 +17,10 @@ Deno.test("wireLines() adds colors for a terminal, and hides long content", () =
     `[::1]:9 << ${20_000 - 16 * 1024} more bytes`,
   ]);
 });
+
+Deno.test("wireLines() shows each byte beyond ASCII by its own number", () => {
+  const bytes = Uint8Array.from({ length: 128 }, (_, at) => 128 + at);
+  const event = { client: { hostname: "h", port: 9 }, kind: "sent", bytes, count: 128 } as const;
+  const shown = Array.from(bytes, (byte) => `\\x${byte.toString(16).toUpperCase()}`).join("");
+  assertEquals(wireLines(event, false), [`h:9 << ${shown}`]);
+});

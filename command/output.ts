@@ -208,6 +208,20 @@ export function exitCodeOf(error: unknown): number {
   return error instanceof UsageError ? 2 : 1;
 }
 
+/** Writes a long text to stdout. Signals arrive meanwhile, even if nobody reads it. */
+export async function printAll(text: string): Promise<void> {
+  for (let rest = encoder.encode(text); rest.length > 0;) {
+    try {
+      rest = rest.subarray(await Deno.stdout.write(rest.subarray(0, ATOMIC_PIECE_BYTES)));
+    } catch (error) {
+      if (!(error instanceof Deno.errors.WouldBlock)) {
+        throw new StartError(`Cannot write to stdout: ${messageOf(error)}`);
+      }
+      await sleep(RETRY_MS);
+    }
+  }
+}
+
 /** Writes the text of `--help` or `--version`, and returns the exit code. */
 export function print(text: string): number {
   try {

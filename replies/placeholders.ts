@@ -36,17 +36,37 @@ export function aroundPlaceholders(text: string): string[] {
 }
 
 /**
- * True if a placeholder stands in a `javascript:` or `data:` URL. Browsers decode these before they
- * run them, so that no encoding keeps a value in its place.
+ * True if a placeholder stands in a `javascript:` or `data:` URL, or names the scheme of one. Browsers
+ * decode these before they run them, so that no encoding keeps a value in its place.
  */
 export function isInCodeUrl(text: string): boolean {
   const [first, ...others] = aroundPlaceholders(text);
   let before = first;
   return others.some((rest) => {
-    const isInside = /(javascript:|data:[^\s,<>]*,)[^<>]*$/i.test(before);
+    const isInside = endsInCodeUrl(before) || /=\s*["']?\s*$/.test(before) && rest.startsWith(":");
     before += rest;
     return isInside;
   });
+}
+
+/** The start of such a URL, and the quote before it. */
+const CODE_URL = /(["']?) *(?:javascript:|data:[^\s,<>]*,)/gi;
+
+/** True if the URL goes on to the end of the text: to its quote, or without one to a space or tag. */
+function endsInCodeUrl(text: string): boolean {
+  const plain = asBrowsersRead(text);
+  return [...plain.matchAll(CODE_URL)].some(({ 0: start, 1: quote, index }) => {
+    const rest = plain.slice(index + start.length);
+    return quote === "" ? !/[\s<>]/.test(rest) : !rest.includes(quote);
+  });
+}
+
+/** Decodes the references that can hide a scheme, and removes what URLs drop (WHATWG URL §4.4). */
+function asBrowsersRead(text: string): string {
+  return text.replace(/&#(x?)([\da-f]{1,6});?/gi, (_, hex, digits) => {
+    const code = parseInt(digits, hex ? 16 : 10);
+    return code <= 0x10ffff ? String.fromCodePoint(code) : "";
+  }).replace(/&colon;/gi, ":").replace(/&(Tab|NewLine);|[^ -~]/gi, "");
 }
 
 /** True if a browser may run what is in content of this type. A placeholder may become any type. */

@@ -276,6 +276,12 @@ Deno.test("isInCodeUrl() finds placeholders that a browser would decode and run"
     `<a href="javascript:go('{target}')">`,
     "0; url=JavaScript:go({client}, {port})",
     '{port}<iframe src="data:text/html;charset=utf-8,hello%20{method}">',
+    `<a href="javascript:(()=>go('{target}'))()">`,
+    `<a href="java&#115;cript:go('{target}')">`,
+    `<a href="java&#x73;cript&colon;go('{target}')">`,
+    `<a href="java\nscr\tipt:go('{target}')">`,
+    `<a href="data&#58;text/html,{target}">`,
+    `<a href="{method}:{target}">`,
   ];
   for (const text of found) assertEquals(isInCodeUrl(text), true, text);
   const others = [
@@ -283,6 +289,8 @@ Deno.test("isInCodeUrl() finds placeholders that a browser would decode and run"
     '<a href="javascript:back()">{target}</a>',
     "data: {target}",
     "<p>javascript: <b>{target}</b>",
+    `<a href='javascript:back()' title="{target}">`,
+    "method={method}, target={target}",
   ];
   for (const text of others) assertEquals(isInCodeUrl(text), false, text);
 });

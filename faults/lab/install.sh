@@ -20,6 +20,7 @@ debian() {
 
 # A client's command in FOLDER/bin: how to run it, and how to print its version.
 client() {
+  # shellcheck disable=SC2016 # the script that is written expands them
   printf '#!/bin/sh\n[ "$1" = --version ] || exec %s "$@"\n%s\n' "$2" "$3" >"$folder/bin/$1"
   chmod +x "$folder/bin/$1"
   version=$("$folder/bin/$1" --version 2>"$folder/version.log") && [ -n "$version" ] &&
