@@ -7,7 +7,7 @@ import { UsageError } from "../replies/text.ts";
 import { connect, HOST, pieces, readAll, send, talk } from "./clients.ts";
 import { TemporaryFolder } from "./files.ts";
 import { needing } from "./needs.ts";
-import { firstline, run } from "./process.ts";
+import { firstline, ROOT, run } from "./process.ts";
 import { WATCHED } from "./time.ts";
 import { bytesOf } from "./wire.ts";
 
@@ -427,4 +427,39 @@ testRun("firstline --check says before it runs anything what it may not do", WAT
     2,
     'Cannot run "no-such-command": no such program',
   );
+});
+
+/** Programs of docs/clients.md that need nothing but their language, and how each is started. */
+const PROGRAMS: Readonly<Record<string, (file: string, folder: TemporaryFolder) => string[]>> = {
+  "javascript/fetch.mjs": (file) => [Deno.execPath(), "run", "--allow-net", file],
+  "javascript/fetch.mjs in Node": (file) => ["node", file],
+  "python/with_urllib.py": (file) => ["python3", file],
+  "net_http.go": (file, folder) => {
+    const output = folder.pathOf("net_http");
+    const { success } = new Deno.Command("go", { args: ["build", "-o", output, file] })
+      .outputSync();
+    return success ? [output] : [];
+  },
+  "net_http.rb": (file) => ["ruby", file],
+  "streams.php": (file) => ["php", file],
+};
+
+/** True if the program of a command line is installed. */
+function isInstalled([program]: readonly string[]): boolean {
+  const args = ["-c", 'command -v "$1"', "sh", program];
+  return new Deno.Command("sh", { args, stdout: "null" }).outputSync().success;
+}
+
+testRun("firstline --check judges the programs of faults/lab", WATCHED, async () => {
+  using folder = new TemporaryFolder();
+  for (const [name, command] of Object.entries(PROGRAMS)) {
+    if (name.endsWith(".go") && !isInstalled(["go"])) continue;
+    const program = command(`${ROOT}/faults/lab/${name.split(" ")[0]}`, folder);
+    if (!isInstalled(program)) continue;
+    const only = ["--check", "--quiet", "--only", "no-length,stream,empty"];
+    const args = [...only, "--", ...program, "{url}", "{pause}", "{next}"];
+    const { code, stdout, stderr } = await run(args, { permissions: PERMISSIONS });
+    assertEquals([code, stderr], [0, ""], name);
+    assertMatch(stdout, /^3 responses in \S+ s: 3 as expected, 0 must, 0 should\n$/, name);
+  }
 });
