@@ -1,5 +1,6 @@
 /**
- * The `firstline` command: parse the arguments, validate them, serve, wait for a signal, stop.
+ * The `firstline` command: parse the arguments, validate them; then probe, check, or serve, wait for a
+ * signal, stop.
  *
  * @module
  */
@@ -14,9 +15,9 @@ import { openerFrom } from "./command/opener.ts";
 import { type Settings, settingsFrom } from "./command/settings.ts";
 import {
   otherUrls,
+  sayStoppedEarly,
   start,
   stop,
-  stopEarly,
   type StopReason,
   StopRequest,
 } from "./command/start.ts";
@@ -65,7 +66,7 @@ async function run(
       path,
     }));
   const started = await Promise.race([starting, stopRequested]);
-  if ("text" in started) return stopEarly(started);
+  if ("text" in started) return sayStoppedEarly(started);
   const { server, path } = started;
   sayAddress(
     server.addr,

@@ -24,9 +24,9 @@ import {
   type Fields,
   hasContent,
   mergeFields,
-  type ReplyDefaults,
+  type ReplyOverrides,
   type ReplyTo,
-  withDefaults,
+  withOverrides,
 } from "../replies/fields.ts";
 import type { Settings } from "./settings.ts";
 import { hasName, type ListenOptions, type Open } from "./start.ts";
@@ -167,7 +167,7 @@ export function responderFrom(settings: Settings): Responder | Reply {
 /** A browser asks by OPTIONS before it sends a request to another origin (Fetch §4.8). */
 function withPermission(headers: Fields, answer: ReplyTo | Reply): ReplyTo {
   const allowed = headers.filter(([name]) => !/^location$/i.test(name)); // it must not be led away
-  const permission = withTemplates(allowed, withDefaults({ status: 204 }, { headers: allowed }));
+  const permission = withTemplates(allowed, withOverrides({ status: 204 }, { headers: allowed }));
   return (request, client) => {
     const chosen = request.method === "OPTIONS" ? permission : answer;
     return typeof chosen === "function" ? chosen(request, client) : chosen;
@@ -176,22 +176,22 @@ function withPermission(headers: Fields, answer: ReplyTo | Reply): ReplyTo {
 
 /** A status that forbids content leaves the page out. */
 function contentReplyTo({ content, status, headers }: Settings): ReplyTo | Reply {
-  const defaults = { status, headers };
-  if (content.kind === "text") return textReplyTo(content.text, defaults);
-  if (content.kind === "page" && hasContent(status)) return pageReplyTo(content.link, defaults);
-  return withDefaults({}, defaults);
+  const overrides = { status, headers };
+  if (content.kind === "text") return textReplyTo(content.text, overrides);
+  if (content.kind === "page" && hasContent(status)) return pageReplyTo(content.link, overrides);
+  return withOverrides({}, overrides);
 }
 
-function textReplyTo(text: string, defaults: ReplyDefaults): ReplyTo | Reply {
-  const reply = withDefaults({ body: text }, defaults);
+function textReplyTo(text: string, overrides: ReplyOverrides): ReplyTo | Reply {
+  const reply = withOverrides({ body: text }, overrides);
   if (!hasPlaceholders(text)) return reply;
-  const [type = ""] = contentTypesIn(defaults.headers);
+  const [type = ""] = contentTypesIn(overrides.headers);
   const fill = contentTemplateOf(text, type);
   return (request, client) => ({ ...reply, body: fill(request, client) });
 }
 
 /** The page has the same header fields for everyone, so they are merged once. */
-function pageReplyTo(link: string | undefined, { status, headers }: ReplyDefaults): ReplyTo {
+function pageReplyTo(link: string | undefined, { status, headers }: ReplyOverrides): ReplyTo {
   const replyTo = page(link);
   let merged: Fields | undefined;
   return (request, client) => {

@@ -207,7 +207,7 @@ export class StopRequest {
 }
 
 /** Says why the start has ended, and returns the exit code: nobody was cut off. */
-export function stopEarly({ text }: StopReason): number {
+export function sayStoppedEarly({ text }: StopReason): number {
   say(`${text} before the start was complete`);
   return 0;
 }

@@ -176,7 +176,7 @@ function targetFor(random: Random, files: string[]): string {
 export function fuzzPath(random: Random): boolean {
   const files = fileNames(random);
   const folder = snapshotOf(files.map((file) => [file, new TextEncoder().encode(file)]));
-  const site = finish(folderAnswer(folder, { defaults: { status: PAGE_STATUS, headers: [] } }));
+  const site = finish(folderAnswer(folder, { overrides: { status: PAGE_STATUS, headers: [] } }));
   const method = random.pick(["GET", "GET", "GET", "HEAD", "POST", "get", "OPTIONS"]);
   const target = targetFor(random, files);
   const request = parseRequestLine(bytesOf(`${method} ${target} HTTP/1.1`));
@@ -261,7 +261,7 @@ function siteOrNothing(
   isListed: boolean,
 ): Answer | undefined {
   try {
-    return finish(folderAnswer(snapshotOf(contents), { defaults: { headers: [] }, isListed }));
+    return finish(folderAnswer(snapshotOf(contents), { overrides: { headers: [] }, isListed }));
   } catch (error) {
     if (error instanceof UnusableFile) return undefined;
     throw error;

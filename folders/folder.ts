@@ -7,7 +7,7 @@
 
 import type { RawReply, Reply } from "../server.ts";
 import { randomDelay, sleep, type Span } from "../replies/delay.ts";
-import { type Fields, mergeFields, type ReplyDefaults, withDefaults } from "../replies/fields.ts";
+import { type Fields, mergeFields, type ReplyOverrides, withOverrides } from "../replies/fields.ts";
 import { encodePathAndQuery, queryOf } from "../replies/target.ts";
 import { quote } from "../replies/text.ts";
 import { type HttpFile, parseHttpFile, type RawAnswer, rawAnswer } from "./http_files.ts";
@@ -33,7 +33,7 @@ export type Answer<R = Reply | Promise<Reply>> = (
 /** How a folder is answered with. */
 export interface FolderOptions {
   /** What the flags set: the status of HTML pages, and header fields of all replies. */
-  readonly defaults: ReplyDefaults;
+  readonly overrides: ReplyOverrides;
   /** True if a folder without an index.html is answered with a list of its entries. */
   readonly isListed?: boolean;
   /** The path of the folder in URLs, without a slash at its end; empty by default. */
@@ -52,7 +52,7 @@ export type ReplyCache = WeakMap<Bytes, HttpFile & { readonly file: string }>;
  * @throws {UnusableFile} If two files have the same method and path, or a name is impossible.
  */
 export function* folderAnswer(folder: FolderSnapshot, options: FolderOptions): Steps<Answer> {
-  const { defaults: { headers }, isListed = false, prefix = "" } = options;
+  const { overrides: { headers }, isListed = false, prefix = "" } = options;
   const delays = new Map<Reply, Span>();
   const routes = yield* repliesOf(folder, options, delays);
   if (isListed) yield* addListings(routes, folder, options);
@@ -73,7 +73,7 @@ export function* folderAnswer(folder: FolderSnapshot, options: FolderOptions): S
 /** The replies that the files are made into, and the waits before some of them. */
 function repliesOf(
   { files }: FolderSnapshot,
-  { cache = new WeakMap(), defaults, isListed, prefix }: FolderOptions,
+  { cache = new WeakMap(), overrides, isListed, prefix }: FolderOptions,
   delays: Map<Reply, Span>,
 ): Steps<Routes<Reply>> {
   return routesOf<Reply>(files, {
@@ -84,7 +84,7 @@ function repliesOf(
     *answerOf(file, { content }, route) {
       let made = cache.get(content);
       if (made?.file !== file) {
-        made = { ...yield* replyOf(file, content, route, defaults), file };
+        made = { ...yield* replyOf(file, content, route, overrides), file };
         cache.set(content, made);
       }
       if (made.delay !== undefined) delays.set(made.reply, made.delay);
@@ -98,14 +98,14 @@ function* replyOf(
   file: string,
   body: Bytes,
   { status, extension }: Route,
-  { status: pageStatus, headers }: ReplyDefaults,
+  { status: pageStatus, headers }: ReplyOverrides,
 ): Steps<HttpFile> {
   if (extension?.toLowerCase() === "http") return yield* httpReplyOf(file, body, status, headers);
   const name = extension === undefined ? file : `.${extension}`;
   const type = yield* contentTypeOf(name, body);
   const isPage = /^(text\/html|application\/xhtml)/.test(type);
   return {
-    reply: withDefaults({ headers: [["Content-Type", type], ...contentEncodingOf(name)], body }, {
+    reply: withOverrides({ headers: [["Content-Type", type], ...contentEncodingOf(name)], body }, {
       status: status ?? (isPage ? pageStatus : undefined),
       headers,
     }),
@@ -124,7 +124,7 @@ function* httpReplyOf(
     if (status !== undefined && status !== reply.status) {
       throw new UnusableFile(`expected the status ${status} of its name`);
     }
-    return { reply: withDefaults(reply, { headers: mergeFields(reply.headers, headers) }), delay };
+    return { reply: withOverrides(reply, { headers: mergeFields(reply.headers, headers) }), delay };
   } catch (error) {
     if (!(error instanceof UnusableFile)) throw error;
     throw new UnusableFile(`${error.message}, in ${quote(file)}`);
@@ -182,7 +182,7 @@ const NOT_FOUND: Reply = Object.freeze({ status: 404, body: "404 Not Found\n" })
 
 /** Answers where there is no folder at all. */
 export function nothing(headers: Fields): Answer<Reply> {
-  return otherReplies(new Routes(), withDefaults(NOT_FOUND, { headers }), headers);
+  return otherReplies(new Routes(), withOverrides(NOT_FOUND, { headers }), headers);
 }
 
 /** The reply to a path where there is nothing: the first of these files, or a text. */
@@ -196,11 +196,11 @@ function* missingReply(
   if (file !== undefined) {
     const { content: body } = files.get(file)!;
     const type = ["Content-Type", yield* contentTypeOf(file, body)] as const;
-    return withDefaults({ status: 404, headers: [type], body }, { headers });
+    return withOverrides({ status: 404, headers: [type], body }, { headers });
   }
   const page = firstOf("/200.html", "/200.json");
   const reply = page === undefined ? undefined : routes.tableOf("GET").get(page);
-  return reply ?? withDefaults(NOT_FOUND, { headers });
+  return reply ?? withOverrides(NOT_FOUND, { headers });
 }
 
 /** The replies where no file answers: to other methods, and to paths where there is nothing. */
@@ -242,12 +242,12 @@ function otherMethods(
 }
 
 function optionsReply(allowed: readonly string[], headers: Fields): Reply {
-  return withDefaults({ status: 204 }, { headers: mergeFields(allowField(allowed), headers) });
+  return withOverrides({ status: 204 }, { headers: mergeFields(allowField(allowed), headers) });
 }
 
 function notAllowed(allowed: readonly string[], headers: Fields): Reply {
   const expected = `${allowed.slice(0, -1).join(", ")} or ${allowed.at(-1)}`;
-  return withDefaults({
+  return withOverrides({
     status: 405,
     headers: allowField(allowed),
     body: `405 Method Not Allowed\n\nExpected ${expected}.\n`,
@@ -260,10 +260,7 @@ function allowField(allowed: readonly string[]): Fields {
 
 // ---------------------------------------------------------------- redirects
 
-/**
- * Marks a path that is redirected to the same path with a slash at its end. Some clients do not
- * follow 308, and browsers would keep it for the next server on this port.
- */
+/** Stands in the table for a redirect to the same path with a slash at its end; never sent itself. */
 const TO_FOLDER: Reply = Object.freeze({ status: 302 });
 
 /** Redirects `/a` to `/a/` if there is a page, whose relative links work only there. */
@@ -280,7 +277,10 @@ function* addRedirects(
   if (prefix !== "") routes.add("GET", "", TO_FOLDER);
 }
 
-/** A decoded path begins with exactly one slash, so the location keeps its host. */
+/**
+ * The status is 302: some clients do not follow 308, and browsers would keep it for the next server on
+ * this port. A decoded path begins with exactly one slash, so the location keeps its host.
+ */
 function redirectTo(path: string, query: string, headers: Fields): Reply {
   const location = path.split("/").map(encodeURIComponent).join("/") + encodePathAndQuery(query);
   const own: Fields = [["Location", location]];

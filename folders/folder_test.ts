@@ -2,7 +2,7 @@ import { assert, assertEquals, assertThrows } from "@std/assert";
 import type { RawReply, Reply } from "../server.ts";
 import { finish, snapshotOf } from "../tests/files.ts";
 import { bytesOf, textOf } from "../tests/wire.ts";
-import type { Fields, ReplyDefaults } from "../replies/fields.ts";
+import type { Fields, ReplyOverrides } from "../replies/fields.ts";
 import { decodedPath } from "../replies/target.ts";
 import {
   type Answer,
@@ -17,20 +17,20 @@ import { UnusableFile } from "./source.ts";
 type Ask = (target: string, method?: string) => Reply;
 
 /** A responder for a folder whose files contain their own names. */
-function site(paths: readonly string[], defaults: ReplyDefaults = { headers: [] }): Ask {
-  return siteWith(Object.fromEntries(paths.map((path) => [path, path])), defaults);
+function site(paths: readonly string[], overrides: ReplyOverrides = { headers: [] }): Ask {
+  return siteWith(Object.fromEntries(paths.map((path) => [path, path])), overrides);
 }
 
 /** A responder for a folder with these files and contents. */
 function siteWith(
   files: Readonly<Record<string, string>>,
-  defaults: ReplyDefaults = { headers: [] },
+  overrides: ReplyOverrides = { headers: [] },
   more: Partial<FolderOptions> = {},
 ): Ask {
   const contents = Object.entries(files).map(([path, text]) =>
     [path, new TextEncoder().encode(text)] as const
   );
-  const answer = finish(folderAnswer(snapshotOf(contents), { defaults, ...more }));
+  const answer = finish(folderAnswer(snapshotOf(contents), { overrides, ...more }));
   return (target, method = "GET") => {
     const reply = answer(method, decodedPath(target), target);
     assert(!(reply instanceof Promise));
@@ -429,7 +429,7 @@ Deno.test("folderAnswer() keeps the replies of files that have not changed", () 
   const cache: ReplyCache = new WeakMap();
   const files = [["/a.txt", bytesOf("a")], ["/b.http", bytesOf("b")]] as Array<[string, Bytes]>;
   const ask = (contents: Array<[string, Bytes]>) => {
-    const options = { defaults: { headers: [] }, cache };
+    const options = { overrides: { headers: [] }, cache };
     const answer = finish(folderAnswer(snapshotOf(contents), options));
     return (path: string) => answer("GET", path, path);
   };
@@ -444,7 +444,7 @@ Deno.test("folderAnswer() keeps its prefix in redirects and at its own path", ()
   const ask = siteWith(files, undefined, { prefix: "/x y" });
   const answer = (path: string) => Object.fromEntries(ask(`${path}?q`).headers ?? []).Location;
   assertEquals(answer("/a"), "/x%20y/a/?q");
-  const options = { defaults: { headers: [] }, prefix: "/x y" };
+  const options = { overrides: { headers: [] }, prefix: "/x y" };
   const folder = snapshotOf([["/index.GET.json", bytesOf("{}")]]);
   const below = finish(folderAnswer(snapshotOf([["/a.css", bytesOf("a")]]), options));
   const reply = below("GET", "", "/x%20y?q") as Reply;
@@ -479,7 +479,7 @@ Deno.test("folderAnswer() answers and waits as an .http file says", async () => 
 
   const slow = [["/a.GET.http", bytesOf("200\nResponse-Delay: 50\n\na")], ["/b", bytesOf("b")]];
   const folder = snapshotOf(slow as Array<[string, Bytes]>);
-  const answer = finish(folderAnswer(folder, { defaults: { headers: [] } }));
+  const answer = finish(folderAnswer(folder, { overrides: { headers: [] } }));
   const start = performance.now();
   const reply = await answer("GET", "/a", "/a");
   assert(performance.now() - start >= 49);

@@ -5,7 +5,7 @@
  */
 
 import type { Reply } from "../server.ts";
-import { type ReplyDefaults, withDefaults } from "../replies/fields.ts";
+import { type ReplyOverrides, withOverrides } from "../replies/fields.ts";
 import { escapeHtml, htmlPage, PAGE_HEADERS } from "../replies/page.ts";
 import { plural } from "../replies/text.ts";
 import type { FolderSnapshot } from "./read.ts";
@@ -38,7 +38,7 @@ const LISTING_STYLE = `
 export function* addListings(
   routes: Routes<Reply>,
   folder: FolderSnapshot,
-  { defaults, prefix = "" }: { readonly defaults: ReplyDefaults; readonly prefix?: string },
+  { overrides, prefix = "" }: { readonly overrides: ReplyOverrides; readonly prefix?: string },
 ): Steps<void> {
   const entries = yield* entriesOf(folder);
   const order = byKindAndName();
@@ -47,7 +47,7 @@ export function* addListings(
     if (routes.tableOf("GET").has(path)) continue;
     const sorted = yield* sortInSteps(entries.get(path) ?? [], order);
     const body = yield* listingOf(prefix + path, path === "/", sorted);
-    routes.add("GET", path, withDefaults({ headers: PAGE_HEADERS, body }, defaults));
+    routes.add("GET", path, withOverrides({ headers: PAGE_HEADERS, body }, overrides));
   }
 }
 

@@ -6,11 +6,11 @@ import { decodedPath } from "../replies/target.ts";
 import { folderAnswer } from "./folder.ts";
 
 /** A responder with `--list` for a folder of files with these sizes. */
-function listed(files: Record<string, number>, defaults = { headers: [] as [string, string][] }) {
+function listed(files: Record<string, number>, overrides = { headers: [] as [string, string][] }) {
   const contents = Object.entries(files).map(([path, size]) =>
     [path, new Uint8Array(size).fill(97)] as const
   );
-  const options = { defaults: { status: 200, ...defaults }, isListed: true };
+  const options = { overrides: { status: 200, ...overrides }, isListed: true };
   const answer = finish(folderAnswer(snapshotOf(contents), options));
   return (target: string) => answer("GET", decodedPath(target), target) as Reply;
 }
@@ -101,7 +101,7 @@ Deno.test("addListings() skips folders that have a page, and takes names as they
 Deno.test("addListings() lists many files in order, a few at a time", () => {
   const names = Array.from({ length: 3000 }, (_, at) => `/${(at * 7919) % 3000}.txt`);
   const steps = folderAnswer(snapshotOf(names.map((name) => [name, bytesOf("")])), {
-    defaults: { headers: [] },
+    overrides: { headers: [] },
     isListed: true,
   });
   let count = 0;

@@ -6,7 +6,7 @@
 
 import type { RawReply, Reply, Responder } from "../server.ts";
 import { delayed, sleep, type Span } from "../replies/delay.ts";
-import { type ReplyDefaults, type ReplyTo, withDefaults } from "../replies/fields.ts";
+import { type ReplyOverrides, type ReplyTo, withOverrides } from "../replies/fields.ts";
 import { withTemplates } from "../replies/placeholders.ts";
 import { decodedPath } from "../replies/target.ts";
 import { plural, quote, UsageError } from "../replies/text.ts";
@@ -27,7 +27,7 @@ import { contentEncodingOf, contentTypeOf } from "./types.ts";
 import { type FirstReading, usualIdle, Watch } from "./watch.ts";
 
 /** Files and folders to answer with, and how. */
-export interface FileSettings extends ReplyDefaults {
+export interface FileSettings extends ReplyOverrides {
   /** The flag that names the first: `raw` for whole responses. */
   readonly kind: "file" | "raw";
   /** The path of the file or folder for all requests that no prefix is for. */
@@ -214,14 +214,14 @@ class Part {
     if (list && !prefixes?.size) throw new UnusableFile("expected a folder with --list");
     const type = ["Content-Type", yield* contentTypeOf(this.#path, body)] as const;
     const own = [type, ...contentEncodingOf(this.#path)];
-    return withDefaults({ headers: own, body }, { status, headers });
+    return withOverrides({ headers: own, body }, { status, headers });
   }
 
   #folderAnswer(snapshot: FolderSnapshot): Steps<Answer<Reply | RawReply | Promise<Reply>>> {
     const { list, delay, status, headers } = this.#settings;
     if (this.#isRaw) return rawFolderAnswer(snapshot, delay);
-    const [defaults, cache] = [{ status, headers }, this.#cache];
-    return folderAnswer(snapshot, { defaults, cache, isListed: list, prefix: this.prefix });
+    const [overrides, cache] = [{ status, headers }, this.#cache];
+    return folderAnswer(snapshot, { overrides, cache, isListed: list, prefix: this.prefix });
   }
 
   /** Says how much is held, whether `/` has an answer, and which raw responses are risky. */

@@ -136,7 +136,8 @@ const OTHER_TYPES: Readonly<Record<string, string>> = {
 };
 
 /** Names without an extension that usually belong to text files. */
-const TEXT_NAMES = /^(README|LICEN[CS]E|COPYING|NOTICE|AUTHORS|CHANGELOG|NEWS|TODO|Makefile)$/i;
+const TEXT_NAMES =
+  /^(README|LICEN[CS]E|COPYING|NOTICE|AUTHORS|CHANGELOG|NEWS|TODO|Makefile|Dockerfile)$/i;
 
 /** The types by their extensions. */
 const TYPES = new Map<string, string>();

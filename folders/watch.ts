@@ -25,7 +25,7 @@ const IDLE_PER_LOOK = 19;
 /** On a very busy machine or a slow file system, the next look does not wait longer than this. */
 const MAX_IDLE_MS = 30_000;
 /** A reading waits until two looks this far apart agree: programs write many files in a row. */
-const SETTLE_MS = 100;
+const AGREE_MS = 100;
 /** After this long everything is read even if changes go on, as in a folder with a log. */
 const PATIENCE_MS = 2000;
 /** How often a reading is tried again after a failure, even without a change. */
@@ -75,7 +75,7 @@ export class Watch implements Disposable {
   #snapshot: Snapshot;
   #open: OpenSync | undefined;
   /** What was seen before the content was read. */
-  #read: Outcome<Versions>;
+  #seenAtReading: Outcome<Versions>;
   /** How long each of the last two looks took. Other work on the machine can make one look slow. */
   #lookTimes: readonly [number, number];
   /** When to read again although nothing has changed: some time after a failure. */
@@ -89,7 +89,7 @@ export class Watch implements Disposable {
     const usualMs = versions.size * LOOK_MS_PER_ENTRY;
     this.#source = source;
     this.#snapshot = snapshot;
-    this.#read = { value: versions };
+    this.#seenAtReading = { value: versions };
     this.#lookTimes = [usualMs, usualMs];
     this.#handlers = handlers;
     this.finished = this.#run().catch((error) => {
@@ -107,7 +107,7 @@ export class Watch implements Disposable {
     for (;;) {
       const seen = versionsOf(await this.#look());
       const isRetry = performance.now() >= this.#retryAt;
-      if (isRetry || !await this.#isSame(seen, this.#read)) await this.#reload(seen);
+      if (isRetry || !await this.#isSame(seen, this.#seenAtReading)) await this.#reload(seen);
       await this.#pause(idleAfter(this.#lookMs));
     }
   }
@@ -119,7 +119,7 @@ export class Watch implements Disposable {
   /** Reads and applies everything, once nothing changes. */
   async #reload(before: Outcome<Versions>): Promise<void> {
     const end = performance.now() + PATIENCE_MS;
-    for (let pauseMs = SETTLE_MS;;) {
+    for (let pauseMs = AGREE_MS;;) {
       await this.#pause(pauseMs);
       const looked = await this.#look();
       const seen = versionsOf(looked);
@@ -127,11 +127,11 @@ export class Watch implements Disposable {
         const outcome = await this.#attempt(this.#readAfter(looked));
         before = versionsOf(await this.#look()); // a change while reading could mix two versions
         if (performance.now() >= end || await this.#isSame(seen, before)) {
-          this.#read = seen;
+          this.#seenAtReading = seen;
           return await this.#conclude(outcome);
         }
       } else before = seen;
-      pauseMs = Math.max(SETTLE_MS, Math.min(this.#lookMs * IDLE_PER_LOOK, PATIENCE_MS));
+      pauseMs = Math.max(AGREE_MS, Math.min(this.#lookMs * IDLE_PER_LOOK, PATIENCE_MS));
     }
   }
 

@@ -116,7 +116,7 @@ interface Visit {
 
 type Answer = ReturnType<Responder>;
 
-/** The paths that are no entries, by their first segment; each gets the rest of the path. */
+/** Paths that are looked up before entries, by their first segment; each gets the rest of the path. */
 const ROUTES: Readonly<
   Record<string, (rest: string | undefined, visit: Visit) => Answer | Expected | undefined>
 > = {
@@ -126,8 +126,8 @@ const ROUTES: Readonly<
   any,
   sequence,
   seen,
-  "redirect-away": (rest, visit) => redirectWithKey("localhost", rest, visit),
-  "redirect-back": (rest, visit) => redirectWithKey("127.0.0.1", rest, visit),
+  "redirect-away": (rest, visit) => redirectWithKey("redirect-away", "localhost", rest, visit),
+  "redirect-back": (rest, visit) => redirectWithKey("redirect-back", "127.0.0.1", rest, visit),
 };
 
 /** What a path stands for, apart from the lists. */
@@ -185,16 +185,17 @@ function arrived(rest: string | undefined, visit: Visit): Answer | Expected {
 }
 
 function redirectWithKey(
+  name: string,
   host: string,
   rest = "",
   visit: Visit,
 ): Answer | Expected | undefined {
   const [code, key] = rest.split("/");
   if (key === undefined) return undefined; // an entry
-  const found = findItem(visit.entries, `redirect-away:${code}`);
+  const found = findItem(visit.entries, `${name}:${code}`);
   if ("expected" in found) return found;
   if (rest !== `${code}/${key}` || !KEY.test(key)) {
-    return { expected: `/redirect-away/CODE/KEY, ${KEY_USAGE}` };
+    return { expected: `/${name}/CODE/KEY, ${KEY_USAGE}` };
   }
   return sendMessage(redirectTo(host, found.value, key), visit);
 }

@@ -1,5 +1,5 @@
 /**
- * What the flags `--status` and `--header` set in each reply.
+ * Header fields: parsing, merging, and what the flags `--status` and `--header` set in each reply.
  *
  * @module
  */
@@ -14,7 +14,7 @@ export type Fields = NonNullable<Reply["headers"]>;
 export type ReplyTo = (request: RequestLine, client: Client) => Reply | Promise<Reply>;
 
 /** What is set in a reply, whatever its content. */
-export interface ReplyDefaults {
+export interface ReplyOverrides {
   /** The status code; by default that of the reply. */
   readonly status?: number;
   /** Header fields to add; they replace those of the same name. */
@@ -22,9 +22,9 @@ export interface ReplyDefaults {
 }
 
 /** Sets status and fields in a reply. The server caches the encoding of what is frozen. */
-export function withDefaults(
+export function withOverrides(
   reply: Reply,
-  { status = reply.status, headers }: ReplyDefaults,
+  { status = reply.status, headers }: ReplyOverrides,
 ): Reply {
   const own = hasContent(status) ? reply.headers : [];
   return Object.freeze({ ...reply, status, headers: mergeFields(own, headers) });

@@ -102,8 +102,10 @@ export const LASTS: Parameter = { ...DELAY, fallback: MAX_SECONDS, example: unde
 /** How long a slow response takes in all: not 2 or 3 seconds, which are usual timeouts. */
 export const TAKES: Parameter = { ...LASTS, fallback: 1 };
 
+/** The last fields of a head, and the content. */
 export const PLAIN = "Content-Length: 3\r\nConnection: close\r\n\r\nok\n";
 export const TEXT = "Content-Type: text/plain";
+/** A 302 that lacks its Location and the empty line. */
 export const LOCATION = "HTTP/1.1 302 Found\r\nContent-Length: 0\r\nConnection: close\r\n";
 /** A response that leaves the connection open. */
 export const OPEN = open("200 OK", "Content-Length: 3", "ok\n");

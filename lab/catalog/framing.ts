@@ -19,7 +19,7 @@ import { chunk, chunked, ok } from "../pieces.ts";
 
 /** What follows the chunks, without trailers. */
 const LAST = "0\r\n\r\n";
-/** A piece of 64 KiB, 16 of which make 1 MiB. */
+/** 1 MiB, in 16 pieces. */
 const MIB = { repeat: "a".repeat(65536), times: 16 };
 
 /** Lengths, chunks and transfer codings. */

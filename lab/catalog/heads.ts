@@ -7,7 +7,7 @@
 import { type Catalog, CONTINUE, EARLY_HINTS, LASTS, OPEN, open, PLAIN } from "./entry.ts";
 import { OK, STALL } from "../pieces.ts";
 
-/** A piece of 64 KiB, 16 of which make 1 MiB. */
+/** 1 MiB, in 16 pieces. */
 const MIB = { repeat: "a".repeat(65536), times: 16 };
 
 /** Header fields and status lines. */
