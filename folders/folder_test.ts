@@ -77,6 +77,12 @@ Deno.test("folderAnswer() prefers the file of that name to a page, and a page to
   assertFinds(ask, { "/a": "/a", "/a.html": "/a.html", "/b": "/b.html", "/b/": "/b/index.html" });
 });
 
+Deno.test("folderAnswer() gives shorter paths to files alone, not to their shorter paths again", () => {
+  const ask = site(["/index.htm.html", "/index.GET.txt"]);
+  assertFinds(ask, { "/index.htm": "/index.htm.html", "/": "/index.GET.txt" });
+  assertFinds(site(["/a/index.htm.html"]), { "/a/index.htm": "/a/index.htm.html", "/a/": 404 });
+});
+
 Deno.test("folderAnswer() does not let the query choose", () => {
   const ask = site(["/index.html", "/a?b", "/a"]);
   assertFinds(ask, { "/?x": "/index.html", "/a?b": "/a", "/a%3Fb": "/a?b", "/a%3fb?c": "/a?b" });

@@ -280,7 +280,7 @@ export function* routesOf<T>(
   const building = new Building(naming);
   yield* building.addFiles(files);
   yield* building.addComposedNames();
-  for (const aliasesOf of naming.aliases) yield* building.addAliases(aliasesOf);
+  yield* building.addAliases();
   yield* building.addSlashes();
   return building.routes;
 }
@@ -329,17 +329,25 @@ class Building<T> {
     }
   }
 
-  /** Adds shorter paths. That of a page must not be the path of a file with a method as well. */
-  *addAliases(aliasesOf: (path: string) => string[]): Steps<void> {
-    const { method } = this.#naming;
-    for (const [path, answer] of [...this.routes.tableOf(method)]) {
-      yield;
-      for (const alias of aliasesOf(path)) {
-        const other = this.routes.add(method, alias, answer);
-        const isOwnPath = other !== undefined && this.#named.get(other)?.path === alias;
-        if (isOwnPath && !this.#named.has(answer)) throw this.#conflict(other, answer);
+  /**
+   * Adds the shorter paths of files, which have none of their own. That of a page must not be the path
+   * of a file with a method as well.
+   */
+  *addAliases(): Steps<void> {
+    const { method, aliases } = this.#naming;
+    const paths = [...this.routes.tableOf(method)];
+    for (const aliasesOf of aliases) {
+      for (const [path, answer] of paths) {
+        yield;
+        for (const alias of aliasesOf(path)) this.#addAlias(method, alias, answer);
       }
     }
+  }
+
+  #addAlias(method: string, alias: string, answer: T): void {
+    const other = this.routes.add(method, alias, answer);
+    const isOwnPath = other !== undefined && this.#named.get(other)?.path === alias;
+    if (isOwnPath && !this.#named.has(answer)) throw this.#conflict(other, answer);
   }
 
   /**
