@@ -272,7 +272,9 @@ function* addRedirects(
   const pages = routes.tableOf("GET");
   for (const path of folders) {
     yield;
-    if (path !== "/" && pages.has(path)) routes.add("GET", path.slice(0, -1), TO_FOLDER);
+    for (const form of new Set([path, path.normalize()])) { // as its pages, see addComposedNames()
+      if (form !== "/" && pages.has(form)) routes.add("GET", form.slice(0, -1), TO_FOLDER);
+    }
   }
   if (prefix !== "") routes.add("GET", "", TO_FOLDER);
 }

@@ -83,6 +83,14 @@ Deno.test("folderAnswer() gives shorter paths to files alone, not to their short
   assertFinds(site(["/a/index.htm.html"]), { "/a/index.htm": "/a/index.htm.html", "/a/": 404 });
 });
 
+Deno.test("folderAnswer() sends a folder to its slash in the form of its name that was asked for", () => {
+  const ask = site(["/e\u0301/index.html"]);
+  for (const name of ["e\u0301", "\u00e9"]) {
+    const { status, headers } = ask(`/${encodeURIComponent(name)}`);
+    assertEquals([status, headers], [302, [["Location", `/${encodeURIComponent(name)}/`]]]);
+  }
+});
+
 Deno.test("folderAnswer() does not let the query choose", () => {
   const ask = site(["/index.html", "/a?b", "/a"]);
   assertFinds(ask, { "/?x": "/index.html", "/a?b": "/a", "/a%3Fb": "/a?b", "/a%3fb?c": "/a?b" });
