@@ -29,7 +29,7 @@ import {
  */
 export async function main(args: string[]): Promise<number> {
   const stopRequest = new StopRequest(); // before anything is read, or process 1 loses a signal
-  const end = new AbortController();
+  const end = new AbortController(); // of watching files
   try {
     const values = parseFlags(args);
     if (values.help === true) return print(helpText());
@@ -66,7 +66,7 @@ async function run(
       path,
     }));
   const started = await Promise.race([starting, stopRequested]);
-  if ("text" in started) return sayStoppedEarly(started);
+  if (!("server" in started)) return sayStoppedEarly(started); // a signal came during the start
   const { server, path } = started;
   sayAddress(
     server.addr,
