@@ -1,14 +1,12 @@
 /**
  * The `firstline` command: parse the arguments, validate them; then probe, check, or serve, wait for a
- * signal, stop.
+ * signal, stop. A server starts with the code that it needs: the rest is imported where it is used.
  *
  * @module
  */
 
-import manifest from "./deno.json" with { type: "json" };
 import { parseFlags } from "./command/arguments.ts";
 import { helpText } from "./command/flags.ts";
-import { probe } from "./command/probe.ts";
 import { hooksFrom, openLog } from "./command/log.ts";
 import { exitCodeOf, flushMessages, print, sayAddress } from "./command/output.ts";
 import { openerFrom } from "./command/opener.ts";
@@ -33,11 +31,14 @@ export async function main(args: string[]): Promise<number> {
   try {
     const values = parseFlags(args);
     if (values.help === true) return print(helpText());
-    if (values.version === true) return print(`firstline ${manifest.version}`);
+    if (values.version === true) return print(`firstline ${await version()}`);
     const settings = settingsFrom(values);
-    if (settings.probe) return await stopRequest.orExitCode(probe(settings));
+    if (settings.probe) {
+      const { probe } = await import("./command/probe.ts");
+      return await stopRequest.orExitCode(probe(settings));
+    }
     if (settings.check) {
-      const { checkClient } = await import("./command/check.ts"); // with the lab, for no other start
+      const { checkClient } = await import("./command/check.ts");
       return await checkClient(settings.check, stopRequest.received);
     }
     if (settings.stopOnEof) stopRequest.atEndOf(Deno.stdin.readable);
@@ -48,6 +49,11 @@ export async function main(args: string[]): Promise<number> {
     end.abort();
     await flushMessages();
   }
+}
+
+async function version(): Promise<string> {
+  const { default: manifest } = await import("./deno.json", { with: { type: "json" } });
+  return manifest.version;
 }
 
 /** Serves until the stop is requested, then stops. Resolves to the exit code. */

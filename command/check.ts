@@ -4,12 +4,18 @@
  * @module
  */
 
-import { permissionHint } from "../folders/source.ts";
 import { check, type CheckReport } from "../lab/check/check.ts";
 import { Commands, type RunCommand } from "../lab/check/command.ts";
 import { reportJunit } from "../lab/check/junit.ts";
 import { failures, reportJson, reportText } from "../lab/check/report.ts";
-import { messageOf, printable, quote, StartError, UsageError } from "../replies/text.ts";
+import {
+  messageOf,
+  permissionHint,
+  printable,
+  quote,
+  StartError,
+  UsageError,
+} from "../replies/text.ts";
 import { printAll, say } from "./output.ts";
 import type { CheckSettings } from "./settings.ts";
 import { mayUse, missingPermission, type StopReason } from "./start.ts";
@@ -45,7 +51,9 @@ function demandPermissions(): void {
   if (!mayUse(host, 0)) throw new StartError(`Cannot listen on ${missingPermission(host, 0)}`);
   if (Deno.permissions.querySync({ name: "run" }).state === "granted") return;
   throw new StartError(
-    `Cannot run commands: permission missing, ${permissionHint("--allow-run")}`,
+    `Cannot run commands: permission missing, ${
+      permissionHint("--allow-run", Deno.build.standalone)
+    }`,
   );
 }
 
@@ -81,7 +89,9 @@ function openReport(path: string | undefined): Deno.FsFile | undefined {
   if (path === undefined) return undefined;
   if (Deno.permissions.querySync({ name: "write", path }).state !== "granted") {
     throw new StartError(
-      `Cannot write ${quote(path)}: permission missing, ${permissionHint(`--allow-write=${path}`)}`,
+      `Cannot write ${quote(path)}: permission missing, ${
+        permissionHint(`--allow-write=${path}`, Deno.build.standalone)
+      }`,
     );
   }
   try {

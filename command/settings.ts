@@ -9,7 +9,7 @@ import type { Level } from "../lab/contract.ts";
 import { LEVELS } from "../lab/check/defaults.ts";
 import { COMMAND } from "./arguments.ts";
 import { DEFAULTS, FLAGS, PREFIX } from "./flags.ts";
-import { messageOf, quote, StartError, UsageError } from "../replies/text.ts";
+import { messageOf, permissionHint, quote, StartError, UsageError } from "../replies/text.ts";
 import {
   aroundPlaceholders,
   hasPlaceholders,
@@ -25,7 +25,6 @@ import {
   mergeFields,
   parseField,
 } from "../replies/fields.ts";
-import { permissionHint } from "../folders/source.ts";
 import type { ListenOptions } from "./start.ts";
 import { encodeUri } from "../replies/target.ts";
 import {
@@ -171,7 +170,9 @@ function reusePortFrom(values: Values): boolean {
   }
   if (reusePort && !("listenDatagram" in Deno)) {
     throw new StartError(
-      `Cannot use --reuse-port: not enabled in Deno, ${permissionHint("--unstable-net")}`,
+      `Cannot use --reuse-port: not enabled in Deno, ${
+        permissionHint("--unstable-net", Deno.build.standalone)
+      }`,
     );
   }
   return reusePort;

@@ -5,13 +5,12 @@
  * @module
  */
 
-import { getAvailablePort } from "@std/net/get-available-port";
 import { sleep } from "../replies/delay.ts";
 import type { ServeOptions, Server } from "../server.ts";
-import { permissionHint } from "../folders/source.ts";
 import {
   hostAndPort,
   messageOf,
+  permissionHint,
   plural,
   quote,
   StartError,
@@ -61,7 +60,7 @@ export async function start(
     return await open(options);
   } catch (error) {
     const mayMove = !portGiven && Deno.stderr.isTerminal() && mayUse(hostname, 0);
-    if (!mayMove || !hasName(error, "AddrInUse")) throw explain(error, options);
+    if (!mayMove || !hasName(error, "AddrInUse")) throw await explain(error, options);
     const server = await open({ ...options, port: 0 });
     say(`PORT ${port} IS TAKEN: using ${server.addr.port} instead (--port chooses another)`);
     return server;
@@ -85,24 +84,30 @@ export function checkDenoVersion(version: string): void {
   );
 }
 
-function explain(error: unknown, { hostname, port }: ListenOptions): Error {
+async function explain(error: unknown, { hostname, port }: ListenOptions): Promise<Error> {
   if (error instanceof URIError) {
     return new UsageError(`Cannot use --host ${quote(hostname)}: expected an address or a name`);
   }
-  return new StartError(`Cannot listen on ${hostAndPort(hostname, port)}: ${reasonOf(error)}`);
+  return new StartError(
+    `Cannot listen on ${hostAndPort(hostname, port)}: ${await reasonOf(error)}`,
+  );
 }
 
-function reasonOf(error: unknown): string {
-  if (hasName(error, "AddrInUse")) {
-    const free = mayUse("0.0.0.0", 0) ? `, port ${getAvailablePort()} is free` : "";
-    return `the port is taken${free}`; // with --reuse-port, by a process of another user
-  }
+async function reasonOf(error: unknown): Promise<string> {
+  if (hasName(error, "AddrInUse")) return `the port is taken${await freePort()}`;
   if (hasName(error, "PermissionDenied")) {
     return "the system forbids it, ports below 1024 need a privilege";
   }
   if (hasName(error, "AddrNotAvailable")) return "the address is not on this machine";
   const message = messageOf(error);
   return message.startsWith("failed to lookup") ? "the name was not found" : message;
+}
+
+/** Another port, if it may be looked for. What few starts need is loaded when they need it. */
+async function freePort(): Promise<string> {
+  if (!mayUse("0.0.0.0", 0)) return "";
+  const { getAvailablePort } = await import("@std/net/get-available-port");
+  return `, port ${getAvailablePort()} is free`;
 }
 
 /** Errors are told apart by name, because those of the lab's listener have no class of Deno. */
@@ -129,7 +134,7 @@ export function mayUse(hostname: string, port: number): boolean {
 export function missingPermission(hostname: string, port: number): string {
   const address = hostAndPort(hostname, port);
   return `${address}: permission missing, ${
-    permissionHint(`--allow-net or --allow-net=${address}`)
+    permissionHint(`--allow-net or --allow-net=${address}`, Deno.build.standalone)
   }`;
 }
 

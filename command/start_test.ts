@@ -1,6 +1,5 @@
 import { assertEquals, assertThrows } from "@std/assert";
-import { permissionHint } from "../folders/source.ts";
-import { StartError } from "../replies/text.ts";
+import { permissionHint, StartError } from "../replies/text.ts";
 import { checkDenoVersion, missingPermission, OLDEST_DENO, runtimeMessage } from "./start.ts";
 
 Deno.test("permissionHint() says where the flag goes, or that an executable lacks it", () => {

@@ -6,8 +6,8 @@
 
 import type { Reply } from "../server.ts";
 import { type ReplyOverrides, withOverrides } from "../replies/fields.ts";
-import { escapeHtml, htmlPage, PAGE_HEADERS } from "../replies/page.ts";
-import { plural } from "../replies/text.ts";
+import { htmlPage, PAGE_HEADERS } from "../replies/page.ts";
+import { escapeHtml, plural } from "../replies/text.ts";
 import type { FolderSnapshot } from "./read.ts";
 import type { Routes } from "./routes.ts";
 import { sortInSteps, type Steps } from "./steps.ts";

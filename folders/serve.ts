@@ -24,7 +24,7 @@ import { Source, UnusableFile } from "./source.ts";
 import { inSlices, type Steps } from "./steps.ts";
 import { mistakenMethods } from "./routes.ts";
 import { contentEncodingOf, contentTypeOf } from "./types.ts";
-import { type FirstReading, usualIdle, Watch } from "./watch.ts";
+import type { FirstReading } from "./watch.ts";
 
 /** Files and folders to answer with, and how. */
 export interface FileSettings extends ReplyOverrides {
@@ -77,7 +77,7 @@ export async function fileAnswer(
     ),
   ];
   for (const part of parts) await part.read();
-  if (settings.watch) { for (const part of parts) part.watch(signal); }
+  if (settings.watch) { for (const part of parts) await part.watch(signal); }
   return { answer: answerWith(parts, settings), path: parts[0].path };
 }
 
@@ -176,7 +176,8 @@ class Part {
   }
 
   /** Reads it again whenever it changes, until the signal is given. */
-  watch(signal: AbortSignal | undefined): void {
+  async watch(signal: AbortSignal | undefined): Promise<void> {
+    const { usualIdle, Watch } = await import("./watch.ts"); // most starts do without
     const first = this.#first!;
     const idleMs = usualIdle(first.versions.size);
     if (idleMs > USUAL_MS) {

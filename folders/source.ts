@@ -5,7 +5,7 @@
  * @module
  */
 
-import { messageOf, quote, StartError, UsageError } from "../replies/text.ts";
+import { messageOf, permissionHint, quote, StartError, UsageError } from "../replies/text.ts";
 
 /** A file or folder that cannot be used. Its message follows `Cannot use --file "PATH": `. */
 export class UnusableFile extends Error {}
@@ -45,7 +45,7 @@ export class Source {
 
   #demandPermission(isGranted: boolean, paths: string, isExpectedInside = false): void {
     if (isGranted) return;
-    const hint = permissionHint(`--allow-read=${paths}`);
+    const hint = permissionHint(`--allow-read=${paths}`, Deno.build.standalone);
     const reason = isExpectedInside ? NOT_EMBEDDED : "permission missing";
     throw new StartError(`Cannot use ${this.name}: ${reason}, ${hint}`);
   }
@@ -102,20 +102,6 @@ function exists(diskPath: string): boolean {
 /** True if the read permission covers this path. */
 function mayRead(path: string): boolean {
   return Deno.permissions.querySync({ name: "read", path }).state === "granted";
-}
-
-/**
- * How to get what Deno grants by a flag.
- *
- * @param isExecutable True in an executable, whose flags were fixed when it was compiled.
- */
-export function permissionHint(
-  flag: string,
-  isExecutable: boolean = Deno.build.standalone,
-): string {
-  return isExecutable
-    ? `this executable was compiled without ${flag}`
-    : `add ${flag} before main.ts, or to deno install`;
 }
 
 // ---------------------------------------------------------------- embedded files

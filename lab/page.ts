@@ -6,7 +6,8 @@
 
 import { createHash } from "node:crypto";
 import type { Reply } from "../server.ts";
-import { escapeHtml, htmlPage, PAGE_HEADERS } from "../replies/page.ts";
+import { htmlPage, PAGE_HEADERS } from "../replies/page.ts";
+import { escapeHtml } from "../replies/text.ts";
 import type { Contract } from "./contract.ts";
 
 /** The replies with the list, by path. */

@@ -5,8 +5,8 @@
  */
 
 import type { Client, Reply, RequestLine } from "../server.ts";
-import { escapeHtml } from "./html.ts";
 import { DEFAULT_LINK, labelOf, PROJECT_URL } from "./link.ts";
+import { escapeHtml } from "./text.ts";
 
 export { DEFAULT_LINK, escapeHtml, PROJECT_URL };
 

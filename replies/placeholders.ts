@@ -6,9 +6,9 @@
  */
 
 import type { Client, Reply, RequestLine } from "../server.ts";
-import { escapeHtml } from "./page.ts";
 import { type Fields, mergeFields, type ReplyTo } from "./fields.ts";
 import { encodePathAndQuery, encodeUri, pathAndQueryOf } from "./target.ts";
+import { escapeHtml } from "./text.ts";
 
 /** A text that depends on the request. */
 export type Template = (request: RequestLine, client: Client) => string;

@@ -1,6 +1,6 @@
 /**
- * The words of messages: the errors that end the command, and how values, counts and addresses are
- * written.
+ * Text: the words of messages and of the errors that end the command, how values, counts and
+ * addresses are written, and what is escaped for a terminal or for HTML.
  *
  * @module
  */
@@ -32,6 +32,28 @@ export function quote(text: string): string {
   return `"${escapeControls(text)}"`;
 }
 
+/**
+ * Escapes text for HTML, between tags and in quoted attributes.
+ *
+ * @example
+ * ```ts
+ * import { escapeHtml } from "./text.ts";
+ *
+ * console.log(escapeHtml('<a href="x">')); // "&lt;a href=&quot;x&quot;&gt;"
+ * ```
+ */
+export function escapeHtml(text: string): string {
+  return text.replace(/[&<>"']/g, (character) => HTML_ENTITIES[character]);
+}
+
+const HTML_ENTITIES: Record<string, string> = {
+  "&": "&amp;",
+  "<": "&lt;",
+  ">": "&gt;",
+  '"': "&quot;",
+  "'": "&#39;",
+};
+
 /** A count and its noun: `1 line`, `2 lines`. */
 export function plural(count: number, noun: string): string {
   return `${count} ${noun}${count === 1 ? "" : "s"}`;
@@ -55,4 +77,15 @@ export function connectableHost(hostname: string, loopback: string): string {
 /** The URL to open in a browser on this machine. */
 export function urlOf(hostname: string, port: number, path = "/"): string {
   return `http://${hostAndPort(connectableHost(hostname, "localhost"), port)}${path}`;
+}
+
+/**
+ * How to get what Deno grants by a flag.
+ *
+ * @param isExecutable True in an executable, whose flags were fixed when it was compiled.
+ */
+export function permissionHint(flag: string, isExecutable: boolean): string {
+  return isExecutable
+    ? `this executable was compiled without ${flag}`
+    : `add ${flag} before main.ts, or to deno install`;
 }
