@@ -14,7 +14,7 @@ import { connect, HOST, isGone, type Target } from "../tests/clients.ts";
 import { sleep } from "../tests/time.ts";
 import { bytesOf } from "../tests/wire.ts";
 import { readUntilEnd, runClients, trySend } from "./clients.ts";
-import { fuzzMethods, fuzzPath, fuzzRoutes } from "./fuzz_folder.ts";
+import { fuzzMethods, fuzzPath, fuzzPrefixes, fuzzRoutes } from "./fuzz_folder.ts";
 import { check, numberOf, Random } from "./harness.ts";
 
 // ---------------------------------------------------------------- oracles
@@ -358,6 +358,7 @@ console.log(`seed ${seed}`);
 fuzzPure("parseRequestLine()", seed, inputs, fuzzLine);
 fuzzPure("scanHead()", seed, inputs, fuzzHead);
 fuzzPure("folderAnswer()", seed, inputs, fuzzPath);
+fuzzPure("folderAnswer() below prefixes", seed, inputs, fuzzPrefixes);
 fuzzPure("folderAnswer() by method", seed, inputs, fuzzMethods);
 fuzzPure("folderAnswer() by the names of files", seed, inputs, fuzzRoutes);
 const replies = await fuzzSockets(seed, seconds);

@@ -4,12 +4,14 @@
  * @module
  */
 
-import { type Answer, folderAnswer } from "../folders/folder.ts";
+import { type Answer, folderAnswer, nothing } from "../folders/folder.ts";
 import type { Bytes } from "../folders/read.ts";
+import { respondBelow } from "../folders/serve.ts";
 import { UnusableFile } from "../folders/source.ts";
 import { decodedPath } from "../replies/target.ts";
-import { parseRequestLine, type Reply } from "../server.ts";
+import { parseRequestLine, type Reply, type RequestLine } from "../server.ts";
 import { finish, snapshotOf } from "../tests/files.ts";
+import { CLIENT } from "../tests/requests.ts";
 import { bytesOf, textOf } from "../tests/wire.ts";
 import { check, type Random } from "./harness.ts";
 
@@ -27,15 +29,29 @@ interface Expected {
 }
 
 function expectedOf(files: string[], method: string, target: string): Expected {
-  const found = expectedOfGet(files, target);
+  const { name, query } = partsOf(target);
+  return expectedAt(files, method, name, query);
+}
+
+/** The decoded path of a target, unless it does not decode, and the query. */
+function partsOf(target: string): { name: string | undefined; query: string } {
+  const [, path, query = ""] = /^(?:[a-z]+:\/\/[^/?#]*)?([^?#]*)(\?[^]*)?/.exec(target)!;
+  return { name: decode(path || "/"), query };
+}
+
+function expectedAt(
+  files: string[],
+  method: string,
+  name: string | undefined,
+  query: string,
+): Expected {
+  const found = expectedOfGet(files, name, query);
   if (method === "GET" || method === "HEAD") return found;
   if (method === "OPTIONS") return { status: 204 };
   return found.status === 404 ? found : { status: 405 };
 }
 
-function expectedOfGet(files: string[], target: string): Expected {
-  const [, path, query = ""] = /^(?:[a-z]+:\/\/[^/?#]*)?([^?#]*)(\?[^]*)?/.exec(target)!;
-  const name = decode(path || "/");
+function expectedOfGet(files: string[], name: string | undefined, query: string): Expected {
   const find = (wanted: string) =>
     files.find((file) => file === wanted) ?? files.find((file) => file.normalize() === wanted);
   const page = (file: string) => ({ file, status: /\.html?$/.test(file) ? PAGE_STATUS : 200 });
@@ -211,6 +227,59 @@ function checkRedirect({ headers = [] }: Reply, { folder, query }: Expected, wha
   const isValid = /^[\w?/%=.]*$/.test(query!) && !/%(?![0-9a-f]{2})/i.test(query!);
   check(!isValid || rest === query, `lost the query ${query}`, location, what);
   check(/^(\?[!$%&'()*+,./:;=?@\w~-]*)?$/.test(rest), "not a query", location, what);
+}
+
+// ---------------------------------------------------------------- prefixes
+
+const PREFIXES = ["", "/a", "/a/b", "/index", "/e\u0301", "/\u1e9b\u0323", "/a b", "/{a}", "/%2e%2e"];
+
+/**
+ * Checks that below a prefix a folder answers as it does alone, that the longest prefix of whole
+ * segments wins, and that redirects keep it. True if a file was found.
+ */
+export function fuzzPrefixes(random: Random): boolean {
+  const prefixes = [...new Set(Array.from({ length: 1 + random.below(3) }, () => random.pick(PREFIXES)))];
+  const folders = new Map(prefixes.map((prefix) => [prefix, fileNames(random)]));
+  const parts = Array.from(folders, ([prefix, files]) => {
+    const folder = snapshotOf(files.map((file) => [file, new TextEncoder().encode(prefix + file)]));
+    const overrides = { status: PAGE_STATUS, headers: [] };
+    return { prefix, answer: finish(folderAnswer(folder, { overrides, prefix })) };
+  });
+  const respond = respondBelow(parts, nothing([]));
+  const method = random.pick(["GET", "GET", "GET", "HEAD", "POST", "OPTIONS"]);
+  const [near, files] = random.pick([...folders]);
+  const target = encode(random, near) + random.pick([
+    () => targetFor(random, files).replace(/^http:\/\/x\.example/, ""),
+    () => random.pick(QUERIES),
+  ])();
+  const request = parseRequestLine(bytesOf(`${method} ${target} HTTP/1.1`)) as RequestLine;
+  if ("expected" in request) return false;
+  const { name, query } = partsOf(target);
+  const prefix = prefixes.toSorted((a, b) => b.length - a.length)
+    .find((prefix) => name !== undefined && `${name}/`.startsWith(`${prefix}/`));
+  const { folder, file, status } = expectedBelow(folders, prefix, method, name, query);
+  const reply = respond(request, CLIENT) as Reply;
+  const what = `${method} ${target}`;
+  check((reply.status ?? 200) === status, `expected ${status}`, what, ...folders);
+  if (folder !== undefined) checkRedirect(reply, { status, folder: prefix + folder, query }, what);
+  if (file !== undefined) check(isFile(reply, prefix + file), `not ${file}`, what, ...folders);
+  return file !== undefined && status !== 404;
+}
+
+function expectedBelow(
+  folders: ReadonlyMap<string, string[]>,
+  prefix: string | undefined,
+  method: string,
+  name: string | undefined,
+  query: string,
+): Expected {
+  if (prefix === undefined) return { status: method === "OPTIONS" ? 204 : 404 };
+  const rest = name!.slice(prefix.length);
+  if (rest !== "") return expectedAt(folders.get(prefix)!, method, rest, query);
+  if (method === "OPTIONS") return { status: 204 };
+  return method === "GET" || method === "HEAD"
+    ? { status: 302, folder: "/", query }
+    : { status: 405 };
 }
 
 // ---------------------------------------------------------------- methods

@@ -99,7 +99,10 @@ function respondWith(part: Part): Responder {
 }
 
 /** Answers with the part whose prefix is the longest; a prefix consists of whole segments. */
-function respondBelow(parts: readonly Part[], otherwise: Answer): Responder {
+export function respondBelow(
+  parts: ReadonlyArray<Pick<Part, "prefix" | "answer">>,
+  otherwise: Answer,
+): Responder {
   const longestFirst = parts.toSorted((a, b) => b.prefix.length - a.prefix.length);
   return ({ method, target }) => {
     const path = decodedPath(target);
