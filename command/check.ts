@@ -5,7 +5,7 @@
  */
 
 import { check, type CheckReport } from "../lab/check/check.ts";
-import { Commands, type RunCommand } from "../lab/check/command.ts";
+import { Commands, type StartCommand } from "../lab/check/command.ts";
 import { reportJunit } from "../lab/check/junit.ts";
 import { failures, reportJson, reportText } from "../lab/check/report.ts";
 import {
@@ -126,8 +126,8 @@ function writeAll(file: Deno.FsFile, bytes: Uint8Array): void {
 
 type Child = Deno.ChildProcess;
 
-/** Starts a command, as {@linkcode RunCommand} says. */
-const start: RunCommand = (program, args, env) => {
+/** Starts a command, as {@linkcode StartCommand} says. */
+const start: StartCommand = (program, args, env) => {
   const child = spawn(program, args, env);
   const { promise: released, resolve: release } = Promise.withResolvers<void>();
   return Promise.resolve({

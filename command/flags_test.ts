@@ -38,6 +38,13 @@ Deno.test("each flag that is excluded is a flag", () => {
   assertEquals(excluded.filter((name) => !names.includes(name)), []);
 });
 
+Deno.test("--check excludes each flag that has no meaning beside it", () => {
+  const { CHECK: [check, ...ofCheck], ...others } = FLAGS;
+  const besides = [...ofCheck.map(({ name }) => name), "quiet", "help", "version"];
+  const without = Object.values(others).flat().filter(({ name }) => !besides.includes(name));
+  assertEquals(check.excludes?.toSorted(), without.map(({ name }) => name).sort());
+});
+
 Deno.test("helpText() fits two screens", () => {
   const lines = helpText().split("\n");
   assert(lines.length <= 110, `${lines.length} lines`);

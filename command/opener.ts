@@ -56,7 +56,7 @@ export async function openerFrom(
   const { content, health } = settings;
   if (content.kind === "lab") return { open: (options) => openLab(options, health), path: "/" };
   const { answer, path } = content.kind === "file" || content.kind === "raw"
-    ? await (await import("../folders/serve.ts")).fileAnswer(
+    ? await (await import("../folders/answer.ts")).fileAnswer(
       { ...settings, ...content, embeddedRoot },
       say,
       signal,
@@ -161,15 +161,15 @@ export function joined(listeners: readonly Listener[], addr: Listener["addr"]): 
 export function responderFrom(settings: Settings): Responder | Reply {
   const { headers, cors, delay } = settings;
   const answer = withTemplates(headers, contentReplyTo(settings));
-  return delayed(cors ? withPermission(headers, answer) : answer, delay);
+  return delayed(cors ? withPreflight(headers, answer) : answer, delay);
 }
 
 /** A browser asks by OPTIONS before it sends a request to another origin (Fetch §4.8). */
-function withPermission(headers: Fields, answer: ReplyTo | Reply): ReplyTo {
+function withPreflight(headers: Fields, answer: ReplyTo | Reply): ReplyTo {
   const allowed = headers.filter(([name]) => !/^location$/i.test(name)); // it must not be led away
-  const permission = withTemplates(allowed, withOverrides({ status: 204 }, { headers: allowed }));
+  const preflight = withTemplates(allowed, withOverrides({ status: 204 }, { headers: allowed }));
   return (request, client) => {
-    const chosen = request.method === "OPTIONS" ? permission : answer;
+    const chosen = request.method === "OPTIONS" ? preflight : answer;
     return typeof chosen === "function" ? chosen(request, client) : chosen;
   };
 }

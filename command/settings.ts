@@ -1,5 +1,5 @@
 /**
- * The settings of the command. This is the only module that checks flags; later ones read settings.
+ * The settings of the command: the values of the flags, checked. Later modules read settings alone.
  *
  * @module
  */

@@ -4,9 +4,9 @@
  * @module
  */
 
+import { respondBelow } from "../folders/answer.ts";
 import { type Answer, folderAnswer, nothing } from "../folders/folder.ts";
 import type { Bytes } from "../folders/read.ts";
-import { respondBelow } from "../folders/serve.ts";
 import { UnusableFile } from "../folders/source.ts";
 import { decodedPath } from "../replies/target.ts";
 import { parseRequestLine, type Reply, type RequestLine } from "../server.ts";
@@ -231,14 +231,26 @@ function checkRedirect({ headers = [] }: Reply, { folder, query }: Expected, wha
 
 // ---------------------------------------------------------------- prefixes
 
-const PREFIXES = ["", "/a", "/a/b", "/index", "/e\u0301", "/\u1e9b\u0323", "/a b", "/{a}", "/%2e%2e"];
+const PREFIXES = [
+  "",
+  "/a",
+  "/a/b",
+  "/index",
+  "/e\u0301",
+  "/\u1e9b\u0323",
+  "/a b",
+  "/{a}",
+  "/%2e%2e",
+];
 
 /**
  * Checks that below a prefix a folder answers as it does alone, that the longest prefix of whole
  * segments wins, and that redirects keep it. True if a file was found.
  */
 export function fuzzPrefixes(random: Random): boolean {
-  const prefixes = [...new Set(Array.from({ length: 1 + random.below(3) }, () => random.pick(PREFIXES)))];
+  const prefixes = [
+    ...new Set(Array.from({ length: 1 + random.below(3) }, () => random.pick(PREFIXES))),
+  ];
   const folders = new Map(prefixes.map((prefix) => [prefix, fileNames(random)]));
   const parts = Array.from(folders, ([prefix, files]) => {
     const folder = snapshotOf(files.map((file) => [file, new TextEncoder().encode(prefix + file)]));
@@ -256,7 +268,7 @@ export function fuzzPrefixes(random: Random): boolean {
   if ("expected" in request) return false;
   const { name, query } = partsOf(target);
   const prefix = prefixes.toSorted((a, b) => b.length - a.length)
-    .find((prefix) => name !== undefined && `${name}/`.startsWith(`${prefix}/`));
+    .find((prefix) => prefix === "" || `${name}/`.startsWith(`${prefix}/`));
   const { folder, file, status } = expectedBelow(folders, prefix, method, name, query);
   const reply = respond(request, CLIENT) as Reply;
   const what = `${method} ${target}`;
@@ -274,7 +286,7 @@ function expectedBelow(
   query: string,
 ): Expected {
   if (prefix === undefined) return { status: method === "OPTIONS" ? 204 : 404 };
-  const rest = name!.slice(prefix.length);
+  const rest = name?.slice(prefix.length);
   if (rest !== "") return expectedAt(folders.get(prefix)!, method, rest, query);
   if (method === "OPTIONS") return { status: 204 };
   return method === "GET" || method === "HEAD"

@@ -48,7 +48,7 @@ export const MAX_SECONDS = 60;
 /** The limit of size for responses that do not end. */
 const MAX_BYTES = 64 * 1024 * 1024;
 /** The status line of most incorrect responses. */
-export const OK = "HTTP/1.1 200 OK\r\n";
+export const STATUS_200 = "HTTP/1.1 200 OK\r\n";
 const TEXT = "Content-Type: text/plain\r\n";
 
 /** A response with status 200; as {@linkcode response} otherwise. */

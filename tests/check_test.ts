@@ -2,7 +2,7 @@
 
 import { assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { check, type CheckOptions, type CheckReport } from "../lab/check/check.ts";
-import type { RunCommand } from "../lab/check/command.ts";
+import type { StartCommand } from "../lab/check/command.ts";
 import { UsageError } from "../replies/text.ts";
 import { connect, HOST, pieces, readAll, send, talk } from "./clients.ts";
 import { TemporaryFolder } from "./files.ts";
@@ -21,7 +21,7 @@ type Program = (
 ) => Promise<number>;
 
 /** Runs a program in this process, which is faster. It fails with 1 if it throws. */
-function inProcess(program: Program): RunCommand {
+function inProcess(program: Program): StartCommand {
   return (_, args) => {
     const end = new AbortController();
     const printed: Uint8Array[] = [];

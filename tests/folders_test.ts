@@ -247,7 +247,7 @@ test(
 /** Serves a folder by its path and kind, without modules of others, which only this user may have. */
 const SERVE = `
   import { serve } from "file://${ROOT}/server.ts";
-  import { fileAnswer } from "file://${ROOT}/folders/serve.ts";
+  import { fileAnswer } from "file://${ROOT}/folders/answer.ts";
   const [kind, path, port] = Deno.args;
   const settings = { kind, path, list: false, watch: true, headers: [], delay: undefined };
   const { answer } = await fileAnswer(settings, (text) => console.error(text));

@@ -4,8 +4,16 @@
  * @module
  */
 
-import { BYTES, type Catalog, digits, LASTS, OPEN, open, openChunked } from "./entry.ts";
-import { chunk, chunked, NEXT_REQUEST, OK, ok, STALL } from "../pieces.ts";
+import {
+  BYTES,
+  type Catalog,
+  digits,
+  LASTS,
+  OPEN_RESPONSE,
+  openChunked,
+  openResponse,
+} from "./entry.ts";
+import { chunk, chunked, NEXT_REQUEST, ok, STALL, STATUS_200 } from "../pieces.ts";
 
 /** Connections that close, stall or are reset too early or too late. */
 // deno-fmt-ignore: a table with three lines per entry
@@ -15,13 +23,13 @@ export const CLOSING: Catalog = {
       client: "reports an error; may try again", expect: "report", level: "must", wrong: [] },
     { name: "cut-head", section: "9112 §8", about: "closes in the middle of the head",
       client: "reports that the response is incomplete", expect: "report", level: "must",
-      wrong: [`${OK}Content-Le`] },
+      wrong: [`${STATUS_200}Content-Le`] },
     { name: "hang", takes: LASTS, section: "9112 §9.5", about: "answers nothing and stays open",
       client: "gives up after its timeout", expect: "report", level: "should", stalls: true, curl: "-im 5",
       wrong: [STALL], ending: "close" },
     { name: "hang-head", takes: LASTS, section: "9112 §8", about: "stops in the middle of the head",
       client: "gives up after its timeout", expect: "report", level: "must", stalls: true, curl: "-im 5",
-      wrong: [`${OK}Content-Le`, STALL], ending: "close" },
+      wrong: [`${STATUS_200}Content-Le`, STALL], ending: "close" },
     { name: "hang-body", takes: LASTS, section: "9112 §6.3", about: "stops in the middle of the content",
       client: "gives up after its timeout", expect: "report", level: "must", harm: ["content"], stalls: true,
       curl: "-im 5", wrong: [ok("Content-Length: 10", "01234"), STALL], ending: "close" },
@@ -33,19 +41,19 @@ export const CLOSING: Catalog = {
       reuse: false, curl: "-im 5", wrong: [ok("Content-Length: 3", "ok\n"), STALL], ending: "close" },
     { name: "close-in-list", section: "9112 §9.6", about: "announces the close as CLOSE in a list, and stays open",
       client: "sends nothing more on the connection, and closes", expect: "accept", level: "must",
-      reuse: false, wrong: [open("200 OK", "Connection: x-tea, CLOSE|Content-Length: 3", "ok\n")], ending: "open" },
+      reuse: false, wrong: [openResponse("200 OK", "Connection: x-tea, CLOSE|Content-Length: 3", "ok\n")], ending: "open" },
     { name: "close-unsaid", section: "9112 §9.6", about: "closes after the response without announcing it",
       client: "accepts the response, and sends its next request on a new connection",
-      expect: "accept", level: "should", wrong: [OPEN] },
+      expect: "accept", level: "should", wrong: [OPEN_RESPONSE] },
     { name: "reset-idle", section: "9112 §9.5", about: "answers, and resets the open connection a moment later",
       client: "accepts the response, and sends its next request on a new connection",
-      expect: "accept", level: "should", wrong: [OPEN, 0.1], ending: "reset" },
+      expect: "accept", level: "should", wrong: [OPEN_RESPONSE, 0.1], ending: "reset" },
     { name: "close-on-reuse", section: "9112 §9.3.1", about: "answers, and closes when the next request comes",
       client: "sends the next request again on a new connection, or reports an error",
-      expect: "either", level: "may", wrong: [OPEN, NEXT_REQUEST], ending: "close" },
+      expect: "either", level: "may", wrong: [OPEN_RESPONSE, NEXT_REQUEST], ending: "close" },
     { name: "reset-on-reuse", section: "9112 §9.3.1", about: "answers, and resets when the next request comes",
       client: "sends the next request again on a new connection, or reports an error",
-      expect: "either", level: "may", wrong: [OPEN, NEXT_REQUEST], ending: "reset" },
+      expect: "either", level: "may", wrong: [OPEN_RESPONSE, NEXT_REQUEST], ending: "reset" },
     { name: "unread", section: "9112 §9.6", about: "answers, and closes with the request half read",
       client: "reads the response if it still can, or reports an error", expect: "either", level: "may",
       method: "PUT", sends: 8 << 20, curl: "-iT bigfile", wrong: [ok("Content-Length: 3", "ok\n")], ending: "close" },
@@ -61,6 +69,6 @@ export const CLOSING: Catalog = {
       wrong: [openChunked(chunk("01234")), 0.1], ending: "reset" },
     { name: "reset-no-length", section: "9112 §8", about: "sends no length, and resets the connection instead of closing it",
       client: "reports a reset, not a complete response", expect: "report", level: "should",
-      wrong: [`${OK}Content-Type: text/plain\r\n\r\n01234`, 0.1], ending: "reset" },
+      wrong: [`${STATUS_200}Content-Type: text/plain\r\n\r\n01234`, 0.1], ending: "reset" },
   ],
 };

@@ -104,13 +104,13 @@ export const TAKES: Parameter = { ...LASTS, fallback: 1 };
 
 /** The last fields of a head, and the content. */
 export const PLAIN = "Content-Length: 3\r\nConnection: close\r\n\r\nok\n";
-export const TEXT = "Content-Type: text/plain";
+export const TEXT_TYPE = "Content-Type: text/plain";
 /** A 302 that lacks its Location and the empty line. */
 export const LOCATION = "HTTP/1.1 302 Found\r\nContent-Length: 0\r\nConnection: close\r\n";
 /** A response that leaves the connection open. */
-export const OPEN = open("200 OK", "Content-Length: 3", "ok\n");
+export const OPEN_RESPONSE = openResponse("200 OK", "Content-Length: 3", "ok\n");
 /** A response that nobody has asked for: a client that takes it for the next one is poisoned. */
-export const LEFTOVER = open("200 OK", "Content-Length: 9", "LEFTOVER\n");
+export const LEFTOVER = openResponse("200 OK", "Content-Length: 9", "LEFTOVER\n");
 export const CONTINUE = "HTTP/1.1 100 Continue\r\n\r\n";
 export const EARLY_HINTS = "HTTP/1.1 103 Early Hints\r\nLink: </style.css>; rel=preload\r\n\r\n";
 /** What is inside {@linkcode GZIP}. */
@@ -125,7 +125,7 @@ export const SHORT: Message = message("ok\n");
 /** A correct response with a text as its content. */
 export function message(content: string, fields = ""): Message {
   const more = fields === "" ? "" : `|${fields}`;
-  return { fields: `${TEXT}|Content-Length: ${content.length}${more}`, content };
+  return { fields: `${TEXT_TYPE}|Content-Length: ${content.length}${more}`, content };
 }
 
 /** So many bytes of content: the digits 0 to 9 again and again. */
@@ -138,12 +138,14 @@ export function digits(count: number): Piece[] {
 
 /** The start of a response in chunks that leaves the connection open. */
 export function openChunked(...chunks: string[]): string {
-  return open("200 OK", "Transfer-Encoding: chunked", chunks.join(""));
+  return openResponse("200 OK", "Transfer-Encoding: chunked", chunks.join(""));
 }
 
 /** A response that leaves the connection open, as text with one character per byte. */
-export function open(status: string, fields: string, content = ""): string {
-  return `HTTP/1.1 ${status}\r\n${TEXT}\r\n${fields.replaceAll("|", "\r\n")}\r\n\r\n${content}`;
+export function openResponse(status: string, fields: string, content = ""): string {
+  return `HTTP/1.1 ${status}\r\n${TEXT_TYPE}\r\n${
+    fields.replaceAll("|", "\r\n")
+  }\r\n\r\n${content}`;
 }
 
 /** The bytes that these hexadecimal digits stand for, one character per byte. */

@@ -11,9 +11,9 @@ import {
   digits,
   GZIP,
   LASTS,
-  OPEN,
-  open,
+  OPEN_RESPONSE,
   openChunked,
+  openResponse,
 } from "./entry.ts";
 import { chunk, chunked, ok } from "../pieces.ts";
 
@@ -32,7 +32,7 @@ export const FRAMING: Catalog = {
       wrong: (n) => [ok(`Content-Length: ${n + 5}`, ""), ...digits(n)] },
     { name: "too-long", section: "9112 §9.2", about: "announces 3 bytes of content, sends 8, and stays open",
       client: "reads 3, drops the rest and closes, or reports an invalid response",
-      expect: "either", level: "may", harm: ["content", "next"], reuse: false, wrong: [`${OPEN}01234`], ending: "open" },
+      expect: "either", level: "may", harm: ["content", "next"], reuse: false, wrong: [`${OPEN_RESPONSE}01234`], ending: "open" },
     { name: "two-lengths", section: "9112 §6.3", about: "has two Content-Length fields, 5 and 10",
       client: "reports an invalid response", expect: "report", level: "must", harm: ["content"],
       wrong: [ok("Content-Length: 5|Content-Length: 10", "0123456789")] },
@@ -73,7 +73,7 @@ export const FRAMING: Catalog = {
       wrong: [ok("Content-Length: 9000000000000000000", "01234")] },
     { name: "204-length", section: "9112 §6.3", about: "has Content-Length: 3 in a response with 204, without content",
       client: "waits for no content, or reports an invalid response", expect: "either", level: "may", harm: ["time"],
-      wrong: [open("204 No Content", "Content-Length: 3")], ending: "open" },
+      wrong: [openResponse("204 No Content", "Content-Length: 3")], ending: "open" },
     { name: "length-and-chunked", section: "9112 §6.3", about: "has both Content-Length and Transfer-Encoding: chunked",
       client: "reads the chunks, or reports an invalid response", expect: "either", level: "may", harm: ["content"],
       wrong: [ok("Content-Length: 3|Transfer-Encoding: chunked", `${chunk("01234")}${LAST}`)] },

@@ -24,7 +24,7 @@ import {
 } from "./run.ts";
 
 /** Right responses that each client must accept, and their contents. */
-const RIGHT: Readonly<Record<string, string>> = {
+const MUST_ACCEPT: Readonly<Record<string, string>> = {
   "/status/200": "200\n",
   "/stream/3": "line 1\nline 2\nline 3\n",
   "/no-length": "01234",
@@ -36,7 +36,7 @@ const ERRORS: Readonly<Record<string, string>> = { "/status/404": "404\n", "/sta
 const REDIRECT = "/redirect/1";
 const GZIP = "/gzip";
 /** What a client may well accept, each in its own way. */
-const GOOD = [...Object.keys(RIGHT), BINARY, ...Object.keys(ERRORS), REDIRECT, GZIP];
+const GOOD = [...Object.keys(MUST_ACCEPT), BINARY, ...Object.keys(ERRORS), REDIRECT, GZIP];
 const TRUNCATED = "/truncated";
 /** Stands for a URL where nothing listens. */
 const NOTHING = "";
@@ -67,7 +67,7 @@ export async function calibrate(
   limitMs: number,
   readsEvents: boolean,
 ): Promise<Calibration> {
-  const right = readsEvents ? [STREAM] : Object.keys(RIGHT);
+  const right = readsEvents ? [STREAM] : Object.keys(MUST_ACCEPT);
   const runs = await runAll(client, right, limitMs * PATIENCE);
   for (const path of right) demandSuccess(client, runs.get(path)!);
   demandFailure(client, runs.get(NOTHING)!);
@@ -143,9 +143,9 @@ function habitsFrom(
       all(runs, [NOTHING, TRUNCATED], (run) => isSuccess(run) || !hasAskedNext(run)),
     acceptsErrors,
     printsErrors: acceptsErrors && prints(runs, ERRORS, printsNext),
-    acceptsPlain: all(runs, Object.keys(RIGHT), isSuccess),
+    acceptsPlain: all(runs, Object.keys(MUST_ACCEPT), isSuccess),
     followsRedirects: all(runs, [REDIRECT], (run) => isSuccess(run) && hasFollowed(run)),
-    form: prints(runs, RIGHT, printsNext)
+    form: prints(runs, MUST_ACCEPT, printsNext)
       ? formOf(contentOf(runs.get(BINARY)!, printsNext), BINARY_CONTENT)
       : undefined,
   };

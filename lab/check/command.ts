@@ -33,7 +33,7 @@ export interface RunningCommand {
  * @param env What its environment has besides that of this process.
  * @throws If it cannot be started.
  */
-export type RunCommand = (
+export type StartCommand = (
   program: string,
   args: readonly string[],
   env: Readonly<Record<string, string>>,
@@ -41,17 +41,17 @@ export type RunCommand = (
 
 /** Starts commands, and ends those that still run at the end. */
 export class Commands implements Disposable {
-  readonly #start: RunCommand;
+  readonly #start: StartCommand;
   readonly #running = new Set<RunningCommand>();
   #isOver = false;
 
   /** @param start How to start one. */
-  constructor(start: RunCommand) {
+  constructor(start: StartCommand) {
     this.#start = start;
   }
 
-  /** Starts one, as {@linkcode RunCommand} says. Throws at the end. */
-  readonly run: RunCommand = async (...command) => {
+  /** Starts one, as {@linkcode StartCommand} says. Throws at the end. */
+  readonly run: StartCommand = async (...command) => {
     if (this.#isOver) throw new Error("Cannot run commands: the check is over");
     const running = await this.#start(...command);
     this.#running.add(running);

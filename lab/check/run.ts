@@ -12,8 +12,8 @@ import {
   environmentOf,
   type Exit,
   filled,
-  type RunCommand,
   type RunningCommand,
+  type StartCommand,
 } from "./command.ts";
 import { Complaints, type Output, type Printed, Printer } from "./printed.ts";
 
@@ -48,7 +48,7 @@ export interface Client {
   /** The command with its placeholders. */
   readonly command: readonly string[];
   /** Starts it. */
-  readonly run: RunCommand;
+  readonly run: StartCommand;
 }
 
 /** Runs the command for a path of the lab, and stops it at a limit of time. */

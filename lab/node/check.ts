@@ -5,11 +5,11 @@
  * @module
  */
 
-import { openSync, writeSync } from "node:fs";
+import { closeSync, openSync, writeFileSync } from "node:fs";
 import process from "node:process";
 import { messageOf, printable, quote, StartError, UsageError } from "../../replies/text.ts";
 import { check, type CheckOptions, type CheckReport } from "../check/check.ts";
-import { Commands, type RunCommand } from "../check/command.ts";
+import { Commands, type StartCommand } from "../check/command.ts";
 import { reportJunit } from "../check/junit.ts";
 import { runCommand } from "./commands.ts";
 import { failures, reportJson, reportText } from "../check/report.ts";
@@ -37,7 +37,7 @@ const EXIT_CODES = { SIGHUP: 129, SIGINT: 130, SIGTERM: 143 };
  * @throws {StartError} If the report cannot be written.
  */
 export async function checkClient(settings: CheckSettings): Promise<number> {
-  const file = openReport(settings.report);
+  tryReport(settings.report);
   using commands = new Commands(start);
   const found = await Promise.race([
     check({ ...settings, run: commands.run, onProgress: progressFor(settings) }),
@@ -46,12 +46,12 @@ export async function checkClient(settings: CheckSettings): Promise<number> {
     ),
   ]);
   if (typeof found === "number") return found;
-  write(found, settings, file);
+  write(found, settings);
   return failures(found, settings.level).length > 0 ? 1 : 0;
 }
 
 /** Starts a command, or says why it cannot. */
-const start: RunCommand = async (program, args, env) => {
+const start: StartCommand = async (program, args, env) => {
   try {
     return await runCommand(program, args, env);
   } catch (error) {
@@ -70,19 +70,19 @@ function progressFor({ quiet }: CheckSettings): CheckOptions["onProgress"] {
   };
 }
 
-/** Opens the file of the report, so that the check is not made in vain. */
-function openReport(path: string | undefined): number | undefined {
+/** Opens the file of the report, so that the check is not made in vain. It keeps its content. */
+function tryReport(path: string | undefined): void {
   try {
-    return path === undefined ? undefined : openSync(path, "w");
+    if (path !== undefined) closeSync(openSync(path, "a"));
   } catch (error) {
     throw new StartError(`Cannot write ${quote(path!)}: ${messageOf(error)}`);
   }
 }
 
-function write(found: CheckReport, settings: CheckSettings, file: number | undefined): void {
-  const { level, quiet, report = "", command } = settings;
-  if (file !== undefined) {
-    writeSync(file, report.endsWith(".xml") ? reportJunit(found, level) : reportJson(found));
+function write(found: CheckReport, settings: CheckSettings): void {
+  const { level, quiet, report, command } = settings;
+  if (report !== undefined) {
+    writeFileSync(report, report.endsWith(".xml") ? reportJunit(found, level) : reportJson(found));
   }
   for (const remark of quiet ? [] : found.remarks) say(`${printable(command[0])} ${remark}`);
   const color = process.stdout.isTTY && process.env.NO_COLOR === undefined;

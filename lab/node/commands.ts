@@ -7,12 +7,12 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import process from "node:process";
-import type { Exit, RunCommand } from "../check/command.ts";
+import type { Exit, StartCommand } from "../check/command.ts";
 
 const isWindows = process.platform === "win32";
 
 /** Starts a command in Node or Bun. On Windows its children are not ended with it. */
-export const runCommand: RunCommand = async (program, args, env) => {
+export const runCommand: StartCommand = async (program, args, env) => {
   const child = spawn(program, args, {
     detached: !isWindows, // in a process group of its own
     stdio: ["ignore", "pipe", "pipe"],

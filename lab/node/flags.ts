@@ -149,10 +149,14 @@ function checkFrom(values: Values, command: readonly string[]): CheckSettings {
     command,
     level: known,
     report,
-    only: only?.split(","),
-    except: except?.split(","),
+    only: namesIn(only),
+    except: namesIn(except),
     timeoutMs: Number(seconds) * 1000,
     readsEvents: events !== undefined,
     quiet: quiet !== undefined,
   };
+}
+
+function namesIn(list: string | undefined): string[] | undefined {
+  return list?.split(",").filter((name) => name !== "");
 }

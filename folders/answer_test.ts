@@ -5,7 +5,7 @@ import { CLIENT, requestOf } from "../tests/requests.ts";
 import { sleep } from "../tests/time.ts";
 import { textOf } from "../tests/wire.ts";
 import { mistakenMethods } from "./routes.ts";
-import { type FileAnswer, fileAnswer, type FileSettings } from "./serve.ts";
+import { type FileAnswer, fileAnswer, type FileSettings } from "./answer.ts";
 import { UsageError } from "../replies/text.ts";
 import { settingsFrom } from "../command/settings.ts";
 import type { Values } from "../command/values.ts";
