@@ -185,7 +185,7 @@ function contentReplyTo({ content, status, headers }: Settings): ReplyTo | Reply
 function textReplyTo(text: string, overrides: ReplyOverrides): ReplyTo | Reply {
   const reply = withOverrides({ body: text }, overrides);
   if (!hasPlaceholders(text)) return reply;
-  const [type = ""] = contentTypesIn(overrides.headers);
+  const [type = "text/plain"] = contentTypesIn(overrides.headers);
   const fill = contentTemplateOf(text, type);
   return (request, client) => ({ ...reply, body: fill(request, client) });
 }

@@ -144,6 +144,8 @@ Deno.test("responderFrom() escapes placeholders for the type of the text", () =>
   assertEquals(answer({ text }, line).body, '<i>/<a>"\\');
   const html = ["content-TYPE: text/html"];
   assertEquals(answer({ text, header: html }, line).body, "<i>/%3Ca%3E%22%5C");
+  const empty = ["Content-Type:"];
+  assertEquals(answer({ text, header: empty }, line).body, "<i>/%3Ca%3E%22%5C");
   const chosen = ["Content-Type: {target}"];
   assertEquals(answer({ text, header: chosen }, line).body, "<i>/%3Ca%3E%22%5C");
   const json = ["Content-Type: application/json"];

@@ -283,6 +283,7 @@ Deno.test("settingsFrom() rejects placeholders in URLs that browsers run", () =>
   const mistakes: Values[] = [
     { text, header: [html] },
     { text: '{"data:,{client}"}', header: ["Content-Type: {method}"] },
+    { text, header: ["Content-Type:"] },
     { header: ["Refresh: 0; url=javascript:go('{target}')"] },
   ];
   for (const values of mistakes) assertThrows(() => settingsFrom(values), UsageError, expected);

@@ -183,8 +183,15 @@ test("read() rejects what is neither a regular file nor a folder, without waitin
   ignore: isWindows,
 }, () => {
   for (const path of ["/dev/zero", "/dev/stdin", "/dev/fd/0"]) {
-    assertEquals(reasonFor(path), "expected a regular file or a folder", path);
+    assertMatch(reasonFor(path), /^expected a regular file or a folder( outside of .*)?$/, path);
   }
+});
+
+test("read() says that Deno keeps folders of the system secret", {
+  ignore: Deno.build.os !== "linux",
+}, () => {
+  const reason = "expected a regular file or a folder outside of /dev, /proc and /sys";
+  assertEquals(reasonFor("/proc"), reason);
 });
 
 needing("read", "run", "write")({

@@ -84,8 +84,10 @@ export function realPathOf(diskPath: string): string {
   try {
     return Deno.realPathSync(diskPath);
   } catch (error) {
-    const isSpecial = error instanceof Deno.errors.NotCapable || exists(diskPath);
-    throw isSpecial ? new UnusableFile("expected a regular file or a folder") : error;
+    const isSecret = error instanceof Deno.errors.NotCapable;
+    if (!isSecret && !exists(diskPath)) throw error;
+    const place = isSecret ? " outside of /dev, /proc and /sys" : "";
+    throw new UnusableFile(`expected a regular file or a folder${place}`);
   }
 }
 

@@ -71,7 +71,13 @@ function asBrowsersRead(text: string): string {
 
 /** True if a browser may run what is in content of this type. A placeholder may become any type. */
 export function mayRun(type: string): boolean {
-  return /html|xml|javascript|ecmascript|jscript|\{/i.test(type);
+  return /html|xml|javascript|ecmascript|jscript|\{/i.test(type) || isSniffed(type);
+}
+
+/** True if a browser looks at the content instead, and may find HTML (MIME Sniffing §7). */
+function isSniffed(type: string): boolean {
+  const isType = /^[^\s/;]+\/[^\s/;]+\s*(?:;|$)/.test(type);
+  return !isType || /^(?:\*\/\*|(?:unknown|application)\/(?:x-)?unknown)/i.test(type);
 }
 
 /** Encodes a value, given the text before its placeholder. */
@@ -139,9 +145,10 @@ function confinedTemplateOf(text: string, encode: (value: string) => string = St
 }
 
 /** Fills in the placeholders of content of this type. In plain text a value stays as it was sent. */
-export function contentTemplateOf(text: string, type: string): Template {
+export function contentTemplateOf(text: string, given: string): Template {
   // A type with a placeholder may become any type; text escaped for code is safe in HTML as well.
-  if (/javascript|ecmascript|jscript|\{/i.test(type)) return confinedTemplateOf(text, escapeCode);
+  if (/javascript|ecmascript|jscript|\{/i.test(given)) return confinedTemplateOf(text, escapeCode);
+  const type = isSniffed(given) ? "text/html" : given;
   if (/json/i.test(type)) return templateOf(text, escapeCode);
   if (/html|xml/i.test(type)) return confinedTemplateOf(text, escapeHtml);
   if (/css/i.test(type)) return confinedTemplateOf(text, escapeCss);

@@ -237,10 +237,11 @@ Deno.test("contentTemplateOf() escapes values for HTML and XML, and changes no p
       requestOf(`a'b //c?d="e"&f=<g>\\ HTTP/1.1`),
       CLIENT,
     );
-  for (const type of ["text/html", "Text/HTML; charset=utf-8", "image/svg+xml"]) {
+  const sniffed = ["", "*/*", "text", "json; a=b", "text/ plain", "unknown/unknown"];
+  for (const type of ["text/html", "Text/HTML; charset=utf-8", "image/svg+xml", ...sniffed]) {
     assertEquals(fill(type), "a%27b /.//c?d=%22e%22&amp;f=%3Cg%3E%5C", type);
   }
-  for (const type of ["", "text/plain", "text/event-stream"]) {
+  for (const type of ["text/plain", "text/plain;charset=utf-8", "text/event-stream"]) {
     assertEquals(fill(type), `a'b ///c?d="e"&f=<g>\\`, type);
   }
 });

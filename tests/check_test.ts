@@ -7,7 +7,7 @@ import { UsageError } from "../replies/text.ts";
 import { connect, HOST, pieces, readAll, send, talk } from "./clients.ts";
 import { TemporaryFolder } from "./files.ts";
 import { needing } from "./needs.ts";
-import { firstline, ROOT, run } from "./process.ts";
+import { firstline, ROOT, run, ServerProcess } from "./process.ts";
 import { WATCHED } from "./time.ts";
 import { bytesOf } from "./wire.ts";
 
@@ -373,6 +373,30 @@ testRun("firstline --check ends its commands and their children at a signal", WA
     assertEquals((await process.status).code, code);
     assertEquals(await readAll(child), "");
   }
+});
+
+/** Starts a check with a script before it that fills stdout, and resolves when the report follows. */
+function withFullOutput(fill: string): Promise<ServerProcess> {
+  return ServerProcess.start(checking(["gzip"], 0, "--except", "gzip"), {
+    permissions: PERMISSIONS,
+    shell: `${fill}; exec "$@"`,
+    ready: /--except gzip is no longer needed()/,
+  });
+}
+
+testRun("firstline --check ends at a signal while nobody reads its report", WATCHED, async () => {
+  await using process = await withFullOutput("{ yes 2>/dev/null & }");
+  assertEquals(await process.stop("SIGTERM", 30_000), 143);
+});
+
+testRun("firstline --check prints all of its report to a pipe that is full at first", {
+  ...WATCHED,
+  ignore: Deno.build.os !== "linux",
+}, async () => {
+  await using process = await withFullOutput("dd if=/dev/zero bs=4096 oflag=nonblock 2>/dev/null");
+  await process.stdout.finish();
+  assertMatch(process.stdout.text, /^\0+1 response in \S+ s: 1 as expected, 0 must, 0 should\n$/);
+  assertEquals(await process.exitCode(), 0);
 });
 
 testRun(
