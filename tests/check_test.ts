@@ -265,7 +265,7 @@ test("check() tells which exceptions are not needed", WATCHED, async () => {
     except: ["truncated", "no-length"],
   });
   assertEquals(findingsIn(report), { "/truncated": "excepted: accepted it" });
-  assertEquals(report.remarks.at(-1), "--except no-length is no longer needed");
+  assertEquals(report.remarks.at(-1), "needs --except no-length no longer");
 });
 
 /** Prints the messages of a stream whose lines end so, and takes nothing but streams. */
@@ -380,7 +380,7 @@ function withFullOutput(fill: string): Promise<ServerProcess> {
   return ServerProcess.start(checking(["gzip"], 0, "--except", "gzip"), {
     permissions: PERMISSIONS,
     shell: `${fill}; exec "$@"`,
-    ready: /--except gzip is no longer needed()/,
+    ready: /needs --except gzip no longer()/,
   });
 }
 

@@ -157,6 +157,10 @@ with firstline_lab.start() as lab:
     assert [one["item"] for one in seen] == ["503", "retry-after:0", "reset", "200", "200"], seen
     assert seen[0]["at"] == 0 and seen[0]["method"] == "GET"
     assert ask(lab.join("/any/404/index.html")) == 404
+    try:
+        urllib.request.urlopen(lab.join("/retry-after/1"))
+    except urllib.error.HTTPError as error:
+        assert (error.headers["Retry-After"], error.read()) == ("1", b"Not yet.\n")
     assert ask(lab.join("/delay/0.1")) == 200 and ask(lab.join("/sequence/nothing/a")) == 404
     assert ask(lab.pause_url) == 200
     assert [one.target for one in lab.requests][:1] == ["/sequence/503,retry-after:0,reset,200/a7"]

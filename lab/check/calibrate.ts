@@ -90,9 +90,11 @@ async function runAll(client: Client, right: readonly string[], limitMs: number)
     runs.set(path, await ask);
   };
   await atOnce(AT_ONCE, [...good, TRUNCATED, NOTHING], run);
-  // A client may have given up because of what else the machine does.
-  const failed = [...good].filter((path) => !isSuccess(runs.get(path)!));
-  for (const path of failed) {
+  // A client may have given up because of what else the machine does, and another program may have
+  // taken the port where nothing was to listen.
+  const odd = [...good, NOTHING]
+    .filter((path) => isSuccess(runs.get(path)!) === (path === NOTHING));
+  for (const path of odd) {
     await run(path);
     if (right.includes(path) && !isSuccess(runs.get(path)!)) break; // it cannot be judged
   }

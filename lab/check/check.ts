@@ -182,5 +182,5 @@ function excepted(result: Result, except: readonly string[]): Result {
 function needless(except: readonly string[], results: readonly Result[]): string[] {
   return except
     .filter((name) => !results.some((one) => isNamed(one.contract, name) && isFinding(one)))
-    .map((name) => `--except ${name} is no longer needed`);
+    .map((name) => `needs --except ${name} no longer`);
 }

@@ -176,12 +176,13 @@ function hasAcceptedFirst(one: Case): boolean {
   if (!habits.asksNext || run.printed.beforeNext) return false;
   if (habits.stopsAtError && nextRequests.length > 0) return true;
   // A connection that has just been closed may swallow the next request.
-  return (nextRequests.length > 0 || TIMED.test(run.path)) && hasContent(one);
+  return (nextRequests.length > 0 || TIMED.test(run.path)) && run.printed.bytes > 0 &&
+    hasContent(one);
 }
 
-/** True if all of what an accepting client may have was printed, unless it is nothing. */
+/** True if all of what an accepting client may have was printed, which may be nothing. */
 function hasContent({ run, contract: { contents }, habits: { form, printsNext } }: Case): boolean {
-  return form !== undefined && contents !== undefined && run.printed.bytes > 0 &&
+  return form !== undefined && contents !== undefined &&
     isAmong(contentOf(run, printsNext), contents, form);
 }
 

@@ -95,6 +95,10 @@ Deno.test("judge() compares the content of what is accepted", () => {
   assertEquals(verdict(runOf("no\nnext\n"), {}, { form: undefined }), "expected: accepted it");
   const retried = runOf("no\nok\nnext\n", { requests: [FIRST, FIRST, NEXT] });
   assertEquals(verdict(retried), "expected: accepted it");
+  const silent = runOf("", { requests: [FIRST] });
+  const alone = { asksNext: false, printsNext: false };
+  assertEquals(verdict(silent, { contents: [""] }, alone), "expected: accepted it");
+  assertEquals(verdict(silent, {}, alone), 'must: accepted other content: ""');
   const error = { status: 503 };
   assertEquals(verdict(runOf("next\n"), error, { printsErrors: false }), "expected: accepted it");
   assertEquals(verdict(runOf("next\n"), error), 'must: accepted other content: ""');

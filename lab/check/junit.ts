@@ -36,7 +36,7 @@ function testCase(result: Result, isFailure: boolean): string {
   const about = isFailure
     ? `<failure type="${grade}" message="${escaped(did)}">${escaped(sentence(result))}</failure>`
     : isSkipped(result)
-    ? `<skipped message="${escaped(did)}"/>`
+    ? `<skipped message="${escaped(`${grade}: ${did}`)}"/>`
     : grade === "expected"
     ? ""
     : `<system-out>${escaped(`${grade}: ${sentence(result)}`)}</system-out>`;

@@ -24,6 +24,7 @@ export * from "../start.ts";
  */
 export async function main(args: readonly string[], version: string): Promise<number> {
   try {
+    checkNodeVersion(process.versions.node);
     const request = requestFrom(args);
     if (request === "help") return print(HELP);
     if (request === "version") return print(`firstline-lab ${version}`);
@@ -33,6 +34,14 @@ export async function main(args: readonly string[], version: string): Promise<nu
     say(error.message);
     return error instanceof UsageError ? 2 : 1;
   }
+}
+
+/** The oldest Node.js that has what the server uses, such as `Promise.withResolvers()`. */
+const OLDEST_NODE = 22;
+
+function checkNodeVersion(version: string): void {
+  if (parseInt(version) >= OLDEST_NODE) return;
+  throw new StartError(`Cannot run in Node.js ${version}: expected ${OLDEST_NODE} or later`);
 }
 
 const LOG_LINES = { common: commonLogLine, json: jsonLogLine };

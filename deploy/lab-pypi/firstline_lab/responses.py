@@ -155,8 +155,9 @@ def in_seconds(response: Response, vector: dict[str, Any], value: str) -> Respon
             for piece in response.pieces
         ])
     listed = vector["path"].split("/")[-1]
-    head = base64.b64decode(response.pieces[0])
-    return response._replace(pieces=[head.replace(f": {listed}\r\n".encode(), f": {value}\r\n".encode())])
+    head, *content = response.pieces
+    field, other = (f": {seconds}\r\n".encode() for seconds in (listed, value))
+    return response._replace(pieces=[base64.b64decode(head).replace(field, other), *content])
 
 
 def head_of(pieces: list[Any]) -> list[Any]:
