@@ -8,8 +8,8 @@ import { type Client, escapeControls, type RawReply, type RequestLine } from "..
 import { CATALOG } from "./catalog/catalog.ts";
 import type { Entry } from "./catalog/entry.ts";
 import type { Contract } from "./contract.ts";
-import { bytesOf, contentFrom, outcomeOf } from "./outcome.ts";
-import { type Piece, piecesOf } from "./pieces.ts";
+import { contentFrom, outcomeOf } from "./outcome.ts";
+import { bytesOf, type Piece, piecesOf } from "./pieces.ts";
 
 /** Entries by name, in the order of the list, each with the name of its group. */
 export type Entries = ReadonlyMap<string, Entry & { readonly group: string }>;
@@ -29,13 +29,13 @@ export interface Found {
   readonly value: number;
 }
 
-/** What was expected instead. */
-export interface Expected {
+/** What a path names, but not rightly: what was expected instead. */
+export interface Mistake {
   readonly expected: string;
 }
 
 /** The entry of a path; or what was expected instead of its parameter; or neither. */
-export function find(entries: Entries, path: string): Found | Expected | undefined {
+export function find(entries: Entries, path: string): Found | Mistake | undefined {
   const name = path.slice(1);
   const slash = `${name}/`.indexOf("/");
   const entry = entries.get(name) ?? entries.get(name.slice(0, slash));
@@ -48,7 +48,7 @@ export function find(entries: Entries, path: string): Found | Expected | undefin
  * What an item stands for, in a sequence and behind `/any/`: a status such as `503`, or the name of an
  * entry, and its parameter behind a colon.
  */
-export function findItem(entries: Entries, item: string): Found | Expected {
+export function findItem(entries: Entries, item: string): Found | Mistake {
   const [name, ...texts] = /^[2-5]\d\d$/.test(item) ? ["status", item] : item.split(":");
   const entry = entries.get(name);
   if (entry === undefined || texts.length > (entry.takes ? 1 : 0)) {
@@ -59,7 +59,7 @@ export function findItem(entries: Entries, item: string): Found | Expected {
   return withValue(entry, texts[0]);
 }
 
-function withValue(entry: Entry, text: string | undefined): Found | Expected {
+function withValue(entry: Entry, text: string | undefined): Found | Mistake {
   const value = valueOf(entry, text);
   return value === undefined ? { expected: usageOf(entry) } : { entry, value };
 }

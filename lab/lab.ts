@@ -26,16 +26,16 @@ import {
 } from "../server.ts";
 import { sleep } from "../replies/delay.ts";
 import { pathOf } from "../replies/target.ts";
-import { LASTS } from "./catalog/entry.ts";
+import { message, TIME_LIMIT } from "./catalog/entry.ts";
 import { redirectTo } from "./catalog/redirects.ts";
 import {
   contractsOf,
   type Entries,
   entriesFor,
-  type Expected,
   find,
   findItem,
   type Found,
+  type Mistake,
   type Response,
   responseOf,
 } from "./entries.ts";
@@ -79,7 +79,7 @@ export interface LabOptions {
  * const listener = await listenWithReset({ hostname: "127.0.0.1", port: 0 });
  * await using server = serve({ listener }, lab({ canReset: true }));
  * const entries = await (await fetch(`http://127.0.0.1:${server.addr.port}/lab.json`)).json();
- * console.log(entries.length > 60); // true
+ * console.log(entries[0].path); // "/status/503"
  * ```
  */
 export function lab(
@@ -118,9 +118,9 @@ type Answer = ReturnType<Responder>;
 
 /** Paths that are looked up before entries, by their first segment; each gets the rest of the path. */
 const ROUTES: Readonly<
-  Record<string, (rest: string | undefined, visit: Visit) => Answer | Expected | undefined>
+  Record<string, (rest: string | undefined, visit: Visit) => Answer | Mistake | undefined>
 > = {
-  next: (rest, visit) => rest === undefined ? sendMessage(plain("next\n"), visit) : undefined,
+  next: (rest, visit) => rest === undefined ? sendMessage(message("next\n"), visit) : undefined,
   pause: (rest, visit) => rest === undefined ? pause(visit) : undefined,
   arrived,
   any,
@@ -141,7 +141,7 @@ function routed(path: string, visit: Visit): Answer | undefined {
 }
 
 /** Answers any path behind an item, for clients that append paths of their own. */
-function any(rest = "", visit: Visit): Answer | Expected {
+function any(rest = "", visit: Visit): Answer | Mistake {
   const [first, second] = rest.split("/");
   const byTwo = findItem(visit.entries, `${first}/${second}`); // such as events/lf
   const found = "entry" in byTwo ? byTwo : findItem(visit.entries, first);
@@ -152,7 +152,7 @@ const KEY = /^[\w-]{1,64}$/;
 const KEY_USAGE = "KEY has 1 to 64 letters, digits, - or _";
 
 /** Answers the n-th request for a list and a key with its n-th item, the last one again and again. */
-function sequence(rest = "", visit: Visit): Answer | Expected {
+function sequence(rest = "", visit: Visit): Answer | Mistake {
   const [, list, key] = /^(.+)\/([^/]*)$/.exec(rest) ?? [];
   if (key === undefined || !KEY.test(key)) {
     return { expected: `/sequence/ITEM,ITEM,.../KEY, ${KEY_USAGE}` };
@@ -167,21 +167,21 @@ function sequence(rest = "", visit: Visit): Answer | Expected {
   return sendEntry(found[index] as Found, visit);
 }
 
-function seen(rest = "", { memory }: Visit): Reply | Expected {
+function seen(rest = "", { memory }: Visit): Reply | Mistake {
   if (!KEY.test(rest)) return { expected: `/seen/KEY, ${KEY_USAGE}` };
   const lines = memory.seen(rest).map((one) => JSON.stringify(one));
   return { headers: JSON_HEADERS, body: `[${lines.join(",\n")}]\n` };
 }
 
 /** Where redirects to another origin lead. With a key, it notes which fields came along. */
-function arrived(rest: string | undefined, visit: Visit): Answer | Expected {
+function arrived(rest: string | undefined, visit: Visit): Answer | Mistake {
   if (rest !== undefined && !KEY.test(rest)) return { expected: `/arrived/KEY, ${KEY_USAGE}` };
   const { memory, request: { method }, connection, received } = visit;
   if (rest !== undefined) {
     const noted = memory.note(rest, { item: "arrived", method, connection: connection?.number });
     if (received) connection?.headOf(received).then((head) => noteFields(noted, head));
   }
-  return sendMessage(plain("arrived\n"), visit);
+  return sendMessage(message("arrived\n"), visit);
 }
 
 function redirectWithKey(
@@ -189,7 +189,7 @@ function redirectWithKey(
   host: string,
   rest = "",
   visit: Visit,
-): Answer | Expected | undefined {
+): Answer | Mistake | undefined {
   const [code, key] = rest.split("/");
   if (key === undefined) return undefined; // an entry
   const found = findItem(visit.entries, `${name}:${code}`);
@@ -212,18 +212,14 @@ async function pause(visit: Visit): Promise<RawReply> {
   return sendMessage({ fields: "Content-Length: 0" }, visit);
 }
 
-function plain(content: string): Message {
-  return { fields: `Content-Type: text/plain|Content-Length: ${content.length}`, content };
-}
-
 function sendEntry({ entry, value }: Found, visit: Visit): RawReply {
   const { request, client } = visit;
   const response = responseOf(entry, value, request, client, new Date().toUTCString());
   return send(response, limitsOf({ entry, value }), entry.stalls, visit);
 }
 
-function sendMessage(message: Message, visit: Visit): RawReply {
-  const pieces = piecesOf(message, visit.request, new Date().toUTCString());
+function sendMessage(answer: Message, visit: Visit): RawReply {
+  const pieces = piecesOf(answer, visit.request, new Date().toUTCString());
   return send({ pieces, ending: "open" }, {}, false, visit);
 }
 
@@ -242,7 +238,7 @@ function send(
 /** Correct responses end by themselves, and may be as large and as slow as their path says. */
 function limitsOf({ entry, value }: Found): Limits {
   if (entry.right) return { seconds: Infinity, maxBytes: Infinity };
-  return entry.takes === LASTS ? { seconds: value } : {};
+  return entry.takes === TIME_LIMIT ? { seconds: value } : {};
 }
 
 /** The steps as the server takes them. No wait ends early. */

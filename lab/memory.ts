@@ -25,7 +25,7 @@ export interface Seen {
 }
 
 /** What is known of a key. */
-interface Record {
+interface KeyRecord {
   /** When the first request was noted, in milliseconds. */
   startedAt?: number;
   /** How many requests there were for each list of items, by a hash of it. */
@@ -41,7 +41,7 @@ const MAX_NAME = 40;
 
 /** The memory of sequences. It is bounded: the oldest key is forgotten first. */
 export class Memory {
-  readonly #records = new Map<string, Record>();
+  readonly #records = new Map<string, KeyRecord>();
   #size = 0;
 
   /** Counts a request for a list of items under a key, and returns how many came before. */
@@ -70,7 +70,7 @@ export class Memory {
     return this.#records.get(key)?.seen ?? [];
   }
 
-  #recordOf(key: string): Record {
+  #recordOf(key: string): KeyRecord {
     let record = this.#records.get(key);
     if (record === undefined) {
       record = { counts: new Map(), seen: [] };

@@ -5,10 +5,9 @@
  * @module
  */
 
-import { Buffer } from "node:buffer";
 import { createHash } from "node:crypto";
 import type { Content } from "./contract.ts";
-import { expanded, type Piece, STALL } from "./pieces.ts";
+import { expanded, type Piece, STALL, textOf } from "./pieces.ts";
 
 /** More bytes of a response, or of its content, are not looked at. */
 const MAX_BYTES = 4 * 1024 * 1024;
@@ -45,7 +44,7 @@ function textIn(pieces: readonly Piece[]): { readonly text: string; readonly end
   const finite = ends ? pieces : pieces.slice(0, pieces.findIndex(isEndless));
   let text = "";
   for (const piece of expanded(finite, 0)) {
-    if (piece instanceof Uint8Array) text += Buffer.from(piece).toString("latin1");
+    if (piece instanceof Uint8Array) text += textOf(piece);
     else if (typeof piece === "object") break; // what comes late and unasked is no part of it
     if (text.length > MAX_BYTES) return { text, ends: false };
   }
@@ -110,11 +109,6 @@ function joinChunks(text: string): string | undefined {
   }
 }
 
-/** The bytes of a text with one character per byte. */
-export function bytesOf(text: string): Uint8Array {
-  return Uint8Array.from(text, (character) => character.charCodeAt(0));
-}
-
 /** A content as the contract has it. */
 export function contentFrom(bytes: Uint8Array): Content {
   if (bytes.length <= MAX_TEXT_BYTES) {
@@ -124,5 +118,10 @@ export function contentFrom(bytes: Uint8Array): Content {
       // not UTF-8
     }
   }
-  return { bytes: bytes.length, sha256: createHash("sha256").update(bytes).digest("hex") };
+  return { bytes: bytes.length, sha256: sha256(bytes) };
+}
+
+/** The SHA-256 of bytes in hexadecimal. */
+export function sha256(bytes: Uint8Array): string {
+  return createHash("sha256").update(bytes).digest("hex");
 }

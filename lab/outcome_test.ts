@@ -1,8 +1,8 @@
 import { assertEquals } from "@std/assert";
 import { lab } from "./lab.ts";
 import type { Contract } from "./contract.ts";
-import { bytesOf, contentFrom, outcomeOf } from "./outcome.ts";
-import { NEXT_REQUEST, type Piece, STALL } from "./pieces.ts";
+import { contentFrom, outcomeOf } from "./outcome.ts";
+import { bytesOf, NEXT_REQUEST, type Piece, STALL } from "./pieces.ts";
 import { CLIENT, requestOf } from "../tests/requests.ts";
 
 const OK = "HTTP/1.1 200 OK\r\n";

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { Buffer } from "node:buffer";
 import type { RequestLine } from "../server.ts";
 
 /** Bytes, or text with one character per byte; a wait in seconds; or one of the following. */
@@ -47,27 +48,6 @@ export const STALL = Infinity;
 export const MAX_SECONDS = 60;
 /** The limit of size for responses that do not end. */
 const MAX_BYTES = 64 * 1024 * 1024;
-/** The status line of most incorrect responses. */
-export const STATUS_200 = "HTTP/1.1 200 OK\r\n";
-const TEXT = "Content-Type: text/plain\r\n";
-
-/** A response with status 200; as {@linkcode response} otherwise. */
-export function ok(fields: string, content: string): string {
-  return response("200 OK", fields, content);
-}
-
-/**
- * A response as text, one character per byte. It announces that the connection closes, because an
- * unannounced close would be another fault.
- *
- * @param status The status and reason phrase.
- * @param fields The field lines, separated by `|`; a `Content-Type` is added if there is none.
- */
-export function response(status: string, fields: string, content = ""): string {
-  const type = /content-type/i.test(fields) ? "" : TEXT;
-  const lines = `${type}${fields.replaceAll("|", "\r\n")}\r\nConnection: close\r\n`;
-  return `HTTP/1.1 ${status}\r\n${lines}\r\n${content}`;
-}
 
 /** One chunk of content (RFC 9112 §7.1). */
 export function chunk(content: string, extension = ""): string {
@@ -76,11 +56,6 @@ export function chunk(content: string, extension = ""): string {
 
 function sizeOf(content: string): string {
   return content.length.toString(16);
-}
-
-/** The start of a response in chunks, without the last chunk. */
-export function chunked(...chunks: string[]): string {
-  return ok("Transfer-Encoding: chunked", chunks.join(""));
 }
 
 /** Sends one byte at a time, spread evenly over these seconds. */
@@ -266,10 +241,10 @@ export function* expanded(
   port: number,
 ): Generator<Uint8Array | number | Late | Until> {
   for (const piece of pieces) {
-    if (typeof piece === "string") yield latin1(piece);
+    if (typeof piece === "string") yield bytesOf(piece);
     else if (typeof piece === "number" || piece instanceof Uint8Array) yield piece;
     else if ("repeat" in piece) yield* repeated(piece);
-    else if ("port" in piece) yield latin1(`${port}`);
+    else if ("port" in piece) yield bytesOf(`${port}`);
     else yield piece;
   }
 }
@@ -277,16 +252,21 @@ export function* expanded(
 function* repeated(
   { repeat, times = Infinity, pause = 0 }: Repeat,
 ): Generator<Uint8Array | number> {
-  const bytes = typeof repeat === "string" ? latin1(repeat) : repeat;
+  const bytes = typeof repeat === "string" ? bytesOf(repeat) : repeat;
   for (let count = 0; count < times; count++) {
     yield bytes;
     if (pause > 0) yield pause;
   }
 }
 
-/** Encodes one byte per character. */
-function latin1(text: string): Uint8Array {
+/** The bytes of a text with one character per byte. */
+export function bytesOf(text: string): Uint8Array {
   const bytes = new Uint8Array(text.length);
   for (let at = 0; at < text.length; at++) bytes[at] = text.charCodeAt(at);
   return bytes;
+}
+
+/** Bytes as text with one character per byte. */
+export function textOf({ buffer, byteOffset, length }: Uint8Array): string {
+  return Buffer.from(buffer, byteOffset, length).toString("latin1");
 }

@@ -73,14 +73,17 @@ export async function startLab(
   const responder = lab({ origin: url, canReset: true, traffic });
   const options = { listener, wrap: traffic.wrap, shutdownGraceMs: GRACE_MS, onExchange };
   const server = serve(options, responder);
-  const other = serve({ listener: await listenWithReset({ hostname: host, port: 0 }) }, responder);
+  const pauseServer = serve(
+    { listener: await listenWithReset({ hostname: host, port: 0 }) },
+    responder,
+  );
   let contracts: Contract[] | undefined;
   const close = async () => {
-    await Promise.all([server.shutdown(), other.shutdown()]);
+    await Promise.all([server.shutdown(), pauseServer.shutdown()]);
   };
   return {
     url,
-    pauseUrl: urlOf(other.addr.hostname, other.addr.port, "/pause"),
+    pauseUrl: urlOf(pauseServer.addr.hostname, pauseServer.addr.port, "/pause"),
     get entries() {
       return contracts ??= contractsOf(entriesFor(true));
     },

@@ -5,9 +5,8 @@
  * @module
  */
 
-import { Buffer } from "node:buffer";
 import { type Client, clientOf, type RequestLine, type Socket } from "../server.ts";
-import type { Step, Wait } from "./pieces.ts";
+import { type Step, textOf, type Wait } from "./pieces.ts";
 
 /** A request that the lab has received. */
 export interface LabRequest {
@@ -141,7 +140,7 @@ export class Connection implements LabConnection {
   readonly #onClose: () => void;
   readonly #change = new Change();
   #hasEnded = false; // the client sends no more
-  #begun = 0; // requests of which a byte has arrived
+  #count = 0; // requests of which a byte has arrived
   readonly #unanswered: Received[] = [];
   #hasLate = false; // something late is still to be sent
   #text = ""; // what has arrived of the present request
@@ -222,7 +221,7 @@ export class Connection implements LabConnection {
 
   /** Waits. True if nothing more is to be sent of the response. */
   async #wait({ milliseconds, until, isLate = false }: Wait, request: Received): Promise<boolean> {
-    const hasNext = () => this.#begun > request.number;
+    const hasNext = () => this.#count > request.number;
     // A client that has asked for the close makes no other request, but it waits for this response.
     const hasLeft = () => this.#hasEnded || until === "request" && CLOSE_FIELD.test(request.head);
     this.#hasLate = isLate;
@@ -245,7 +244,7 @@ export class Connection implements LabConnection {
    */
   #receive(bytes: Uint8Array): void {
     if (this.#isBlind) return;
-    this.#text += Buffer.from(bytes).toString("latin1");
+    this.#text += textOf(bytes);
     while (this.#takeRequest());
     if (this.#text.length <= MAX_HEAD_BYTES && !this.#isBlind) return;
     this.#isBlind = true;
@@ -277,7 +276,7 @@ export class Connection implements LabConnection {
     if (this.#text === "") return false;
     this.#isBegun = true;
     this.#isEarly = this.#hasLate;
-    this.#begun++;
+    this.#count++;
     return true;
   }
 
@@ -286,7 +285,7 @@ export class Connection implements LabConnection {
     const request = {
       at: (performance.now() - this.#traffic.startedAt) / 1000,
       connection: this.number,
-      number: this.#begun,
+      number: this.#count,
       method,
       target,
       version,

@@ -2,7 +2,8 @@
 
 import { assert, assertEquals } from "@std/assert";
 import type { Contract } from "../lab/contract.ts";
-import { bytesOf, contentFrom } from "../lab/outcome.ts";
+import { contentFrom } from "../lab/outcome.ts";
+import { bytesOf } from "../lab/pieces.ts";
 import { type RunningLab, startLab } from "../lab/start.ts";
 import { type Accepted, CarelessClient, type LabClient, StrictClient } from "./lab_clients.ts";
 import { needing } from "./needs.ts";

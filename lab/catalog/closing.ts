@@ -7,13 +7,16 @@
 import {
   BYTES,
   type Catalog,
+  chunked,
   digits,
-  LASTS,
+  ok,
   OPEN_RESPONSE,
   openChunked,
   openResponse,
+  STATUS_200,
+  TIME_LIMIT,
 } from "./entry.ts";
-import { chunk, chunked, NEXT_REQUEST, ok, STALL, STATUS_200 } from "../pieces.ts";
+import { chunk, NEXT_REQUEST, STALL } from "../pieces.ts";
 
 /** Connections that close, stall or are reset too early or too late. */
 // deno-fmt-ignore: a table with three lines per entry
@@ -24,19 +27,19 @@ export const CLOSING: Catalog = {
     { name: "cut-head", section: "9112 §8", about: "closes in the middle of the head",
       client: "reports that the response is incomplete", expect: "report", level: "must",
       wrong: [`${STATUS_200}Content-Le`] },
-    { name: "hang", takes: LASTS, section: "9112 §9.5", about: "answers nothing and stays open",
+    { name: "hang", takes: TIME_LIMIT, section: "9112 §9.5", about: "answers nothing and stays open",
       client: "gives up after its timeout", expect: "report", level: "should", stalls: true, curl: "-im 5",
       wrong: [STALL], ending: "close" },
-    { name: "hang-head", takes: LASTS, section: "9112 §8", about: "stops in the middle of the head",
+    { name: "hang-head", takes: TIME_LIMIT, section: "9112 §8", about: "stops in the middle of the head",
       client: "gives up after its timeout", expect: "report", level: "must", stalls: true, curl: "-im 5",
       wrong: [`${STATUS_200}Content-Le`, STALL], ending: "close" },
-    { name: "hang-body", takes: LASTS, section: "9112 §6.3", about: "stops in the middle of the content",
+    { name: "hang-body", takes: TIME_LIMIT, section: "9112 §6.3", about: "stops in the middle of the content",
       client: "gives up after its timeout", expect: "report", level: "must", harm: ["content"], stalls: true,
       curl: "-im 5", wrong: [ok("Content-Length: 10", "01234"), STALL], ending: "close" },
-    { name: "hang-chunk", takes: LASTS, section: "9112 §8", about: "stops between two chunks",
+    { name: "hang-chunk", takes: TIME_LIMIT, section: "9112 §8", about: "stops between two chunks",
       client: "gives up after its timeout", expect: "report", level: "must", harm: ["content"], stalls: true,
       curl: "-im 5", wrong: [chunked(chunk("01234")), STALL], ending: "close" },
-    { name: "close-late", takes: LASTS, section: "9112 §9.6", about: "announces that it closes, and stays open",
+    { name: "close-late", takes: TIME_LIMIT, section: "9112 §9.6", about: "announces that it closes, and stays open",
       client: "reads the response by its length, and closes", expect: "accept", level: "must", harm: ["time"],
       reuse: false, curl: "-im 5", wrong: [ok("Content-Length: 3", "ok\n"), STALL], ending: "close" },
     { name: "close-in-list", section: "9112 §9.6", about: "announces the close as CLOSE in a list, and stays open",

@@ -4,8 +4,8 @@
  * @module
  */
 
-import { type Catalog, COMPRESSED, type Entry, GZIP, hex, message } from "./entry.ts";
-import { type Message, ok } from "../pieces.ts";
+import { type Catalog, COMPRESSED, type Entry, GZIP, hex, message, ok } from "./entry.ts";
+import type { Message } from "../pieces.ts";
 
 /** {@linkcode COMPRESSED} in gzip format as two members, one behind the other (RFC 1952 §2.2). */
 const MEMBERS = hex(

@@ -4,8 +4,8 @@
  * @module
  */
 
-import { type Catalog, LEFTOVER, OPEN_RESPONSE, openResponse, TEXT_TYPE } from "./entry.ts";
-import { chunk, ok } from "../pieces.ts";
+import { type Catalog, LEFTOVER, ok, OPEN_RESPONSE, openResponse, TEXT_TYPE } from "./entry.ts";
+import { chunk } from "../pieces.ts";
 
 /** The length of a content that looks like a response. */
 const LENGTH = `Content-Length: ${LEFTOVER.length}`;

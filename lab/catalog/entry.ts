@@ -98,10 +98,12 @@ export const DELAY: Parameter = {
   example: 1,
 };
 /** How long a response stalls or goes on before the connection is closed. */
-export const LASTS: Parameter = { ...DELAY, fallback: MAX_SECONDS, example: undefined };
+export const TIME_LIMIT: Parameter = { ...DELAY, fallback: MAX_SECONDS, example: undefined };
 /** How long a slow response takes in all: not 2 or 3 seconds, which are usual timeouts. */
-export const TAKES: Parameter = { ...LASTS, fallback: 1 };
+export const TOTAL_TIME: Parameter = { ...TIME_LIMIT, fallback: 1 };
 
+/** The status line of most incorrect responses. */
+export const STATUS_200 = "HTTP/1.1 200 OK\r\n";
 /** The last fields of a head, and the content. */
 export const PLAIN = "Content-Length: 3\r\nConnection: close\r\n\r\nok\n";
 export const TEXT_TYPE = "Content-Type: text/plain";
@@ -119,6 +121,8 @@ export const COMPRESSED = "This text was compressed.\n";
 export const GZIP = hex(
   "1f8b08000000000002030bc9c82c562849ad2851284f2c5648cecf2d284a2d2e4e4dd1e302002da8f0041a000000",
 );
+/** 1 MiB, in 16 pieces. */
+export const MIB: Piece = { repeat: "a".repeat(65536), times: 16 };
 /** A short correct response: a text of 3 bytes. */
 export const SHORT: Message = message("ok\n");
 
@@ -136,16 +140,38 @@ export function digits(count: number): Piece[] {
   return times === 0 ? [rest] : [{ repeat: some, times }, rest];
 }
 
-/** The start of a response in chunks that leaves the connection open. */
-export function openChunked(...chunks: string[]): string {
-  return openResponse("200 OK", "Transfer-Encoding: chunked", chunks.join(""));
+// ---------------------------------------------------------------- responses as text
+
+/**
+ * A response that leaves the connection open, as text with one character per byte.
+ *
+ * @param status The status and reason phrase.
+ * @param fields The field lines, separated by `|`; a `Content-Type` is added if there is none.
+ */
+export function openResponse(status: string, fields: string, content = ""): string {
+  const lines = [`HTTP/1.1 ${status}`, ...fields.split("|")];
+  if (!/content-type/i.test(fields)) lines.splice(1, 0, TEXT_TYPE);
+  return `${lines.join("\r\n")}\r\n\r\n${content}`;
 }
 
-/** A response that leaves the connection open, as text with one character per byte. */
-export function openResponse(status: string, fields: string, content = ""): string {
-  return `HTTP/1.1 ${status}\r\n${TEXT_TYPE}\r\n${
-    fields.replaceAll("|", "\r\n")
-  }\r\n\r\n${content}`;
+/** The same with a close, which is announced: an unannounced close would be another fault. */
+export function response(status: string, fields: string, content = ""): string {
+  return openResponse(status, `${fields}|Connection: close`, content);
+}
+
+/** As {@linkcode response}, with status 200. */
+export function ok(fields: string, content: string): string {
+  return response("200 OK", fields, content);
+}
+
+/** The start of a response in chunks, without the last chunk, as {@linkcode response}. */
+export function chunked(...chunks: string[]): string {
+  return ok("Transfer-Encoding: chunked", chunks.join(""));
+}
+
+/** The same as {@linkcode openResponse}. */
+export function openChunked(...chunks: string[]): string {
+  return openResponse("200 OK", "Transfer-Encoding: chunked", chunks.join(""));
 }
 
 /** The bytes that these hexadecimal digits stand for, one character per byte. */

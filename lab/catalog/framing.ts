@@ -7,20 +7,21 @@
 import {
   BYTES,
   type Catalog,
+  chunked,
   COMPRESSED,
   digits,
   GZIP,
-  LASTS,
+  MIB,
+  ok,
   OPEN_RESPONSE,
   openChunked,
   openResponse,
+  TIME_LIMIT,
 } from "./entry.ts";
-import { chunk, chunked, ok } from "../pieces.ts";
+import { chunk } from "../pieces.ts";
 
 /** What follows the chunks, without trailers. */
 const LAST = "0\r\n\r\n";
-/** 1 MiB, in 16 pieces. */
-const MIB = { repeat: "a".repeat(65536), times: 16 };
 
 /** Lengths, chunks and transfer codings. */
 // deno-fmt-ignore: a table with three lines per entry
@@ -132,7 +133,7 @@ export const FRAMING: Catalog = {
     { name: "long-extension", section: "9112 §7.1.1", about: "has a chunk extension of 1 MiB",
       client: "ignores it, or gives up after a limit of its own", expect: "either", level: "may", contents: ["01234"],
       wrong: [chunked("5;a="), MIB, `\r\n01234\r\n${LAST}`] },
-    { name: "endless-chunks", takes: LASTS, section: "9112 §7.1", about: "sends a chunk twenty times a second, without end",
+    { name: "endless-chunks", takes: TIME_LIMIT, section: "9112 §7.1", about: "sends a chunk twenty times a second, without end",
       client: "gives up after a total timeout or size", expect: "report", level: "should", stalls: true, curl: "-im 5",
       wrong: [chunked(), { repeat: chunk("01234"), pause: 0.05 }], ending: "close" },
     { name: "bad-trailers", section: "9110 §6.5.1", about: "has Content-Length: 3 in its trailer section",

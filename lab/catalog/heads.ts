@@ -8,15 +8,14 @@ import {
   type Catalog,
   CONTINUE,
   EARLY_HINTS,
-  LASTS,
+  MIB,
   OPEN_RESPONSE,
   openResponse,
   PLAIN,
+  STATUS_200,
+  TIME_LIMIT,
 } from "./entry.ts";
-import { STALL, STATUS_200 } from "../pieces.ts";
-
-/** 1 MiB, in 16 pieces. */
-const MIB = { repeat: "a".repeat(65536), times: 16 };
+import { STALL } from "../pieces.ts";
 
 /** Header fields and status lines. */
 // deno-fmt-ignore: a table with three lines per entry
@@ -149,16 +148,16 @@ export const HEADS: Catalog = {
     { name: "interim-body", section: "9112 §6.3", about: "sends content behind 103 Early Hints, then answers",
       client: "drops what is no response, or reports an invalid one", expect: "either", level: "may",
       status: 200, contents: ["ok\n"], wrong: [openResponse("103 Early Hints", "Content-Length: 3", "hi\n"), `${STATUS_200}${PLAIN}`] },
-    { name: "hang-continue", takes: LASTS, section: "9112 §8", about: "sends 100 Continue, and stops",
+    { name: "hang-continue", takes: TIME_LIMIT, section: "9112 §8", about: "sends 100 Continue, and stops",
       client: "gives up after its timeout", expect: "report", level: "must", stalls: true, curl: "-im 5",
       wrong: [CONTINUE, STALL], ending: "close" },
     { name: "continue-only", section: "9112 §8", about: "sends 100 Continue and closes",
       client: "reports that there was no response", expect: "report", level: "must", wrong: [CONTINUE] },
-    { name: "endless-1xx", takes: LASTS, section: "9110 §15.2",
+    { name: "endless-1xx", takes: TIME_LIMIT, section: "9110 §15.2",
       about: "sends 103 Early Hints twenty times a second, without end",
       client: "gives up after a total timeout or a limit of its own", expect: "report", level: "must", harm: ["time"],
       stalls: true, curl: "-im 5", wrong: [{ repeat: EARLY_HINTS, pause: 0.05 }], ending: "close" },
-    { name: "endless-continue", takes: LASTS, section: "9110 §15.2",
+    { name: "endless-continue", takes: TIME_LIMIT, section: "9110 §15.2",
       about: "sends 100 Continue twenty times a second, without end",
       client: "gives up after a total timeout or a limit of its own", expect: "report", level: "must", harm: ["time"],
       stalls: true, curl: "-im 5", wrong: [{ repeat: CONTINUE, pause: 0.05 }], ending: "close" },

@@ -5,8 +5,8 @@
  */
 
 import { REASONS } from "../../server.ts";
-import { type Catalog, COUNT, type Entry, LOCATION, message, REDIRECT } from "./entry.ts";
-import { type Message, PORT, response } from "../pieces.ts";
+import { type Catalog, COUNT, type Entry, LOCATION, message, REDIRECT, response } from "./entry.ts";
+import { type Message, PORT } from "../pieces.ts";
 
 /** What correct redirects to one place have in common. */
 const FOLLOWED = {

@@ -16,12 +16,13 @@ import {
   type Entry,
   message,
   openResponse,
+  response,
   SHORT,
   STATUS,
-  TAKES,
   TEXT_TYPE,
+  TOTAL_TIME,
 } from "./entry.ts";
-import { contentOf, type Message, response, trickle } from "../pieces.ts";
+import { contentOf, type Message, trickle } from "../pieces.ts";
 
 /** What responses that ask to be asked again have in common. */
 const RETRY = {
@@ -163,11 +164,11 @@ export const RIGHT: Catalog = {
     { name: "latin1", section: "9110 §5.5", about: "has a byte beyond ASCII in a field value",
       client: "accepts the response, and treats the value as opaque bytes", expect: "accept", level: "should",
       right: message("ok\n", "X-Name: caf\xe9") },
-    { name: "slow-head", takes: TAKES, section: "9112 §9.5", curl: "-iN",
+    { name: "slow-head", takes: TOTAL_TIME, section: "9112 §9.5", curl: "-iN",
       about: "sends the head byte by byte, for 1 second or SECONDS",
       client: "waits for all of it, unless its own timeout is shorter", expect: "accept", level: "should",
       right: (n) => ({ ...SHORT, headSeconds: n }) },
-    { name: "slow-body", takes: TAKES, section: "9112 §9.5", curl: "-iN",
+    { name: "slow-body", takes: TOTAL_TIME, section: "9112 §9.5", curl: "-iN",
       about: "sends ten bytes of content one by one, for 1 second or SECONDS",
       client: "waits for all of it, unless its own timeout is shorter", expect: "accept", level: "should",
       right: (n) => ({ ...message("0123456789"), contentSeconds: n }) },

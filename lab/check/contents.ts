@@ -5,7 +5,9 @@
  */
 
 import type { Content } from "../contract.ts";
-import { latin1, type Printed, sha256 } from "./printed.ts";
+import { sha256 } from "../outcome.ts";
+import { textOf } from "../pieces.ts";
+import type { Printed } from "./printed.ts";
 
 /**
  * What a command prints of a content: its bytes; the text that it has decoded, in UTF-8; text of
@@ -65,7 +67,7 @@ function formsOf(bytes: Uint8Array): Uint8Array[] {
     new TextDecoder("utf-8"),
     new TextDecoder("windows-1252"),
   ];
-  const texts = [...decoders.map((decoder) => decoder.decode(bytes)), latin1(bytes)];
+  const texts = [...decoders.map((decoder) => decoder.decode(bytes)), textOf(bytes)];
   return [bytes, ...texts.map((text) => encoder.encode(text))];
 }
 

@@ -1,13 +1,14 @@
 import { assertEquals } from "@std/assert";
 import { type Form, formOf, isAmong } from "./contents.ts";
-import { Printer, sha256 } from "./printed.ts";
+import { sha256 } from "../outcome.ts";
+import { OutputReader } from "./printed.ts";
 
 const bytes = (text: string) => Uint8Array.from(text, (character) => character.charCodeAt(0));
 
 function printed(content: Uint8Array) {
-  const printer = new Printer();
-  printer.add(content);
-  return printer.output();
+  const reader = new OutputReader();
+  reader.add(content);
+  return reader.printed();
 }
 
 const utf8 = (text: string) => printed(new TextEncoder().encode(text));

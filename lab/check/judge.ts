@@ -7,6 +7,7 @@
 
 import { plural, printable } from "../../replies/text.ts";
 import type { Contract, Harm, Level } from "../contract.ts";
+import { bytesOf } from "../pieces.ts";
 import { type Form, isAmong } from "./contents.ts";
 import type { LabRequest } from "../traffic.ts";
 import { contentOf, isSuccess, type Run } from "./run.ts";
@@ -222,15 +223,12 @@ const altersMessages: Rule = ({ run, contract: { events }, habits, tries }) => {
   if (!events || !habits.readsEvents || tries.length > 1) return undefined;
   const { bytes, head } = contentOf(run, habits.printsNext);
   if (bytes > head.length || isEqual(messagesIn(head), events)) return undefined;
-  return harmful(
-    `accepted other messages: ${start(head)}`,
-    "content",
-  );
+  return harmful(`accepted other messages: ${start(head)}`, "content");
 };
 
 /** The JSON strings of these lines, which are UTF-8 with one character per byte. */
 function messagesIn(lines: string): unknown[] {
-  const text = new TextDecoder().decode(Uint8Array.from(lines, (byte) => byte.charCodeAt(0)));
+  const text = new TextDecoder().decode(bytesOf(lines));
   try {
     return text.split("\n").filter((line) => /\S/.test(line)).map((line) => JSON.parse(line));
   } catch {
@@ -271,6 +269,11 @@ const asksTooEarly: Rule = ({ nextRequests }) =>
     ? notJudged("asked for the next too early")
     : undefined;
 
+/**
+ * First, however a run has ended: what no client may do, and what cannot be judged at all. Then what
+ * has ended with an error: `reports` decides all that is left of it. Those that accept come last:
+ * what explains an odd output before what compares it, and a worse fault before a lesser one.
+ */
 const RULES: readonly Rule[] = [
   ...[doesNotAsk, takesTooMuch, crashes, hangs, carriesCredentials, redirects],
   ...[failsAtNext, reports],

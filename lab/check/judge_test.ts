@@ -2,7 +2,7 @@ import { assertEquals } from "@std/assert";
 import type { Contract } from "../contract.ts";
 import type { LabRequest } from "../traffic.ts";
 import { type Habits, judge } from "./judge.ts";
-import { Printer } from "./printed.ts";
+import { OutputReader } from "./printed.ts";
 import type { Run } from "./run.ts";
 
 /** A client that does everything. */
@@ -45,13 +45,13 @@ const NEXT = request("/next", 2);
 
 /** A run that printed this text, after these requests. */
 function runOf(text: string, more: Partial<Run> = {}): Run {
-  const printer = new Printer();
-  printer.add(new TextEncoder().encode(text));
+  const reader = new OutputReader();
+  reader.add(new TextEncoder().encode(text));
   return {
     path: "/x",
     exit: { code: 0 },
     milliseconds: 1,
-    printed: printer.output(),
+    printed: reader.printed(),
     complaint: "",
     requests: [FIRST, NEXT],
     bytesTaken: 100,

@@ -5,6 +5,7 @@
  */
 
 import { createHash, type Hash } from "node:crypto";
+import { textOf } from "../pieces.ts";
 
 /** As much as reports and the messages of event streams need. */
 const MAX_HEAD_BYTES = 64 * 1024;
@@ -32,18 +33,6 @@ export interface Output extends Printed {
   readonly beforeNext?: Printed;
 }
 
-/** The SHA-256 of bytes in hexadecimal. */
-export function sha256(bytes: Uint8Array): string {
-  return createHash("sha256").update(bytes).digest("hex");
-}
-
-/** Bytes as text with one character per byte. */
-export function latin1(bytes: Uint8Array): string {
-  let text = "";
-  for (const byte of bytes) text += String.fromCharCode(byte);
-  return text;
-}
-
 /** Hashes all bytes but the last few, which may belong to the next request. */
 class Digest {
   readonly #hash: Hash = createHash("sha256");
@@ -62,7 +51,7 @@ class Digest {
 
   /** The end of it, at most eight characters. */
   get tail(): string {
-    return latin1(this.#tail);
+    return textOf(this.#tail);
   }
 
   /** What it is without a number of bytes at its end. */
@@ -84,8 +73,8 @@ class Digest {
   }
 }
 
-/** Reads what a command prints. */
-export class Printer {
+/** Reads the standard output of a command. */
+export class OutputReader {
   readonly #digest = new Digest();
   #head = "";
 
@@ -97,12 +86,12 @@ export class Printer {
   /** Adds some bytes. */
   add(chunk: Uint8Array): void {
     const room = MAX_HEAD_BYTES - this.#head.length;
-    if (room > 0) this.#head += latin1(chunk.subarray(0, room));
+    if (room > 0) this.#head += textOf(chunk.subarray(0, room));
     this.#digest.add(chunk);
   }
 
   /** What has been printed so far. */
-  output(): Output {
+  printed(): Output {
     const next = NEXT.exec(this.#digest.tail)?.[0].length;
     const all = this.#digest.without(0, this.#head);
     return next === undefined
@@ -111,8 +100,8 @@ export class Printer {
   }
 }
 
-/** Reads the end of a stream, at most 64 KiB, as text. */
-export class Complaints {
+/** Reads its standard error, and keeps the end: at most 64 KiB, as text. */
+export class ErrorReader {
   #text = "";
   readonly #decoder = new TextDecoder();
 

@@ -1,17 +1,19 @@
 import { assert, assertEquals } from "@std/assert";
-import { latin1, Printer, sha256, tellingLine } from "./printed.ts";
+import { sha256 } from "../outcome.ts";
+import { textOf } from "../pieces.ts";
+import { OutputReader, tellingLine } from "./printed.ts";
 
 const bytes = (text: string) => new TextEncoder().encode(text);
 
 /** What is printed in pieces of this size. */
 function print(text: string, size = text.length || 1) {
-  const printer = new Printer();
+  const reader = new OutputReader();
   const all = bytes(text);
-  for (let at = 0; at < all.length; at += size) printer.add(all.subarray(at, at + size));
-  return printer.output();
+  for (let at = 0; at < all.length; at += size) reader.add(all.subarray(at, at + size));
+  return reader.printed();
 }
 
-Deno.test("Printer hashes what is printed, with and without a line end at the end", () => {
+Deno.test("OutputReader hashes what is printed, with and without a line end at the end", () => {
   for (const size of [1, 2, 7, 100]) {
     const output = print("a content of some length\r\n", size);
     assertEquals(output.bytes, 26);
@@ -22,7 +24,7 @@ Deno.test("Printer hashes what is printed, with and without a line end at the en
   }
 });
 
-Deno.test("Printer tells the content of the next request apart, with any line end", () => {
+Deno.test("OutputReader tells the content of the next request apart, with any line end", () => {
   for (const content of ["", "01234", "line\n", "line\r\n", "a longer content\n"]) {
     for (const next of ["next", "next\n", "next\r\n"]) {
       for (const size of [1, 3, 100]) {
@@ -37,21 +39,21 @@ Deno.test("Printer tells the content of the next request apart, with any line en
   assertEquals(print("next one").beforeNext, undefined);
 });
 
-Deno.test("Printer keeps no more than the start of what is printed", () => {
-  const printer = new Printer();
+Deno.test("OutputReader keeps no more than the start of what is printed", () => {
+  const reader = new OutputReader();
   const megabyte = new Uint8Array(1024 * 1024).fill(97);
-  for (let count = 0; count < 3; count++) printer.add(megabyte);
-  const { bytes, head } = printer.output();
+  for (let count = 0; count < 3; count++) reader.add(megabyte);
+  const { bytes, head } = reader.printed();
   assertEquals([bytes, head.length], [3 * 1024 * 1024, 64 * 1024]);
 });
 
-Deno.test("Printer takes nothing for a content without bytes", () => {
+Deno.test("OutputReader takes nothing for a content without bytes", () => {
   const { bytes, head, sha256: hash } = print("");
   assertEquals([bytes, head, hash], [0, "", sha256(new Uint8Array())]);
 });
 
-Deno.test("latin1() has one character per byte", () => {
-  assertEquals(latin1(Uint8Array.of(0, 0x61, 0x80, 0xff)), "\0a\x80\xff");
+Deno.test("textOf() has one character per byte", () => {
+  assertEquals(textOf(Uint8Array.of(0, 0x61, 0x80, 0xff)), "\0a\x80\xff");
 });
 
 Deno.test("tellingLine() finds the line that names the error", () => {

@@ -2,7 +2,7 @@ import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import type { Contract } from "../contract.ts";
 import type { CheckReport, Result } from "./check.ts";
 import { reportJunit } from "./junit.ts";
-import { Printer } from "./printed.ts";
+import { OutputReader } from "./printed.ts";
 import { failures, reportJson, reportText } from "./report.ts";
 
 function resultOf(path: string, more: Partial<Result>, exit = { code: 0 }): Result {
@@ -11,14 +11,14 @@ function resultOf(path: string, more: Partial<Result>, exit = { code: 0 }): Resu
     ...{ section: "RFC 9112 §8", client: "reports it", expect: "report", level: "must", harm: [] },
     ...{ sends: 0, reuse: true, bounded: false, stalls: false },
   };
-  const printer = new Printer();
-  printer.add(new TextEncoder().encode("01234"));
+  const reader = new OutputReader();
+  reader.add(new TextEncoder().encode("01234"));
   const run = {
     ...{
       path,
       exit,
       milliseconds: 71.2,
-      printed: printer.output(),
+      printed: reader.printed(),
       complaint: "curl: (8) \x1b \ufffe",
     },
     ...{ requests: [], bytesTaken: 0 },

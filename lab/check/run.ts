@@ -15,7 +15,7 @@ import {
   type RunningCommand,
   type StartCommand,
 } from "./command.ts";
-import { Complaints, type Output, type Printed, Printer } from "./printed.ts";
+import { ErrorReader, type Output, OutputReader, type Printed } from "./printed.ts";
 
 /** How long a process outside the group may hold the streams of one that has ended. */
 const STREAMS_MS = 500;
@@ -85,18 +85,16 @@ async function runIn(
 
 /** Reads what it prints until it ends or is stopped; its children do not outlive it. */
 async function follow(running: RunningCommand, limitMs: number) {
-  const printer = new Printer();
-  const complaints = new Complaints();
-  const reading = Promise.all([
-    printer.read(running.stdout),
-    complaints.read(running.stderr),
-  ]).catch(() => {}); // released
+  const output = new OutputReader();
+  const errors = new ErrorReader();
+  const reading = Promise.all([output.read(running.stdout), errors.read(running.stderr)])
+    .catch(() => {}); // released
   const exit = await endOf(running, limitMs);
   running.kill();
   await within(STREAMS_MS, reading);
   running.release();
   await reading;
-  return { exit, printed: printer.output(), complaint: complaints.line };
+  return { exit, printed: output.printed(), complaint: errors.line };
 }
 
 /** Waits for something, but not longer than a limit. */

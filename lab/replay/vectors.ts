@@ -6,9 +6,10 @@
  */
 
 import { REASONS } from "../../server.ts";
+import { openResponse } from "../catalog/entry.ts";
 import type { Contract } from "../contract.ts";
 import { contractsOf, type Entries, entriesFor, find, responseOf } from "../entries.ts";
-import type { Piece, Repeat } from "../pieces.ts";
+import { type Piece, type Repeat, textOf } from "../pieces.ts";
 
 /**
  * A piece of a response: bytes in base64, a pause in milliseconds, bytes that are repeated, a stall, or
@@ -85,8 +86,7 @@ const PLAIN_OTHERS: Vectors["others"] = ["next", "arrived", ""].map((name) => ({
 }));
 
 function plain(content: string): string {
-  const fields = `Content-Type: text/plain\r\nContent-Length: ${content.length}`;
-  return `HTTP/1.1 200 OK\r\n${fields}\r\n\r\n${content}`;
+  return openResponse("200 OK", `Content-Length: ${content.length}`, content);
 }
 
 /** Equal pieces one after another become one that is repeated. */
@@ -129,12 +129,6 @@ function periodOf(text: string): number {
 
 function milliseconds(seconds: number): number {
   return Math.round(seconds * 1e6) / 1000;
-}
-
-function textOf(bytes: Uint8Array): string {
-  let text = "";
-  for (const byte of bytes) text += String.fromCharCode(byte);
-  return text;
 }
 
 /** Encodes text that has one character per byte. */
