@@ -8,6 +8,7 @@ import { check, type CheckReport } from "../lab/check/check.ts";
 import { Commands, type StartCommand } from "../lab/check/command.ts";
 import { reportJunit } from "../lab/check/junit.ts";
 import { failures, reportJson, reportText } from "../lab/check/report.ts";
+import type { CheckSettings } from "../lab/check/settings.ts";
 import {
   messageOf,
   permissionHint,
@@ -17,7 +18,6 @@ import {
   UsageError,
 } from "../replies/text.ts";
 import { printAll, say } from "./output.ts";
-import type { CheckSettings } from "./settings.ts";
 import { mayUse, missingPermission, type StopReason } from "./start.ts";
 
 /** The exit code at SIGHUP, which a terminal sends when it is closed. */
@@ -66,9 +66,8 @@ function hangup(): Promise<number> {
 }
 
 async function findings(settings: CheckSettings, commands: Commands): Promise<CheckReport> {
-  const { timeoutMs, quiet } = settings;
-  const onProgress = Deno.stderr.isTerminal() && !quiet ? showProgress : undefined;
-  const report = await check({ ...settings, timeoutMs, run: commands.run, onProgress });
+  const onProgress = Deno.stderr.isTerminal() && !settings.quiet ? showProgress : undefined;
+  const report = await check({ ...settings, run: commands.run, onProgress });
   if (onProgress) show("");
   return report;
 }

@@ -5,7 +5,7 @@
  * @module
  */
 
-import { CHECK_TIMEOUT_MS } from "../lab/check/defaults.ts";
+import { CHECK_TIMEOUT_MS, DEFAULT_LEVEL } from "../lab/check/settings.ts";
 import { DEFAULT_LIMITS } from "../server.ts";
 import { DEFAULT_LINK, PROJECT_URL } from "../replies/link.ts";
 
@@ -18,7 +18,7 @@ export const DEFAULTS = {
   redirect: 308,
   log: "common",
   checkTimeoutMs: CHECK_TIMEOUT_MS,
-  level: "must",
+  level: DEFAULT_LEVEL,
 } as const;
 
 /** A flag, as the parser, `--help` and the README know it. */

@@ -5,8 +5,7 @@
  */
 
 import type { Span } from "../replies/delay.ts";
-import type { Level } from "../lab/contract.ts";
-import { LEVELS } from "../lab/check/defaults.ts";
+import { type CheckSettings, checkSettingsFrom } from "../lab/check/settings.ts";
 import { COMMAND } from "./arguments.ts";
 import { DEFAULTS, FLAGS, PREFIX } from "./flags.ts";
 import { messageOf, permissionHint, quote, StartError, UsageError } from "../replies/text.ts";
@@ -70,26 +69,6 @@ export interface Settings {
   readonly probe: boolean;
   /** The client to judge; `undefined` to start a server. */
   readonly check: CheckSettings | undefined;
-}
-
-/** What `--check` judges, and how. */
-export interface CheckSettings {
-  /** The client's command, with its placeholders. */
-  readonly command: readonly string[];
-  /** The names of the only responses to judge it by. */
-  readonly only: readonly string[] | undefined;
-  /** The names of responses whose findings do not count. */
-  readonly except: readonly string[] | undefined;
-  /** How long it may take for one response, in milliseconds. */
-  readonly timeoutMs: number | undefined;
-  /** The level from which on findings count. */
-  readonly level: Level;
-  /** True if it prints the messages of event streams. */
-  readonly readsEvents: boolean;
-  /** The file for all results. */
-  readonly report: string | undefined;
-  /** True to print the last line alone. */
-  readonly quiet: boolean;
 }
 
 /** What the replies are made of. */
@@ -371,41 +350,16 @@ function checkFrom(values: Values): CheckSettings | undefined {
     }
     return undefined;
   }
+  const given = (name: string) => stringOf(values, name);
   return {
-    command: commandFrom(values),
-    only: namesFrom(values, "only"),
-    except: namesFrom(values, "except"),
+    ...checkSettingsFrom(stringsOf(values, COMMAND), {
+      only: given("only"),
+      except: given("except"),
+      level: given("level"),
+      report: given("report"),
+    }),
     timeoutMs: millisecondsOf(values, "check-timeout"),
-    level: levelFrom(values),
     readsEvents: values.events === true,
-    report: reportFrom(values),
     quiet: values.quiet === true,
   };
-}
-
-function commandFrom(values: Values): string[] {
-  const command = stringsOf(values, COMMAND);
-  if (command.length > 0 && command[0] !== "") return command;
-  throw new UsageError(
-    "Cannot use --check without a command: expected one, as in --check -- curl -sS '{url}'",
-  );
-}
-
-function namesFrom(values: Values, flag: string): string[] | undefined {
-  return stringOf(values, flag)?.split(",").filter((name) => name !== "");
-}
-
-function levelFrom(values: Values): Level {
-  const value = stringOf(values, "level") ?? DEFAULTS.level;
-  const level = LEVELS.find((level) => level === value);
-  if (level) return level;
-  throw new UsageError(`Cannot use --level ${quote(value)}: expected ${LEVELS.join(", ")}`);
-}
-
-function reportFrom(values: Values): string | undefined {
-  const path = stringOf(values, "report");
-  if (path === undefined || /\.(json|xml)$/.test(path)) return path;
-  throw new UsageError(
-    `Cannot use --report ${quote(path)}: expected a name that ends in .json or .xml`,
-  );
 }

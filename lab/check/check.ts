@@ -7,25 +7,14 @@
 
 import { quote, UsageError } from "../../replies/text.ts";
 import type { Contract } from "../contract.ts";
-import { CHECK_TIMEOUT_MS } from "./defaults.ts";
 import { startLab } from "../start.ts";
 import { calibrate } from "./calibrate.ts";
 import { type Grade, type Habits, HUNG, judge, type Verdict } from "./judge.ts";
 import { AT_ONCE, atOnce, type Client, type Run, runFor } from "./run.ts";
+import { CHECK_TIMEOUT_MS, type Criteria } from "./settings.ts";
 
 /** What to check, and how. */
-export interface CheckOptions extends Client {
-  /** The names of the only entries to judge; all by default. */
-  readonly only?: readonly string[];
-  /** The names of entries whose findings are known. */
-  readonly except?: readonly string[];
-  /**
-   * How long the command may take for one entry, besides its start, in milliseconds;
-   * {@linkcode CHECK_TIMEOUT_MS} by default.
-   */
-  readonly timeoutMs?: number;
-  /** True if the command prints each message of an event stream as a JSON string on a line. */
-  readonly readsEvents?: boolean;
+export interface CheckOptions extends Client, Criteria {
   /** Called when the number of judged entries changes. */
   readonly onProgress?: (done: number, total: number) => void;
 }

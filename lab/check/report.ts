@@ -6,9 +6,9 @@
 
 import { plural } from "../../replies/text.ts";
 import type { Level } from "../contract.ts";
-import { LEVELS } from "./defaults.ts";
 import type { CheckReport, Result } from "./check.ts";
 import { complaintOf, exitOf, type Run } from "./run.ts";
+import { LEVELS } from "./settings.ts";
 
 /** How to write lines. */
 export interface ReportOptions {

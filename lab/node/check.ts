@@ -5,26 +5,17 @@
  * @module
  */
 
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { closeSync, openSync, writeFileSync } from "node:fs";
 import process from "node:process";
 import { messageOf, printable, quote, StartError, UsageError } from "../../replies/text.ts";
 import { check, type CheckOptions, type CheckReport } from "../check/check.ts";
-import { Commands, type StartCommand } from "../check/command.ts";
+import { Commands, type Exit, type StartCommand } from "../check/command.ts";
 import { reportJunit } from "../check/junit.ts";
-import { runCommand } from "./commands.ts";
 import { failures, reportJson, reportText } from "../check/report.ts";
-import type { Level } from "../contract.ts";
+import type { CheckSettings } from "../check/settings.ts";
 import { print, say } from "./output.ts";
-
-/** What is judged, and how. */
-export interface CheckSettings extends Omit<CheckOptions, "run"> {
-  /** The level from which on a finding makes the exit code 1. */
-  readonly level: Level;
-  /** The file of the report. */
-  readonly report?: string;
-  /** True for the last line alone. */
-  readonly quiet: boolean;
-}
 
 /** The exit codes of a process that a signal ends. */
 const EXIT_CODES = { SIGHUP: 129, SIGINT: 130, SIGTERM: 143 };
@@ -49,17 +40,6 @@ export async function checkClient(settings: CheckSettings): Promise<number> {
   write(found, settings);
   return failures(found, settings.level).length > 0 ? 1 : 0;
 }
-
-/** Starts a command, or says why it cannot. */
-const start: StartCommand = async (program, args, env) => {
-  try {
-    return await runCommand(program, args, env);
-  } catch (error) {
-    const isMissing = (error as { code?: string }).code === "ENOENT";
-    const reason = isMissing ? "no such program" : messageOf(error);
-    throw new UsageError(`Cannot run ${quote(program)}: ${reason}`);
-  }
-};
 
 /** Shows on a terminal how many responses are done. */
 function progressFor({ quiet }: CheckSettings): CheckOptions["onProgress"] {
@@ -87,4 +67,44 @@ function write(found: CheckReport, settings: CheckSettings): void {
   for (const remark of quiet ? [] : found.remarks) say(`${printable(command[0])} ${remark}`);
   const color = process.stdout.isTTY && process.env.NO_COLOR === undefined;
   print(reportText(found, { level, quiet, color }));
+}
+
+// ---------------------------------------------------------------- commands
+
+const isWindows = process.platform === "win32";
+
+/** Starts a command, as {@linkcode StartCommand} says. On Windows its children live on. */
+const start: StartCommand = async (program, args, env) => {
+  const child = spawn(program, args, {
+    detached: !isWindows, // in a process group of its own
+    stdio: ["ignore", "pipe", "pipe"],
+    env: { ...process.env, ...env },
+  });
+  const { stdout, stderr } = child;
+  const ended = new Promise<Exit>((resolve) =>
+    child.on("exit", (code, signal) => resolve({ code: code ?? 0, signal: signal ?? undefined }))
+  );
+  await once(child, "spawn").catch((error) => {
+    const reason = error.code === "ENOENT" ? "no such program" : messageOf(error);
+    throw new UsageError(`Cannot run ${quote(program)}: ${reason}`);
+  });
+  const kill = () => {
+    if (isWindows) child.kill("SIGKILL");
+    else endGroup(child.pid!);
+  };
+  return {
+    stdout,
+    stderr,
+    ended,
+    kill,
+    release: () => [stdout, stderr].forEach((s) => s.destroy()),
+  };
+};
+
+function endGroup(pid: number): void {
+  try {
+    process.kill(-pid, "SIGKILL");
+  } catch (error) {
+    if ((error as { code?: string }).code !== "ESRCH") throw error; // it has ended
+  }
 }

@@ -6,8 +6,12 @@
 
 import { parseArgs } from "node:util";
 import { printable, quote, UsageError } from "../../replies/text.ts";
-import { CHECK_TIMEOUT_MS, LEVELS } from "../check/defaults.ts";
-import type { CheckSettings } from "./check.ts";
+import {
+  CHECK_TIMEOUT_MS,
+  type CheckSettings,
+  checkSettingsFrom,
+  DEFAULT_LEVEL,
+} from "../check/settings.ts";
 
 const FLAGS = {
   port: { type: "string", short: "p" },
@@ -46,7 +50,7 @@ Usage: firstline-lab [FLAGS]
       --check-timeout N  how long the command may take for one response, in seconds
                          (default: ${CHECK_TIMEOUT_MS / 1000})
       --level LEVEL      exit with 1 from this level of findings on: must, should or may
-                         (default: must)
+                         (default: ${DEFAULT_LEVEL})
       --only NAMES       judge by these responses alone, such as gzip,reset
       --except NAMES     do not count findings about these responses
       --events           judge by event streams too: the command prints each message as a line of
@@ -124,39 +128,16 @@ function labFrom({ port = "8080", host, log = "common", quiet, ...rest }: Values
 }
 
 function checkFrom(values: Values, command: readonly string[]): CheckSettings {
-  const { level = "must", report, only, except, quiet, events } = values;
   const seconds = values["check-timeout"] ?? `${CHECK_TIMEOUT_MS / 1000}`;
-  if (command.length === 0) {
-    throw new UsageError(
-      "Cannot use --check without a command: expected one, as in --check -- curl -sS '{url}'",
-    );
-  }
   if (!/^\d{1,6}(\.\d+)?$/.test(seconds) || Number(seconds) === 0) {
     throw new UsageError(
       `Cannot use --check-timeout ${quote(seconds)}: expected a positive number of seconds`,
     );
   }
-  const known = LEVELS.find((one) => one === level);
-  if (known === undefined) {
-    throw new UsageError(`Cannot use --level ${quote(level)}: expected ${LEVELS.join(", ")}`);
-  }
-  if (report !== undefined && !/\.(json|xml)$/.test(report)) {
-    throw new UsageError(
-      `Cannot use --report ${quote(report)}: expected a name that ends in .json or .xml`,
-    );
-  }
   return {
-    command,
-    level: known,
-    report,
-    only: namesIn(only),
-    except: namesIn(except),
+    ...checkSettingsFrom(command, values),
     timeoutMs: Number(seconds) * 1000,
-    readsEvents: events !== undefined,
-    quiet: quiet !== undefined,
+    readsEvents: values.events !== undefined,
+    quiet: values.quiet !== undefined,
   };
-}
-
-function namesIn(list: string | undefined): string[] | undefined {
-  return list?.split(",").filter((name) => name !== "");
 }
