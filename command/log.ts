@@ -80,7 +80,7 @@ export interface WireEvent {
  *
  * @param show Receives each line, without its end.
  */
-export function wiretap(socket: Socket, show: (line: string) => void, inColor: boolean): Socket {
+function wiretap(socket: Socket, show: (line: string) => void, inColor: boolean): Socket {
   const client = clientOf(socket.remoteAddr);
   const report = (kind: WireEvent["kind"], count = 0, bytes?: Uint8Array) =>
     wireLines({ client, kind, count, bytes: bytes?.subarray(0, count) }, inColor).forEach(show);

@@ -116,7 +116,7 @@ export function responseOf(
 }
 
 /** The parameter in the list; 0 if the entry has none. */
-export function exampleOf({ takes }: Entry): number {
+function exampleOf({ takes }: Entry): number {
   return takes?.fallback ?? takes?.example ?? 0;
 }
 

@@ -40,7 +40,7 @@ import {
   responseOf,
 } from "./entries.ts";
 import { Memory, noteFields } from "./memory.ts";
-import { indexOf, JSON_HEADERS } from "./page.ts";
+import { JSON_HEADERS, listReplies } from "./page.ts";
 import {
   type Limits,
   type Message,
@@ -91,13 +91,13 @@ export function lab(
     port: Number(new URL(origin).port || 80),
     traffic,
   };
-  let index: ReadonlyMap<string, Reply> | undefined; // made on demand, because that takes a while
+  let lists: ReadonlyMap<string, Reply> | undefined; // made on demand, because that takes a while
   return (request, client) => {
     const path = pathOf(request.target);
     const connection = traffic?.connectionOf(client);
     const visit = { ...place, request, client, connection, received: connection?.take(request) };
     const answer = routed(path, visit) ??
-      (index ??= indexOf(contractsOf(place.entries), origin)).get(path);
+      (lists ??= listReplies(contractsOf(place.entries), origin)).get(path);
     return answer ?? complaint(404, path, "expected a path that / lists");
   };
 }

@@ -11,7 +11,10 @@ import { escapeHtml } from "../replies/text.ts";
 import type { Contract } from "./contract.ts";
 
 /** The replies with the list, by path. */
-export function indexOf(entries: readonly Contract[], origin: string): ReadonlyMap<string, Reply> {
+export function listReplies(
+  entries: readonly Contract[],
+  origin: string,
+): ReadonlyMap<string, Reply> {
   const text = entries.map(({ path, about }) => `${path}\t${about}\n`).join("");
   const json = JSON.stringify(entries, null, 2) + "\n";
   return new Map([

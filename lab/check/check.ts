@@ -7,7 +7,7 @@
 
 import { quote, UsageError } from "../../replies/text.ts";
 import type { Contract } from "../contract.ts";
-import { startLab } from "../start.ts";
+import { contractsOf, entriesFor } from "../entries.ts";
 import { calibrate } from "./calibrate.ts";
 import { type Grade, type Habits, HUNG, judge, type Verdict } from "./judge.ts";
 import { AT_ONCE, atOnce, type Client, type Run, runFor } from "./run.ts";
@@ -53,7 +53,7 @@ const FEW_AT_ONCE = 2;
 export async function check(options: CheckOptions): Promise<CheckReport> {
   const start = performance.now();
   const { timeoutMs = CHECK_TIMEOUT_MS, readsEvents = false, except = [] } = options;
-  const entries = await entriesFor(options);
+  const entries = chosenEntries(options);
   const { habits, remarks, slowestMs } = await calibrate(options, timeoutMs, readsEvents);
   const trial = { options, habits, limitMs: timeoutMs + 2 * slowestMs };
   const merged = mergeStalls(await judgeAll(entries, trial), timeoutMs);
@@ -74,15 +74,13 @@ interface Trial {
   readonly limitMs: number;
 }
 
-async function entriesFor(
-  { only, except = [] }: CheckOptions,
-): Promise<readonly Contract[]> {
-  await using lab = await startLab();
+function chosenEntries({ only, except = [] }: CheckOptions): Contract[] {
+  const all = contractsOf(entriesFor(true));
   for (const name of [...only ?? [], ...except]) {
-    if (lab.entries.some((entry) => isNamed(entry, name))) continue;
+    if (all.some((entry) => isNamed(entry, name))) continue;
     throw new UsageError(`Cannot find ${quote(name)}: expected the name of an entry of the lab`);
   }
-  return lab.entries.filter((entry) => !only || only.some((name) => isNamed(entry, name)));
+  return all.filter((entry) => !only || only.some((name) => isNamed(entry, name)));
 }
 
 /** True for the path without its first slash, and for the first segments of it. */
