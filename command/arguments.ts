@@ -9,7 +9,7 @@
 
 import { parseArgs } from "@std/cli/parse-args";
 import { ALL_FLAGS, type Flag, HINTS, PREFIX } from "./flags.ts";
-import { quote, UsageError } from "../replies/text.ts";
+import { printable, quote, UsageError } from "../replies/text.ts";
 import { prefixIn, type Values } from "./values.ts";
 
 /** A flag among the arguments. */
@@ -61,7 +61,7 @@ function readAll(
   while (rest.length > 0) {
     if (rest[0] === "--" && given.some(isCheck)) return { given, mistake, command: rest.slice(1) };
     try {
-      for (const one of readNext(rest)) given.push(one);
+      for (const one of readNext(rest, given.at(-1))) given.push(one);
     } catch (error) {
       if (!(error instanceof UsageError)) throw error;
       mistake ??= error;
@@ -71,12 +71,25 @@ function readAll(
 }
 
 /** Removes the next argument from the list, and the one after it if that is its value. */
-function* readNext(rest: string[]): Generator<Given> {
+function* readNext(rest: string[], before?: Given): Generator<Given> {
   const argument = rest.shift()!;
   if (argument === "--") yield* rest.splice(0).map(path);
   else if (argument.startsWith("--")) yield readLong(argument, rest);
   else if (argument.startsWith("-")) yield* readLetters(argument, rest);
+  else if (isTorn(before)) throw unquoted(before, argument);
   else yield word(argument);
+}
+
+/** True for `--header Name:` before a word: without quotes, a shell has split the two. */
+function isTorn(before: Given | undefined): before is Given {
+  return before?.flag.name === "header" && before.value.endsWith(":");
+}
+
+function unquoted({ label, value }: Given, rest: string): UsageError {
+  return new UsageError(
+    `Cannot use ${quote(rest)} after ${label} ${quote(value)}: expected quotes around both, ` +
+      `as in ${label} "${printable(`${value} ${rest}`)}"`,
+  );
 }
 
 const FILE = ALL_FLAGS.find(({ name }) => name === "file")!;

@@ -141,6 +141,11 @@ Deno.test("parseFlags() says in one line what it expected, and ignores nothing",
     [`Cannot use "--no-port": ${onlyFlags}`, ["--no-port"]],
     [`Cannot use "--no-quiet": ${onlyFlags}, did you mean --quiet=false?`, ["--no-quiet"]],
     [`Cannot use "--q": ${onlyFlags}, did you mean -q?`, ["--q"]],
+    [
+      'Cannot use "3600" after --header "Retry-After:": expected quotes around both, ' +
+      'as in --header "Retry-After: 3600"',
+      ["--header", "Retry-After:", "3600"],
+    ],
     [`Cannot use "--=": ${onlyFlags}`, ["--="]],
     [`Cannot use "-": ${onlyFlags}`, ["-"]],
     [`Cannot use "-qz": ${onlyFlags}`, ["-qz"]],

@@ -26,6 +26,8 @@ interface Expected {
   file?: string;
   folder?: string;
   query?: string;
+  /** True if it is an error at every path where nothing is. */
+  isError?: boolean;
 }
 
 function expectedOf(files: string[], method: string, target: string): Expected {
@@ -48,7 +50,7 @@ function expectedAt(
   const found = expectedOfGet(files, name, query);
   if (method === "GET" || method === "HEAD") return found;
   if (method === "OPTIONS") return { status: 204 };
-  return found.status === 404 ? found : { status: 405 };
+  return found.status === 404 || found.isError ? found : { status: 405 };
 }
 
 function expectedOfGet(files: string[], name: string | undefined, query: string): Expected {
@@ -68,7 +70,8 @@ function expectedOfGet(files: string[], name: string | undefined, query: string)
     }
   }
   const file = CATCH_ALLS.find((name) => files.includes(name));
-  return file?.startsWith("/200") ? page(file) : { status: 404, file };
+  if (!file?.startsWith("/200")) return { status: 404, file };
+  return { ...page(file), isError: file === "/200.html" };
 }
 
 /** The files that answer where nothing is, the first of them first. */

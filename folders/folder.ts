@@ -206,11 +206,14 @@ function* missingReply(
 /** The replies where no file answers: to other methods, and to paths where there is nothing. */
 function otherReplies(routes: Routes<Reply>, missing: Reply, headers: Fields): Answer<Reply> {
   const answer = otherMethods(headers, missing);
-  const answersAll = missing.status !== 404; // 200.html is there at every path
+  const { status = 200 } = missing;
+  const answersAll = status !== 404; // 200.html is there at every path
+  const isError = status >= 400; // which a form or an API must get as well: 405 would be final
   return (method, path, target) => {
     const allowed = target === "*" ? routes.methods() : routes.methodsOf(path, queryOf(target));
     if (allowed.length > 0 || !answersAll) return answer(method, allowed);
-    return method === "GET" || method === "HEAD" ? missing : answer(method, ["GET", "HEAD"]);
+    const isGet = method === "GET" || method === "HEAD";
+    return isGet || isError && method !== "OPTIONS" ? missing : answer(method, ["GET", "HEAD"]);
   };
 }
 

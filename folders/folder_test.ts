@@ -562,8 +562,11 @@ Deno.test("folderAnswer() applies --status to pages alone, and --header to every
   assertEquals(ask("/", "OPTIONS").headers, [["Allow", "GET, HEAD, OPTIONS"], fields[0]]);
   assertEquals(site(["/a"], { headers: fields })("/b").headers, fields);
   assertEquals(site(["/a.xhtml"], { status: 503, headers: fields })("/a.xhtml").status, 503);
-  const single = site(["/200.html"], { status: 503, headers: fields })("/any");
-  assertEquals([single.status, contentOf(single)], [503, "/200.html"]);
+  const down = site(["/200.html", "/a.css"], { status: 503, headers: fields });
+  const byMethod = ["GET", "HEAD", "POST", "DELETE", "OPTIONS"]
+    .map((method) => down("/any", method).status);
+  assertEquals([byMethod, contentOf(down("/any"))], [[503, 503, 503, 503, 204], "/200.html"]);
+  assertEquals(down("/a.css", "POST").status, 405);
 });
 
 Deno.test("folderAnswer() knows the types of files by their extensions", () => {
