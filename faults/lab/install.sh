@@ -84,7 +84,8 @@ client pycurl "$python $folder/python/with_pycurl.py" \
   "$python -c 'import pycurl; print(pycurl.version_info()[1])'"
 
 # Go, Rust, Java
-go build -o "$folder/net_http" net_http.go
+# Debian's own Go is out of support; it fetches this one (from 1.21 on).
+GOTOOLCHAIN=go1.26.8 go build -o "$folder/net_http" net_http.go
 client net_http "$folder/net_http" "go version $folder/net_http | grep -o 'go[0-9.]*$' | tr -d go"
 cp rust/* "$folder/"
 cargo build --quiet --release --manifest-path "$folder/Cargo.toml"
