@@ -202,8 +202,11 @@ function redirectWithKey(
 
 /** What is late has been sent by then. Other responses may take longer, and are not waited for. */
 const MAX_PAUSE_MS = 1000;
-/** It takes a moment until a client has noticed what was sent. */
-const NOTICE_MS = 20;
+/**
+ * It takes a moment until a client has noticed what was sent. What comes twenty times a second comes
+ * once more within it: else the next request would meet it or not.
+ */
+const NOTICE_MS = 60;
 
 /** Answers without content, once everything that is late has been sent. */
 async function pause(visit: Visit): Promise<RawReply> {

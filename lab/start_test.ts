@@ -157,6 +157,18 @@ test(
   },
 );
 
+test("startLab() sends once more what has no end, then answers at pauseUrl", WATCHED, async () => {
+  await using server = await startLab();
+  using socket = await connect(targetOf(server.url));
+  await send(socket, "GET /endless-1xx HTTP/1.1\r\nHost: x\r\n\r\n");
+  await untilText(pieces(socket), "\r\n\r\n");
+  for (let time = 1; time <= 5; time++) {
+    const [{ bytesSent }] = server.connections;
+    await (await fetch(server.pauseUrl)).body?.cancel();
+    assert(server.connections[0].bytesSent > bytesSent, `nothing came in pause ${time}`);
+  }
+});
+
 test("what records the lab passes over requests that others answer", WATCHED, async () => {
   const traffic = new Traffic();
   const answer = lab({ traffic });

@@ -23,8 +23,9 @@ IDLE_SECONDS = 5
 LINGER_SECONDS = 2
 MAX_LINGER_SECONDS = 30
 MAX_PAUSE_SECONDS = 1
-#: What has been sent needs a moment until a client has noticed it.
-NOTICE_SECONDS = 0.02
+#: What has been sent needs a moment until a client has noticed it. What comes twenty times a second
+#: comes once more within it.
+NOTICE_SECONDS = 0.06
 
 #: Closing a socket with this option resets the connection.
 RESET = struct.pack("hh" if os.name == "nt" else "ii", 1, 0)
