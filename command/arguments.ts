@@ -76,20 +76,7 @@ function* readNext(rest: string[], before?: Given): Generator<Given> {
   if (argument === "--") yield* rest.splice(0).map(path);
   else if (argument.startsWith("--")) yield readLong(argument, rest);
   else if (argument.startsWith("-")) yield* readLetters(argument, rest);
-  else if (isTorn(before)) throw unquoted(before, argument);
-  else yield word(argument);
-}
-
-/** True for `--header Name:` before a word: without quotes, a shell has split the two. */
-function isTorn(before: Given | undefined): before is Given {
-  return before?.flag.name === "header" && before.value.endsWith(":");
-}
-
-function unquoted({ label, value }: Given, rest: string): UsageError {
-  return new UsageError(
-    `Cannot use ${quote(rest)} after ${label} ${quote(value)}: expected quotes around both, ` +
-      `as in ${label} "${printable(`${value} ${rest}`)}"`,
-  );
+  else yield word(argument, before);
 }
 
 const FILE = ALL_FLAGS.find(({ name }) => name === "file")!;
@@ -110,9 +97,10 @@ const NOT_PATHS: ReadonlyArray<readonly [pattern: RegExp, meaning: string]> = [
   [/^[^./\\=][^=/\\]*=.*$/s, "/$& or --file $&"],
 ];
 
-function word(value: string): Given {
+function word(value: string, before?: Given): Given {
   for (const [pattern, meaning] of NOT_PATHS) {
     if (!pattern.test(value)) continue;
+    if (isTorn(before)) throw unquoted(before, value);
     const meant = value.replace(pattern, meaning);
     throw new UsageError(
       `Cannot use ${quote(value)}: expected a path, did you mean ${meant}?`,
@@ -120,6 +108,18 @@ function word(value: string): Given {
   }
   const isPrefix = prefixIn(value) !== undefined;
   return isPrefix ? { flag: PREFIX, value, label: quote(value) } : path(value);
+}
+
+/** True for `--header Name:` before a word: without quotes, a shell has split the two. */
+function isTorn(before: Given | undefined): before is Given {
+  return before?.flag.name === "header" && before.value.endsWith(":");
+}
+
+function unquoted({ label, value }: Given, rest: string): UsageError {
+  return new UsageError(
+    `Cannot use ${quote(rest)} after ${label} ${quote(value)}: expected quotes around both, ` +
+      `as in ${label} "${printable(`${value} ${rest}`)}"`,
+  );
 }
 
 /** Reads `--name`, `--name=value`, or `--name` with its value in the next argument. */

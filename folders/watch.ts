@@ -48,7 +48,7 @@ export interface FirstReading {
 export interface WatchHandlers {
   /** Applies a new reading, in steps. If it throws, the content stays as it was. */
   readonly apply: (snapshot: Snapshot) => Steps<void>;
-  /** Called with the reason at the first failure in a row. */
+  /** Called with the reason of a failure, unless the one before had the same. */
   readonly report: (reason: string) => void;
 }
 
@@ -80,6 +80,8 @@ export class Watch implements Disposable {
   #lookTimes: readonly [number, number];
   /** When to read again although nothing has changed: some time after a failure. */
   #retryAt = Infinity;
+  /** The reason that was reported last; `undefined` after a success. */
+  #reported: string | undefined;
   #isStopped = false;
   #wake = () => {};
 
@@ -154,17 +156,18 @@ export class Watch implements Disposable {
 
   async #conclude(outcome: Outcome<Snapshot>): Promise<void> {
     const applied = await this.#attempt(this.#apply(outcome));
-    if ("error" in applied && this.#retryAt === Infinity) {
-      this.#handlers.report(reasonFor(applied.error));
-    }
-    this.#retryAt = "error" in applied ? performance.now() + RETRY_MS : Infinity;
+    const reason = "error" in applied ? reasonFor(applied.error) : undefined;
+    if (reason !== undefined && reason !== this.#reported) this.#handlers.report(reason);
+    this.#reported = reason;
+    this.#retryAt = reason === undefined ? Infinity : performance.now() + RETRY_MS;
   }
 
   async #apply(outcome: Outcome<Snapshot>): Promise<void> {
     if ("error" in outcome) throw outcome.error;
     const { value: snapshot } = outcome;
     const { value: isSame } = await this.#inSlices(isSameContent(snapshot, this.#snapshot));
-    if (!isSame) await this.#inSlices(this.#handlers.apply(snapshot));
+    const isRepaired = this.#reported !== undefined; // a reader of the report waits for it
+    if (!isSame || isRepaired) await this.#inSlices(this.#handlers.apply(snapshot));
     this.#snapshot = snapshot;
   }
 

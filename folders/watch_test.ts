@@ -248,6 +248,23 @@ test("Watch applies only differences, and tries again what could not be applied"
   assertEquals([watched.applied.length, watched.reasons.length], [1, 1]);
 });
 
+test("Watch reports another reason, and applies old content that is right again", async () => {
+  using folder = new TemporaryFolder({ "a": "1" });
+  let reason = "one mistake";
+  await using watched = new Watched(folder.path, () => {
+    if (reason !== "") throw new UnusableFile(reason);
+  });
+  folder.write("b", "1");
+  assertEquals(await watched.failure(), "one mistake");
+  reason = "another";
+  folder.write("b", "2");
+  assertEquals(await watched.failure(), "another");
+  reason = "";
+  Deno.removeSync(folder.pathOf("b"));
+  assertEquals(await watched.next(), { "/a": "1" });
+  assertEquals([watched.applied.length, watched.reasons.length], [1, 2]);
+});
+
 test("Watch tries again some time after a failure, without a change", async () => {
   using folder = new TemporaryFolder({ "a": "1" });
   const original = { now: Date.now, performanceNow: performance.now };
