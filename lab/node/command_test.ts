@@ -1,9 +1,10 @@
-/** The check of the command `firstline-lab`, in a process of its own. */
+/** The command `firstline-lab`, in a process of its own. */
 
 import { assertEquals, assertMatch } from "@std/assert";
 import { HOST, readAll } from "../../tests/clients.ts";
 import { TemporaryFolder } from "../../tests/files.ts";
 import { needing } from "../../tests/needs.ts";
+import { Lines } from "../../tests/process.ts";
 import { WATCHED } from "../../tests/time.ts";
 
 const test = needing("net", "read", "run", "write");
@@ -25,21 +26,39 @@ const CLIENT = `
   });
   await Deno.stdout.write(taken);`;
 
-function check(...args: string[]): Deno.Command {
+function firstlineLab(args: string[], stdin: "null" | "piped" = "null"): Deno.Command {
   return new Deno.Command(Deno.execPath(), {
-    args: ["eval", "--quiet", COMMAND, "--", "--check", ...args],
+    args: ["eval", "--quiet", COMMAND, "--", ...args],
     env: { NO_COLOR: "1", DENO_NO_UPDATE_CHECK: "1" },
+    stdin,
     stdout: "piped",
     stderr: "piped",
   });
+}
+
+function check(...args: string[]): Deno.Command {
+  return firstlineLab(["--check", ...args]);
 }
 
 function client(port = 0): string[] {
   return ["--", Deno.execPath(), "eval", CLIENT, "{url}", `${port}`];
 }
 
+test("firstline-lab serves until its stdin ends", WATCHED, async () => {
+  const process = firstlineLab(["--port", "0", "--stop-on-eof"], "piped").spawn();
+  const stderr = new Lines(process.stderr);
+  const stdout = new Lines(process.stdout);
+  const [, url] = await stderr.until(/^firstline: listening on .* (http\S+)$/);
+  assertEquals(await (await fetch(`${url}status/200`)).text(), "200\n");
+  await process.stdin.close();
+  await Promise.all([stderr.finish(), stdout.finish()]);
+  assertMatch(stderr.text, /\nfirstline: standard input has ended, stopping\n$/);
+  assertMatch(stdout.text, /^127\.0\.0\.1 .* "GET \/status\/200 HTTP\/1\.1" .*\n$/);
+  assertEquals((await process.status).code, 0);
+});
+
 test(
-  "checkClient() prints and reports findings, and resolves to 1 if one counts",
+  "firstline-lab --check prints and reports findings, and exits with 1 if one counts",
   WATCHED,
   async () => {
     using folder = new TemporaryFolder();
@@ -54,13 +73,13 @@ test(
   },
 );
 
-test("checkClient() resolves to 0 if no finding counts", WATCHED, async () => {
+test("firstline-lab --check exits with 0 if no finding counts", WATCHED, async () => {
   const { code, stdout } = await check("--only", "gzip", "--quiet", ...client()).output();
   assertMatch(new TextDecoder().decode(stdout), /^1 responses? in \S+ s: 1 as expected, /);
   assertEquals(code, 0);
 });
 
-test("checkClient() says why it cannot run a command", WATCHED, async () => {
+test("firstline-lab --check says why it cannot run a command", WATCHED, async () => {
   const outcome = async (program: string) => {
     const { code, stderr } = await check("--only", "gzip", "--", program, "{url}").output();
     return [code, new TextDecoder().decode(stderr)];
@@ -75,7 +94,7 @@ test("checkClient() says why it cannot run a command", WATCHED, async () => {
   assertMatch(`${message}`, /^firstline: Cannot run "[^"]*no-program": (?!no such program).+\n$/);
 });
 
-test("checkClient() ends its commands at a signal, and resolves to its code", WATCHED, async () => {
+test("firstline-lab --check ends its commands at a signal", WATCHED, async () => {
   using listener = Deno.listen({ hostname: HOST, port: 0 });
   const process = check("--only", "hang", ...client(listener.addr.port)).spawn();
   using child = await listener.accept();
