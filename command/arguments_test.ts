@@ -289,8 +289,6 @@ function pairsIn(args: string[]): Array<[string, string]> | undefined {
     for (const _ of empty?.replace(/[^q]/g, "") ?? "") pairs.push(["quiet", "true"]);
     if (empty) pairs.push(["text", ""]);
     if (path === "") return undefined;
-    const [lastName, lastValue] = pairs.at(-1) ?? [];
-    if (alone !== undefined && lastName === "header" && lastValue?.endsWith(":")) return undefined;
     if (path ?? alone) pairs.push(["file", path ?? alone]);
   }
   return pairs;
