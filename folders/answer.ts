@@ -11,7 +11,7 @@ import { withTemplates } from "../replies/placeholders.ts";
 import { decodedPath } from "../replies/target.ts";
 import { plural, quote, UsageError } from "../replies/text.ts";
 import { type Answer, folderAnswer, nothing, rawFolderAnswer, type ReplyCache } from "./folder.ts";
-import { hasBareLf, rawAnswer } from "./http_files.ts";
+import { hasBareLf, rawReplyMaker } from "./http_files.ts";
 import {
   type FileSnapshot,
   type FolderSnapshot,
@@ -202,7 +202,7 @@ class Part {
     const answer = isFolder
       ? yield* this.#folderAnswer(snapshot)
       : reply === undefined
-      ? yield* rawAnswer(snapshot.content, this.#settings.delay)
+      ? yield* rawReplyMaker(snapshot.content, this.#settings.delay)
       : () => reply;
     const words = yield* this.#describe(snapshot, beginning);
     [this.reply, this.answer] = [reply, answer];

@@ -10,7 +10,7 @@ import { randomDelay, sleep, type Span } from "../replies/delay.ts";
 import { type Fields, mergeFields, type ReplyOverrides, withOverrides } from "../replies/fields.ts";
 import { encodePathAndQuery, queryOf } from "../replies/target.ts";
 import { quote } from "../replies/text.ts";
-import { type HttpFile, parseHttpFile, type RawAnswer, rawAnswer } from "./http_files.ts";
+import { type HttpFile, type MakeRawReply, parseHttpFile, rawReplyMaker } from "./http_files.ts";
 import { addListings } from "./listing.ts";
 import type { Bytes, FolderSnapshot } from "./read.ts";
 import { ANY_METHOD, METHODS, type Route, Routes, routesOf } from "./routes.ts";
@@ -30,7 +30,7 @@ export type Answer<R = Reply | Promise<Reply>> = (
   target: string,
 ) => R;
 
-/** How a folder is answered with. */
+/** How to answer with a folder. */
 export interface FolderOptions {
   /** What the flags set: the status of HTML pages, and header fields of all replies. */
   readonly overrides: ReplyOverrides;
@@ -155,23 +155,23 @@ export function* rawFolderAnswer(
   { files }: FolderSnapshot,
   delay: Span | undefined,
 ): Steps<Answer<RawReply | Reply>> {
-  const routes = yield* routesOf<RawAnswer>(files, {
+  const routes = yield* routesOf<MakeRawReply>(files, {
     hasMethods: true,
     method: ANY_METHOD,
     aliases: [(path) => shortened(path, ".http")],
     answerOf(file, { content }, { status }) {
-      if (status === undefined) return rawAnswer(content, delay);
+      if (status === undefined) return rawReplyMaker(content, delay);
       throw new UnusableFile(`expected a status in the file and not in its name, ${quote(file)}`);
     },
   });
   const missing = routes.tableOf(ANY_METHOD).get("/404.http") ?? (() => NOT_FOUND);
-  const answerOther = otherMethods([], NOT_FOUND);
+  const replyToOther = otherMethods([], NOT_FOUND);
   return (method, path, target) => {
     const query = queryOf(target);
-    const answer = routes.find(method, path, query);
-    if (answer !== undefined) return answer();
+    const makeReply = routes.find(method, path, query);
+    if (makeReply !== undefined) return makeReply();
     const allowed = routes.methodsOf(path, query);
-    return allowed.length > 0 ? answerOther(method, allowed) : missing();
+    return allowed.length > 0 ? replyToOther(method, allowed) : missing();
   };
 }
 
@@ -205,15 +205,16 @@ function* missingReply(
 
 /** The replies where no file answers: to other methods, and to paths where there is nothing. */
 function otherReplies(routes: Routes<Reply>, missing: Reply, headers: Fields): Answer<Reply> {
-  const answer = otherMethods(headers, missing);
+  const replyToOther = otherMethods(headers, missing);
   const { status = 200 } = missing;
-  const answersAll = status !== 404; // 200.html is there at every path
+  const isEverywhere = status !== 404; // 200.html is there at every path
   const isError = status >= 400; // which a form or an API must get as well: 405 would be final
   return (method, path, target) => {
     const allowed = target === "*" ? routes.methods() : routes.methodsOf(path, queryOf(target));
-    if (allowed.length > 0 || !answersAll) return answer(method, allowed);
+    if (allowed.length > 0 || !isEverywhere) return replyToOther(method, allowed);
     const isGet = method === "GET" || method === "HEAD";
-    return isGet || isError && method !== "OPTIONS" ? missing : answer(method, ["GET", "HEAD"]);
+    if (isGet || isError && method !== "OPTIONS") return missing;
+    return replyToOther(method, ["GET", "HEAD"]);
   };
 }
 

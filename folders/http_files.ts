@@ -16,15 +16,15 @@ import { isUtf8 } from "./types.ts";
 
 // ---------------------------------------------------------------- --raw
 
-/** Makes a raw reply for each request. */
-export type RawAnswer = () => RawReply;
+/** Makes the reply to one request: one with a wait in it cannot be sent again. */
+export type MakeRawReply = () => RawReply;
 
 /**
- * Answers with these bytes.
+ * Prepares to reply with these bytes.
  *
  * @param delay How long to wait after the head of the response, if at all.
  */
-export function* rawAnswer(content: Bytes, delay: Span | undefined): Steps<RawAnswer> {
+export function* rawReplyMaker(content: Bytes, delay: Span | undefined): Steps<MakeRawReply> {
   if (delay === undefined) {
     const reply: RawReply = { raw: [content] };
     return () => reply;

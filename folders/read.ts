@@ -332,7 +332,7 @@ class Reading {
     }
   }
 
-  /** Reads a file, unless it is unchanged, or returns the reason to leave it out. */
+  /** Reads a file, unless the last reading has this version of it; or returns why it is left out. */
   *#read(found: FoundFile, known?: FileSnapshot): Steps<FileSnapshot | Reason> {
     let place: Place = found;
     for (let attempt = 1;; attempt++) {
@@ -341,9 +341,9 @@ class Reading {
       checkSize(this.#bytes + place.info.size);
       const isKnown = known?.version === version && !version.startsWith(UNSETTLED);
       const result = isKnown
-        ? { content: known.content, isUnchanged: true }
+        ? { content: known.content, hasChanged: false }
         : yield* this.#contentAt(place, known?.content);
-      if (result !== undefined && (result.isUnchanged || attempt === MAX_ATTEMPTS)) {
+      if (result !== undefined && (!result.hasChanged || attempt === MAX_ATTEMPTS)) {
         this.#bytes += result.content.length;
         return isKnown ? known : { content: result.content, modified: place.info.mtime, version };
       }
@@ -357,7 +357,7 @@ class Reading {
 
   *#contentAt(place: Place, known?: Bytes): Steps<Content | undefined> {
     if (this.#isEmbedded) {
-      return { content: useEmbedded(place.real, Deno.readFileSync), isUnchanged: true };
+      return { content: useEmbedded(place.real, Deno.readFileSync), hasChanged: false };
     }
     return yield* readContent(place, known, this.#open);
   }
@@ -367,8 +367,8 @@ class Reading {
 interface Content {
   /** The content; the known array if it is equal to that. */
   readonly content: Bytes;
-  /** False if the file was changed meanwhile. One that grew was not: it is read up to its size. */
-  readonly isUnchanged: boolean;
+  /** True if the file was changed meanwhile. One that grew was not: it is read up to its size. */
+  readonly hasChanged: boolean;
 }
 
 /** Reads a file in steps. Without a result, another file or none is at this path now. */
@@ -391,9 +391,9 @@ function* readContent(
   const { isFile, dev, ino, size, mtime } = file.statSync();
   if (!isFile || ino !== info.ino || dev !== info.dev) return undefined;
   if (Deno.realPathSync(real) !== real) return undefined; // a link on the way leads elsewhere now
-  const isUnchanged = length === content.length &&
-    (size > info.size || mtime?.getTime() === info.mtime?.getTime());
-  return { content: isKnown ? known! : content.subarray(0, length), isUnchanged };
+  const hasChanged = length < content.length ||
+    size <= info.size && mtime?.getTime() !== info.mtime?.getTime();
+  return { content: isKnown ? known! : content.subarray(0, length), hasChanged };
 }
 
 function isEqual(a: Bytes, b: Bytes, from: number, to: number): boolean {

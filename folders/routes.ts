@@ -61,7 +61,7 @@ const WITH_QUERY = /^(.*\/[^/]+)@([^/=&@]+=[^/&]*(?:&[^/=&@]+=[^/&]*)*)$/s;
  * @param file The path of the file in its folder, such as `/orders.POST.201.json`.
  * @throws {UnusableFile} If the status is impossible.
  */
-export function routeOf(file: string): Route | undefined {
+function routeOf(file: string): Route | undefined {
   const [, name, method, digits, extension = ""] = WITH_METHOD.exec(file) ?? [];
   if (name === undefined || MORE_METHODS.test(name)) return undefined;
   const status = digits === undefined ? undefined : Number(digits);

@@ -7,7 +7,7 @@
 /** Work that pauses after each step. It says nothing then, and returns its result at the end. */
 export type Steps<T> = Generator<void, T>;
 
-/** Long work is a slice, and others wait as long. */
+/** How long a slice is, and so how long others wait. */
 const SLICE_MS = 10;
 
 /** The result of work, and what it cost. */
@@ -44,7 +44,7 @@ export async function inSlices<T>(
   }
 }
 
-/** Sorted alone, so many items take less than a millisecond. */
+/** So many items are sorted in one step, which takes less than a millisecond. */
 const RUN_LENGTH = 256;
 
 /** Sorts items like `toSorted()`, by merging sorted runs of twice the length each time. */
