@@ -13,12 +13,6 @@ import {
   type Socket,
 } from "../server.ts";
 import { delayed } from "../replies/delay.ts";
-import { DEFAULTS } from "./flags.ts";
-import { withHealth } from "../replies/health.ts";
-import { urlOf } from "../replies/text.ts";
-import { say } from "./output.ts";
-import { page } from "../replies/page.ts";
-import { contentTemplateOf, hasPlaceholders, withTemplates } from "../replies/placeholders.ts";
 import {
   contentTypesIn,
   type Fields,
@@ -28,6 +22,12 @@ import {
   type ReplyTo,
   withOverrides,
 } from "../replies/fields.ts";
+import { withHealth } from "../replies/health.ts";
+import { page } from "../replies/page.ts";
+import { contentTemplateOf, hasPlaceholders, withTemplates } from "../replies/placeholders.ts";
+import { urlOf } from "../replies/text.ts";
+import { DEFAULTS } from "./flags.ts";
+import { say } from "./output.ts";
 import type { Settings } from "./settings.ts";
 import { hasName, type ListenOptions, type Open } from "./start.ts";
 
@@ -65,7 +65,10 @@ export async function openerFrom(
   const responder = withHealth(health, answer);
   const open = async (options: ListenOptions) => {
     if (options.hostname !== "localhost") return serve(options, responder);
-    return serve({ ...options, listener: await listenOnLocalhost(options, listen) }, responder);
+    return serve(
+      { ...options, listener: await listenOnLocalhost(options, listenInDeno) },
+      responder,
+    );
   };
   return { open, path };
 }
@@ -94,7 +97,7 @@ async function openLab(options: ListenOptions, health: string | undefined): Prom
 /** As many connections as `serve()` lets wait in the kernel. */
 const TCP_BACKLOG = 2048;
 
-function listen({ hostname, port, reusePort }: ListenOptions): Listener {
+function listenInDeno({ hostname, port, reusePort }: ListenOptions): Listener {
   return Deno.listen({ hostname, port, reusePort, tcpBacklog: TCP_BACKLOG });
 }
 

@@ -234,9 +234,10 @@ function hasCharacterSets(content: Uint8Array, from: number, to: number): boolea
   return false;
 }
 
-function decodes(decoder: TextDecoder, chunk: Uint8Array, stream: boolean): boolean {
+/** True if a chunk goes on in UTF-8. With `stream`, its last character may end in the next one. */
+function decodes(decoding: TextDecoder, chunk: Uint8Array, stream: boolean): boolean {
   try {
-    decoder.decode(chunk, { stream });
+    decoding.decode(chunk, { stream });
     return true;
   } catch (error) {
     if (error instanceof TypeError) return false; // not UTF-8
