@@ -336,7 +336,7 @@ testRun("firstline --check prints findings, and leaves no process behind", WATCH
   using folder = new TemporaryFolder();
   using listener = Deno.listen({ hostname: HOST, port: 0 });
   const report = folder.pathOf("report.json");
-  const flags = ["--check-timeout", "1", "--report", report];
+  const flags = ["--check-timeout", "4", "--report", report];
   const names = ["hang", "hang-head", "hang-body", "gzip"];
   const running = run(checking(names, listener.addr.port, ...flags), {
     permissions: [...PERMISSIONS, `--allow-write=${report}`],
@@ -355,7 +355,7 @@ testRun("firstline --check prints findings, and leaves no process behind", WATCH
   );
   assertMatch(
     hung,
-    /^should {2}\/hang {7}had no timeout within 1 s \(stopped, \d+ ms[^]*\); a sound/,
+    /^should {2}\/hang {7}had no timeout within 4 s \(stopped, \d+ ms[^]*\); a sound/,
   );
   assertMatch(count, /^4 responses in \d+\.\d s: 1 as expected, 2 must, 1 should$/);
   assertEquals(await readAll(child), "");
