@@ -156,8 +156,8 @@ interface Finding {
   /** True for what clients do that it is about. */
   readonly fits: (cell: Cell) => boolean;
   readonly advice: string;
-  /** Where it was reported before. */
-  readonly reported: string;
+  /** Where it was reported before, if it was. */
+  readonly reported?: string;
 }
 
 /** Responses that end too early. */
@@ -207,13 +207,11 @@ const FINDINGS: readonly Finding[] = [
   },
   {
     title: "Memory without a bound",
-    text: "Heads or trailers without an end were read as long as they came, 64 MiB here.",
+    text: "A head without an end was kept as long as it came, 64 MiB here.",
     fits: ({ harmed }) => harmed === "memory",
     advice:
-      "Few clients have a setting for it. CPython has merged limits (issue 150743), which Debian's " +
-      "3.13.5 does not have yet. Bound the memory of the process that talks to strangers (a " +
-      "container, `ulimit -v`), and read content piece by piece, up to a limit.",
-    reported: "CPython issue 150743",
+      "We know of no setting for it. Bound the memory of the process that talks to strangers " +
+      "(a container, `ulimit -v`).",
   },
   {
     title: "A length that is none",
@@ -235,7 +233,7 @@ function findings(data: Data): string {
     const named = data.clients.filter(({ cells }) => cells.some(fitting));
     const names = inWords(named.map((client) => client.title));
     const lines = [`### ${at + 1}. ${title}`, `${text} Seen in ${names}.`, advice];
-    return [...lines, `Reported before: ${reported}.`].join("\n\n");
+    return [...lines, ...reported ? [`Reported before: ${reported}.`] : []].join("\n\n");
   });
   return ["## What matters most to users", ...parts].join("\n\n");
 }
