@@ -160,7 +160,7 @@ with firstline_lab.start() as lab:
     try:
         urllib.request.urlopen(lab.join("/retry-after/1"))
     except urllib.error.HTTPError as error:
-        assert (error.headers["Retry-After"], error.read()) == ("1", b"Not yet.\n")
+        assert (error.headers["Retry-After"], error.read()) == ("1", b"Not yet.\\n")
     assert ask(lab.join("/delay/0.1")) == 200 and ask(lab.join("/sequence/nothing/a")) == 404
     assert ask(lab.pause_url) == 200
     assert [one.target for one in lab.requests][:1] == ["/sequence/503,retry-after:0,reset,200/a7"]
