@@ -1,6 +1,6 @@
 /**
- * The `firstline` command: parse the arguments, validate them; then probe, check, or serve, wait for a
- * signal, stop. A server starts with the code that it needs: the rest is imported where it is used.
+ * The `firstline` command: parse the arguments and validate them; then probe, or check, or serve,
+ * wait for a signal and stop. What few starts need is imported where it is used.
  *
  * @module
  */
@@ -51,6 +51,7 @@ export async function main(args: string[]): Promise<number> {
   }
 }
 
+/** The version that `deno.json` names. */
 async function version(): Promise<string> {
   const { default: manifest } = await import("./deno.json", { with: { type: "json" } });
   return manifest.version;
@@ -72,7 +73,7 @@ async function run(
       path,
     }));
   const started = await Promise.race([starting, stopRequested]);
-  if (!("server" in started)) return sayStoppedEarly(started); // a signal came during the start
+  if (!("server" in started)) return sayStoppedEarly(started); // before it had started
   const { server, path } = started;
   sayAddress(
     server.addr,
