@@ -207,14 +207,12 @@ function* missingReply(
 function otherReplies(routes: Routes<Reply>, missing: Reply, headers: Fields): Answer<Reply> {
   const replyToOther = otherMethods(headers, missing);
   const { status = 200 } = missing;
-  const isEverywhere = status !== 404; // 200.html is there at every path
   const isError = status >= 400; // which a form or an API must get as well: 405 would be final
   return (method, path, target) => {
     const allowed = target === "*" ? routes.methods() : routes.methodsOf(path, queryOf(target));
-    if (allowed.length > 0 || !isEverywhere) return replyToOther(method, allowed);
+    if (allowed.length > 0 || isError) return replyToOther(method, allowed);
     const isGet = method === "GET" || method === "HEAD";
-    if (isGet || isError && method !== "OPTIONS") return missing;
-    return replyToOther(method, ["GET", "HEAD"]);
+    return isGet ? missing : replyToOther(method, ["GET", "HEAD"]); // 200.html is at every path
   };
 }
 
