@@ -9,15 +9,8 @@ import { Commands, type StartCommand } from "../lab/check/command.ts";
 import { reportJunit } from "../lab/check/junit.ts";
 import { failures, reportJson, reportText } from "../lab/check/report.ts";
 import type { CheckSettings } from "../lab/check/settings.ts";
-import {
-  messageOf,
-  permissionHint,
-  printable,
-  quote,
-  StartError,
-  UsageError,
-} from "../replies/text.ts";
-import { printAll, say } from "./output.ts";
+import { messageOf, printable, quote, StartError, UsageError } from "../replies/text.ts";
+import { hintFor, printAll, say } from "./output.ts";
 import { mayUse, missingPermission, type StopReason } from "./start.ts";
 
 /** The exit code at SIGHUP, which a terminal sends when it is closed. */
@@ -51,9 +44,7 @@ function demandPermissions(): void {
   if (!mayUse(host, 0)) throw new StartError(`Cannot listen on ${missingPermission(host, 0)}`);
   if (Deno.permissions.querySync({ name: "run" }).state === "granted") return;
   throw new StartError(
-    `Cannot run commands: permission missing, ${
-      permissionHint("--allow-run", Deno.build.standalone)
-    }`,
+    `Cannot run commands: permission missing, ${hintFor("--allow-run")}`,
   );
 }
 
@@ -88,9 +79,7 @@ function openReport(path: string | undefined): Deno.FsFile | undefined {
   if (path === undefined) return undefined;
   if (Deno.permissions.querySync({ name: "write", path }).state !== "granted") {
     throw new StartError(
-      `Cannot write ${quote(path)}: permission missing, ${
-        permissionHint(`--allow-write=${path}`, Deno.build.standalone)
-      }`,
+      `Cannot write ${quote(path)}: permission missing, ${hintFor(`--allow-write=${path}`)}`,
     );
   }
   try {

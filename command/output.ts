@@ -9,6 +9,7 @@ import { sleep } from "../replies/delay.ts";
 import {
   hostAndPort,
   messageOf,
+  permissionHint,
   plural,
   printable,
   StartError,
@@ -206,6 +207,11 @@ export function exitCodeOf(error: unknown): number {
   if (!(error instanceof UsageError || error instanceof StartError)) throw error;
   say(error.message);
   return error instanceof UsageError ? 2 : 1;
+}
+
+/** How to get what Deno grants by a flag, in this process. */
+export function hintFor(flag: string): string {
+  return permissionHint(flag, Deno.build.standalone);
 }
 
 /** Writes a long text to stdout. Signals arrive meanwhile, even if nobody reads it. */

@@ -8,7 +8,8 @@ import type { Span } from "../replies/delay.ts";
 import { type CheckSettings, checkSettingsFrom } from "../lab/check/settings.ts";
 import { COMMAND } from "./arguments.ts";
 import { DEFAULTS, FLAGS, PREFIX } from "./flags.ts";
-import { messageOf, permissionHint, quote, StartError, UsageError } from "../replies/text.ts";
+import { messageOf, quote, StartError, UsageError } from "../replies/text.ts";
+import { hintFor } from "./output.ts";
 import {
   aroundPlaceholders,
   hasPlaceholders,
@@ -149,9 +150,7 @@ function reusePortFrom(values: Values): boolean {
   }
   if (reusePort && !("listenDatagram" in Deno)) {
     throw new StartError(
-      `Cannot use --reuse-port: not enabled in Deno, ${
-        permissionHint("--unstable-net", Deno.build.standalone)
-      }`,
+      `Cannot use --reuse-port: not enabled in Deno, ${hintFor("--unstable-net")}`,
     );
   }
   return reusePort;

@@ -10,14 +10,13 @@ import type { ServeOptions, Server } from "../server.ts";
 import {
   hostAndPort,
   messageOf,
-  permissionHint,
   plural,
   quote,
   StartError,
   urlOf,
   UsageError,
 } from "../replies/text.ts";
-import { say } from "./output.ts";
+import { hintFor, say } from "./output.ts";
 
 /**
  * The oldest Deno in which closing a connection settles pending reads and writes. Before 2.9.0 no
@@ -133,9 +132,7 @@ export function mayUse(hostname: string, port: number): boolean {
 /** An address, and how to get the permission for it. */
 export function missingPermission(hostname: string, port: number): string {
   const address = hostAndPort(hostname, port);
-  return `${address}: permission missing, ${
-    permissionHint(`--allow-net or --allow-net=${address}`, Deno.build.standalone)
-  }`;
+  return `${address}: permission missing, ${hintFor(`--allow-net or --allow-net=${address}`)}`;
 }
 
 // ---------------------------------------------------------------- addresses
