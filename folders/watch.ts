@@ -182,7 +182,8 @@ export class Watch implements Disposable {
   /**
    * Runs steps in short slices, between which the server answers. While V8 marks garbage, Deno goes
    * from timer to timer and looks at no socket: beside 60 000 files, others waited up to 240 ms. It
-   * has looked at them when the file system answers, whatever the answer is.
+   * has looked at them when the file system answers, whatever the answer is. The timer gives them
+   * more than one look: without it, one request in a hundred waited 38 ms instead of 13.
    */
   #inSlices<T>(steps: Steps<T>): Promise<Finished<T>> {
     const answered = () => Deno.lstat(this.#source.diskPath).then(() => {}, () => {});

@@ -399,6 +399,37 @@ test("Watch ends at once while it reads", async () => {
   await watch.finished;
 });
 
+test("Watch lets sockets in between two slices: it waits for an answer of the file system", async () => {
+  using folder = new TemporaryFolder({ "a": "1" });
+  const source = new Source("--file ", folder.path);
+  const found = finish(look(source));
+  const first = { snapshot: finish(read(source, found)), versions: found.versions };
+  const original = Deno.lstat;
+  const asked = Promise.withResolvers<void>();
+  const answer = Promise.withResolvers<Deno.FileInfo>();
+  let steps = 0;
+  using watch = new Watch(source, first, {
+    *apply() {
+      Deno.lstat = () => (asked.resolve(), answer.promise);
+      for (;; steps++) yield;
+    },
+    report() {},
+  });
+  try {
+    folder.write("a", "2");
+    await asked.promise;
+    const before = steps;
+    for (let turns = 0; turns < 10; turns++) await sleep(0);
+    assertEquals(steps, before);
+    answer.reject(new Error("gone")); // which is an answer
+    while (steps === before) await sleep(0);
+  } finally {
+    Deno.lstat = original;
+    watch[Symbol.dispose]();
+    await watch.finished;
+  }
+});
+
 Deno.test("usualIdle() keeps looks to a twentieth of one core", () => {
   assertEquals([1, 1000, 4000].map(usualIdle), [400, 400, 400]);
   assertEquals(usualIdle(60_000), 5700);

@@ -161,6 +161,22 @@ test(
   },
 );
 
+test(
+  "check() believes no success where nothing listens until it is repeated",
+  WATCHED,
+  async () => {
+    let isTaken = true; // by another program, for a moment
+    const program: Program = (...all) =>
+      fetching()(...all).catch((error) => {
+        if (!isTaken || !all[0][0].endsWith("/status/200")) throw error;
+        isTaken = false;
+        return 0;
+      });
+    assertEquals(findingsIn(await judge(program, ["gzip"])), {});
+    assertEquals(isTaken, false);
+  },
+);
+
 test("check() rejects a name that the lab does not have", WATCHED, async () => {
   for (const options of [{ only: ["gzip", "gzpi"] }, { except: ["gzpi"] }]) {
     await assertRejects(

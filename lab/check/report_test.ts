@@ -88,6 +88,7 @@ Deno.test("reportJunit() fails what the level counts, and skips what was not jud
   assertEquals(count(/<testcase /g), 6);
   assertEquals(count(/<failure type="must"/g) + count(/<failure type="should"/g), 2);
   assertEquals([count(/<skipped /g), count(/<system-out>may: /g)], [2, 1]);
+  assertStringIncludes(xml, '<skipped message="not judged: not asked: it needs PUT"/>');
   assertStringIncludes(xml, 'classname="Wrong: &#60;&#34;&#38;&#34;&#62;" name="/second"');
   // deno-lint-ignore no-control-regex
   assert(!/[\0-\x08\x0b-\x1f\ufffe]/.test(xml));

@@ -39,7 +39,12 @@ export async function main(args: readonly string[], version: string): Promise<nu
 /** The oldest Node.js that has what the server uses, such as `Promise.withResolvers()`. */
 const OLDEST_NODE = 22;
 
-function checkNodeVersion(version: string): void {
+/**
+ * Checks that this version of Node.js can run the lab.
+ *
+ * @throws {StartError} If it is older than 22.
+ */
+export function checkNodeVersion(version: string): void {
   if (parseInt(version) >= OLDEST_NODE) return;
   throw new StartError(`Cannot run in Node.js ${version}: expected ${OLDEST_NODE} or later`);
 }

@@ -1,11 +1,13 @@
 /** The command `firstline-lab`, in a process of its own. */
 
-import { assertEquals, assertMatch } from "@std/assert";
+import { assertEquals, assertMatch, assertThrows } from "@std/assert";
+import { StartError } from "../../replies/text.ts";
 import { HOST, readAll } from "../../tests/clients.ts";
 import { TemporaryFolder } from "../../tests/files.ts";
 import { needing } from "../../tests/needs.ts";
 import { Lines } from "../../tests/process.ts";
 import { WATCHED } from "../../tests/time.ts";
+import { checkNodeVersion } from "./command.ts";
 
 const test = needing("net", "read", "run", "write");
 
@@ -43,6 +45,13 @@ function check(...args: string[]): Deno.Command {
 function client(port = 0): string[] {
   return ["--", Deno.execPath(), "eval", CLIENT, "{url}", `${port}`];
 }
+
+Deno.test("checkNodeVersion() accepts Node.js 22 and later versions", () => {
+  checkNodeVersion("22.0.0");
+  checkNodeVersion("100.1.2");
+  const { message } = assertThrows(() => checkNodeVersion("20.20.2"), StartError);
+  assertEquals(message, "Cannot run in Node.js 20.20.2: expected 22 or later");
+});
 
 test("firstline-lab serves until its stdin ends", WATCHED, async () => {
   const process = firstlineLab(["--port", "0", "--stop-on-eof"], "piped").spawn();
@@ -92,6 +101,14 @@ test("firstline-lab --check says why it cannot run a command", WATCHED, async ()
   const [code, message] = await outcome(file);
   assertEquals(code, 2);
   assertMatch(`${message}`, /^firstline: Cannot run "[^"]*no-program": (?!no such program).+\n$/);
+});
+
+test("firstline-lab --check keeps the last report until it has another", WATCHED, async () => {
+  using folder = new TemporaryFolder({ "report.json": "the last one" });
+  const report = folder.pathOf("report.json");
+  const command = ["--only", "gzip", "--report", report, "--", "no-such-command", "{url}"];
+  assertEquals((await check(...command).output()).code, 2);
+  assertEquals(await Deno.readTextFile(report), "the last one");
 });
 
 test("firstline-lab --check ends its commands at a signal", WATCHED, async () => {
