@@ -893,7 +893,7 @@ Deno.test("serve() answers many half lines at their deadline in batches", WATCHE
     portions.push(answered() - portions.reduce((sum, portion) => sum + portion, 0));
     return answered() === clients.length;
   });
-  assert(Math.max(...portions) < 200, `${portions}`);
+  assert(Math.max(...portions) < 64, `${portions}`);
   for (const client of clients) client.end();
 });
 
