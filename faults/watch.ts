@@ -226,6 +226,7 @@ let failures = 0;
 const { _: names, changes } = parseArgs(Deno.args, { string: ["changes"] });
 const rows = [COLUMNS];
 for (const name of names.length > 0 ? names.map(String) : Object.keys(CHANGES)) {
+  console.error(name); // the table comes at the end
   try {
     rows.push(await runChanges(name, numberOf(changes, 50)));
   } catch (error) {
