@@ -499,6 +499,19 @@ Deno.test("shutdown() closes idle connections at once", WATCHED, async () => {
   assert(clients.every(({ isClosed }) => isClosed));
 });
 
+Deno.test("shutdown() starts nothing that could outlive it", WATCHED, async () => {
+  const { digest } = crypto.subtle;
+  crypto.subtle.digest = () => Promise.reject(new Error("a leak in the test of a user"));
+  try {
+    await using scripted = startScripted();
+    Array.from({ length: 20 }, () => scripted.queue(new ScriptedSocket()));
+    await until(() => scripted.accepts === 21);
+    assertEquals(await scripted.server.shutdown(), { aborted: 0 });
+  } finally {
+    crypto.subtle.digest = digest;
+  }
+});
+
 Deno.test(
   "shutdown() counts unfinished requests and replies as aborted, not lingering connections",
   WATCHED,
