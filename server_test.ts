@@ -827,6 +827,38 @@ Deno.test(
   },
 );
 
+for (const [lingerTimeoutMs, pause] of [[2000, 0.5], [0.5, 0.25]]) {
+  Deno.test(
+    `serve() pauses for ${pause} ms in each of three uploads, with lingerTimeoutMs ${lingerTimeoutMs}`,
+    WATCHED,
+    async () => {
+      using _time = new SkippableTime(true);
+      using pauses = new HeldTicks(pause);
+      const limits = { lingerTimeoutMs, requestTimeoutMs: 2000 };
+      await using scripted = startScripted(HELLO, limits);
+      const idle = scripted.request(PLAIN_REQUEST);
+      const uploads = [1, 2, 3].map(() => scripted.request("POST / HTTP/1.1\r\n"));
+      const send = (upload: ScriptedSocket) => {
+        for (let pieces = 0; pieces < 4; pieces++) upload.send("more");
+      };
+      for (const upload of uploads) await until(() => upload.calls.includes("closeWrite"));
+      uploads.forEach(send);
+      await until(() => uploads.every(({ rooms }) => rooms.length === 5));
+      await until(() => pauses.delays.length === 3);
+      pauses.tick();
+      const [first, second, last] = uploads;
+      for (const upload of [first, second]) {
+        upload.end();
+        await upload.closed;
+      }
+      send(last); // no other is left, so it goes on at once
+      await until(() => last.rooms.length === 10);
+      assertEquals([pauses.delays, idle.isClosed], [[pause, pause, pause], false]);
+      last.end();
+    },
+  );
+}
+
 Deno.test(
   "serve() enforces a deadline never early, and at most two ticks late",
   WATCHED,
