@@ -1693,17 +1693,17 @@ Deno.test(
   },
 );
 
-Deno.test("serve() yields to the event loop after each 128 accepts", WATCHED, async () => {
+Deno.test("serve() yields to the event loop after each 256 accepts", WATCHED, async () => {
   await using scripted = startScripted();
   using timers = new HeldTicks(0);
-  for (let count = 0; count < 300; count++) scripted.queue(new ScriptedSocket());
+  for (let count = 0; count < 600; count++) scripted.queue(new ScriptedSocket());
   const accepts: number[] = [];
   for (let turn = 0; turn < 4; turn++) {
     await sleep(1);
     accepts.push(scripted.accepts);
     timers.tick();
   }
-  assertEquals(accepts, [127, 255, 301, 301]);
+  assertEquals(accepts, [255, 511, 601, 601]);
 });
 
 Deno.test("serve() reads pending input before it closes an idle connection", WATCHED, async () => {
