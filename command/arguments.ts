@@ -91,7 +91,7 @@ function path(value: string): Given {
 const NOT_PATHS: ReadonlyArray<readonly [pattern: RegExp, meaning: string]> = [
   [/^\d+$/, "--port $&"],
   [/^:(\d+)$/, "--port $1"],
-  [/^([\w.-]+|\[[\da-f:.]+\]):(\d+)$/i, "--host $1 --port $2"],
+  [/^([\w.-]+|\[[\dA-Fa-f:.]+\]):(\d+)$/, "--host $1 --port $2"],
   [/^https?:.*$/i, "--redirect $&"],
   [/^(help|version)$/, "--$1"],
   [/^[^./\\=][^=/\\]*=.*$/s, "/$& or --file $&"],
