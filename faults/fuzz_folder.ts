@@ -6,6 +6,7 @@
 
 import { respondBelow } from "../folders/answer.ts";
 import { type Answer, folderAnswer, nothing } from "../folders/folder.ts";
+import { addListings } from "../folders/listing.ts";
 import type { Bytes } from "../folders/read.ts";
 import { UnusableFile } from "../folders/source.ts";
 import { decodedPath } from "../replies/target.ts";
@@ -345,7 +346,10 @@ function siteOrNothing(
   isListed: boolean,
 ): Answer | undefined {
   try {
-    return finish(folderAnswer(snapshotOf(contents), { overrides: { headers: [] }, isListed }));
+    return finish(folderAnswer(snapshotOf(contents), {
+      overrides: { headers: [] },
+      addListings: isListed ? addListings : undefined,
+    }));
   } catch (error) {
     if (error instanceof UnusableFile) return undefined;
     throw error;

@@ -10,7 +10,14 @@ import { type ReplyOverrides, type ReplyTo, withOverrides } from "../replies/fie
 import { withTemplates } from "../replies/placeholders.ts";
 import { decodedPath } from "../replies/target.ts";
 import { plural, quote, UsageError } from "../replies/text.ts";
-import { type Answer, folderAnswer, nothing, rawFolderAnswer, type ReplyCache } from "./folder.ts";
+import {
+  type Answer,
+  folderAnswer,
+  type FolderOptions,
+  nothing,
+  rawFolderAnswer,
+  type ReplyCache,
+} from "./folder.ts";
 import { hasBareLf, rawReplyMaker } from "./http_files.ts";
 import {
   type FileSnapshot,
@@ -136,6 +143,7 @@ class Part {
   readonly #say: Say;
   readonly #cache: ReplyCache = new WeakMap();
   #first: FirstReading | undefined;
+  #addListings: FolderOptions["addListings"];
 
   /** @param argument How the argument writes it, before its path. */
   constructor(
@@ -167,6 +175,7 @@ class Part {
 
   /** Reads it for the first time, in slices, so that signals arrive meanwhile. */
   async read(): Promise<void> {
+    if (this.#settings.list) ({ addListings: this.#addListings } = await import("./listing.ts"));
     const run = <T>(steps: Steps<T>) => inSlices(steps, () => sleep(0), START_SLICE_MS);
     try {
       const { value: found } = await run(look(this.#source));
@@ -222,10 +231,11 @@ class Part {
   }
 
   #folderAnswer(snapshot: FolderSnapshot): Steps<Answer<Reply | RawReply | Promise<Reply>>> {
-    const { list, delay, status, headers } = this.#settings;
+    const { delay, status, headers } = this.#settings;
     if (this.#isRaw) return rawFolderAnswer(snapshot, delay);
-    const [overrides, cache] = [{ status, headers }, this.#cache];
-    return folderAnswer(snapshot, { overrides, cache, isListed: list, prefix: this.prefix });
+    const { prefix } = this;
+    const [overrides, cache, addListings] = [{ status, headers }, this.#cache, this.#addListings];
+    return folderAnswer(snapshot, { overrides, cache, addListings, prefix });
   }
 
   /** Says how much is held, whether `/` has an answer, and which raw responses are risky. */

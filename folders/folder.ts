@@ -11,7 +11,7 @@ import { type Fields, mergeFields, type ReplyOverrides, withOverrides } from "..
 import { encodePathAndQuery, queryOf } from "../replies/target.ts";
 import { quote } from "../replies/text.ts";
 import { type HttpFile, type MakeRawReply, parseHttpFile, rawReplyMaker } from "./http_files.ts";
-import { addListings } from "./listing.ts";
+import type { addListings } from "./listing.ts";
 import type { Bytes, FolderSnapshot } from "./read.ts";
 import { ANY_METHOD, METHODS, type Route, Routes, routesOf } from "./routes.ts";
 import { UnusableFile } from "./source.ts";
@@ -34,8 +34,8 @@ export type Answer<R = Reply | Promise<Reply>> = (
 export interface FolderOptions {
   /** What the flags set: the status of HTML pages, and header fields of all replies. */
   readonly overrides: ReplyOverrides;
-  /** True if a folder without an index.html is answered with a list of its entries. */
-  readonly isListed?: boolean;
+  /** Lists the entries of folders without an index.html. Then names of files have no methods. */
+  readonly addListings?: typeof addListings;
   /** The path of the folder in URLs, without a slash at its end; empty by default. */
   readonly prefix?: string;
   /** The replies of an earlier reading. Files that have not changed keep theirs. */
@@ -52,10 +52,10 @@ export type ReplyCache = WeakMap<Bytes, HttpFile & { readonly file: string }>;
  * @throws {UnusableFile} If two files have the same method and path, or a name is impossible.
  */
 export function* folderAnswer(folder: FolderSnapshot, options: FolderOptions): Steps<Answer> {
-  const { overrides: { headers }, isListed = false, prefix = "" } = options;
+  const { overrides: { headers }, prefix = "" } = options;
   const delays = new Map<Reply, Span>();
   const routes = yield* repliesOf(folder, options, delays);
-  if (isListed) yield* addListings(routes, folder, options);
+  if (options.addListings) yield* options.addListings(routes, folder, options);
   yield* addRedirects(routes, folder.folders, prefix);
   const otherwise = otherReplies(routes, yield* missingReply(folder, routes, headers), headers);
   const pages = routes.tableOf("GET");
@@ -73,11 +73,11 @@ export function* folderAnswer(folder: FolderSnapshot, options: FolderOptions): S
 /** The replies that the files are made into, and the waits before some of them. */
 function repliesOf(
   { files }: FolderSnapshot,
-  { cache = new WeakMap(), overrides, isListed, prefix }: FolderOptions,
+  { cache = new WeakMap(), overrides, addListings, prefix }: FolderOptions,
   delays: Map<Reply, Span>,
 ): Steps<Routes<Reply>> {
   return routesOf<Reply>(files, {
-    hasMethods: isListed !== true,
+    hasMethods: addListings === undefined,
     hasPrefix: prefix !== undefined && prefix !== "",
     method: "GET",
     aliases: [(path) => shortened(path, ".html"), oldIndexAlias],

@@ -11,6 +11,7 @@ import {
   rawFolderAnswer,
   type ReplyCache,
 } from "./folder.ts";
+import { addListings } from "./listing.ts";
 import type { Bytes } from "./read.ts";
 import { UnusableFile } from "./source.ts";
 
@@ -358,7 +359,7 @@ Deno.test("folderAnswer() takes all names as they are with a listing", () => {
     "/{id}.GET.txt",
   ];
   const ask = siteWith(Object.fromEntries(names.map((name) => [name, name])), undefined, {
-    isListed: true,
+    addListings,
   });
   for (const name of names) assertFinds(ask, { [name]: name });
   assertFinds(ask, { "/a": 404, "/any": 404 });

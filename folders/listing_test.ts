@@ -4,13 +4,14 @@ import { finish, snapshotOf } from "../tests/files.ts";
 import { bytesOf } from "../tests/wire.ts";
 import { decodedPath } from "../replies/target.ts";
 import { folderAnswer } from "./folder.ts";
+import { addListings } from "./listing.ts";
 
 /** A responder with `--list` for a folder of files with these sizes. */
 function listed(files: Record<string, number>, overrides = { headers: [] as [string, string][] }) {
   const contents = Object.entries(files).map(([path, size]) =>
     [path, new Uint8Array(size).fill(97)] as const
   );
-  const options = { overrides: { status: 200, ...overrides }, isListed: true };
+  const options = { overrides: { status: 200, ...overrides }, addListings };
   const answer = finish(folderAnswer(snapshotOf(contents), options));
   return (target: string) => answer("GET", decodedPath(target), target) as Reply;
 }
@@ -102,7 +103,7 @@ Deno.test("addListings() lists many files in order, a few at a time", () => {
   const names = Array.from({ length: 3000 }, (_, at) => `/${(at * 7919) % 3000}.txt`);
   const steps = folderAnswer(snapshotOf(names.map((name) => [name, bytesOf("")])), {
     overrides: { headers: [] },
-    isListed: true,
+    addListings,
   });
   let count = 0;
   for (let longest = 0;; count++) {
