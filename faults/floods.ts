@@ -516,7 +516,10 @@ function select(only: string | undefined, peer: string | undefined): string[] {
   return names.filter((name) => FLOODS[name]?.comparable);
 }
 
-const { only, peer, ...flags } = parseArgs(Deno.args, { string: ["only", "scale", "peer"] });
+const { _: [word], only, peer, ...flags } = parseArgs(Deno.args, {
+  string: ["only", "scale", "peer"],
+});
+if (word !== undefined) throw new RangeError(`Cannot use "${word}": expected --only NAME,NAME`);
 const scale = numberOf(flags.scale, 1);
 const rows = [["fault", "what", "honest", "median ms", "worst ms", "MB", "descriptors", "verdict"]];
 for (const name of select(only, peer)) rows.push(await runOne(name, scale, peer));
