@@ -41,7 +41,7 @@ import {
 } from "./tests/clients.ts";
 import { needing } from "./tests/needs.ts";
 import { named, ScriptedServer, ScriptedSocket } from "./tests/scripted.ts";
-import { HeldTicks, SkippableTime, sleep, until, WATCHED } from "./tests/time.ts";
+import { HeldPauses, HeldTicks, SkippableTime, sleep, until, WATCHED } from "./tests/time.ts";
 import {
   bytesOf,
   HELLO_WIRE,
@@ -827,37 +827,49 @@ Deno.test(
   },
 );
 
-for (const [lingerTimeoutMs, pause] of [[2000, 0.5], [0.5, 0.25]]) {
-  Deno.test(
-    `serve() pauses for ${pause} ms in each of three uploads, with lingerTimeoutMs ${lingerTimeoutMs}`,
-    WATCHED,
-    async () => {
-      using _time = new SkippableTime(true);
-      using pauses = new HeldTicks(pause);
-      const limits = { lingerTimeoutMs, requestTimeoutMs: 2000 };
-      await using scripted = startScripted(HELLO, limits);
-      const idle = scripted.request(PLAIN_REQUEST);
-      const uploads = [1, 2, 3].map(() => scripted.request("POST / HTTP/1.1\r\n"));
-      const send = (upload: ScriptedSocket) => {
-        for (let pieces = 0; pieces < 4; pieces++) upload.send("more");
-      };
-      for (const upload of uploads) await until(() => upload.calls.includes("closeWrite"));
-      uploads.forEach(send);
-      await until(() => uploads.every(({ rooms }) => rooms.length === 5));
-      await until(() => pauses.delays.length === 3);
-      pauses.tick();
-      const [first, second, last] = uploads;
-      for (const upload of [first, second]) {
-        upload.end();
-        await upload.closed;
-      }
-      send(last); // no other is left, so it goes on at once
-      await until(() => last.rooms.length === 10);
-      assertEquals([pauses.delays, idle.isClosed], [[pause, pause, pause], false]);
-      last.end();
-    },
-  );
+/** Sends as much as four reads of an upload take, after which it pauses. */
+function sendFast(upload: ScriptedSocket): void {
+  for (let pieces = 0; pieces < 4; pieces++) upload.send(new Uint8Array(64 * 1024));
 }
+
+Deno.test("serve() pauses in fast uploads, the longer the more pause", WATCHED, async () => {
+  using pauses = new HeldPauses();
+  await using scripted = startScripted(HELLO);
+  const [slow, ...fast] = [0, 1, 2, 3].map(() => scripted.request("POST / HTTP/1.1\r\n"));
+  for (const upload of [slow, ...fast]) await until(() => upload.calls.includes("closeWrite"));
+  for (let pieces = 0; pieces < 9; pieces++) slow.send("more");
+  await until(() => slow.rooms.length === 11);
+  for (const upload of fast) sendFast(upload);
+  await until(() => pauses.delays.length === 3);
+  assertEquals(pauses.delays, [0, 0.25, 0.5]);
+  assertEquals(fast.map(({ rooms }) => rooms.length), [5, 5, 5]);
+  pauses.resume();
+  sendFast(fast[0]);
+  await until(() => pauses.delays.length === 4);
+  assertEquals(pauses.delays[3], 0);
+  pauses.resume();
+  for (const upload of [slow, ...fast]) upload.end();
+});
+
+Deno.test("serve() does not take its pause in an upload for silence", WATCHED, async () => {
+  using time = new SkippableTime();
+  using pauses = new HeldPauses();
+  const limits = { lingerTimeoutMs: 20_000, maxLingerMs: 60_000, idleTimeoutMs: SHORT_MS };
+  await using scripted = startScripted(HELLO, limits);
+  const resumed = scripted.request("POST / HTTP/1.1\r\n");
+  sendFast(resumed);
+  await until(() => pauses.delays.length === 1);
+  await time.skip(25_000);
+  assertEquals(resumed.isClosed, false);
+  pauses.resume();
+  const held = scripted.request("POST / HTTP/1.1\r\n");
+  sendFast(held);
+  await until(() => pauses.delays.length === 2 && resumed.rooms.length === 6);
+  await time.skip(21_000);
+  assertEquals([resumed.isClosed, held.isClosed], [true, false]);
+  await time.skip(40_000);
+  await held.closed;
+});
 
 Deno.test(
   "serve() enforces a deadline never early, and at most two ticks late",

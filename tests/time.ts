@@ -4,9 +4,13 @@
  * @module
  */
 
-import { sleep } from "../replies/delay.ts";
+/** The timers of the tests themselves, which no test holds. */
+const { setTimeout } = globalThis;
 
-export { sleep };
+/** Waits for so many milliseconds. */
+export function sleep(milliseconds: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, milliseconds));
+}
 
 /** Options of tests that wait for the network or a process: only a hang takes this long. */
 export const WATCHED = { timeout: 60_000 };
@@ -97,5 +101,30 @@ export class HeldTicks implements Disposable {
   [Symbol.dispose](): void {
     AbortSignal.timeout = this.#timeout;
     this.tick();
+  }
+}
+
+/** Until disposed of, timers of the server that can be cleared fire only when the test says so. */
+export class HeldPauses implements Disposable {
+  /** The delay of each timer that was held. */
+  readonly delays: number[] = [];
+  #held: Array<() => void> = [];
+
+  constructor() {
+    const hold = (callback: () => void, milliseconds: number) => {
+      this.delays.push(milliseconds);
+      this.#held.push(callback);
+    };
+    Object.assign(globalThis, { setTimeout: hold });
+  }
+
+  /** Fires all timers. */
+  resume(): void {
+    for (const callback of this.#held.splice(0)) callback();
+  }
+
+  [Symbol.dispose](): void {
+    globalThis.setTimeout = setTimeout;
+    this.resume();
   }
 }
