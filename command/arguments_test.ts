@@ -67,7 +67,7 @@ Deno.test("parseFlags() names the flag that may be meant", () => {
     "8080": "expected a path, did you mean --port 8080?",
     ":8080": "expected a path, did you mean --port 8080?",
     "localhost:8080": "expected a path, did you mean --host localhost --port 8080?",
-    "[::1]:80": "expected a path, did you mean --host [::1] --port 80?",
+    "[fe80::Af]:80": "expected a path, did you mean --host [fe80::Af] --port 80?",
     "https://a.example/?b": "expected a path, did you mean --redirect https://a.example/?b?",
     "help": "expected a path, did you mean --help?",
     "version": "expected a path, did you mean --version?",
