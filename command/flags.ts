@@ -7,7 +7,7 @@
 
 import { CHECK_TIMEOUT_MS, DEFAULT_LEVEL } from "../lab/check/settings.ts";
 import { DEFAULT_LIMITS } from "../server.ts";
-import { DEFAULT_LINK, PROJECT_URL } from "../replies/link.ts";
+import { DEFAULT_LINK, PROJECT_URL } from "../replies/page.ts";
 
 /** The values of flags that are not given. */
 export const DEFAULTS = {

@@ -5,10 +5,15 @@
  */
 
 import type { Client, Reply, RequestLine } from "../server.ts";
-import { DEFAULT_LINK, labelOf, PROJECT_URL } from "./link.ts";
 import { escapeHtml } from "./text.ts";
 
-export { DEFAULT_LINK, escapeHtml, PROJECT_URL };
+export { escapeHtml };
+
+/** The default link of the page: the specification of what the page shows. */
+export const DEFAULT_LINK = "https://www.rfc-editor.org/rfc/rfc9112";
+
+/** The home of the program. */
+export const PROJECT_URL = "https://jsr.io/@firstline/firstline";
 
 /** Header fields of a page that runs no scripts, loads nothing and is not cached. */
 export const PAGE_HEADERS: Reply["headers"] = Object.freeze<Array<readonly [string, string]>>([
@@ -90,6 +95,14 @@ This page was written by <a href="${PROJECT_URL}">Firstline</a>, a server that r
 answers it.</footer>`,
     ),
   });
+}
+
+/** The label of a link, in HTML. Lines break inside of its target only if nowhere else. */
+function labelOf(link: string): string {
+  const [, mailbox] = /^mailto:([^?]*)/i.exec(link) ?? [];
+  if (mailbox !== undefined) return `Write to <b>${escapeHtml(mailbox)}</b>`;
+  const place = link.replace(/^https?:\/\//i, "").replace(/(?<=.)\/$/, "");
+  return `Follow this link to <b>${escapeHtml(place)}</b>`;
 }
 
 /**
