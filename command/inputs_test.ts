@@ -78,7 +78,7 @@ const MISTAKES: ReadonlyArray<readonly [args: readonly string[], message: string
     "--status 204 with --text: expected a status with content",
   ],
   [["--header", "NoColon"], '--header "NoColon": expected "Name: value"'],
-  [["--header", "Content-Length: 3"], '--header "Content-Length: 3": the server sets it itself'],
+  [["--header", "Content-Length: 3"], '--header "Content-Length: 3": the server sets it'],
   [["--header", "X: a\nb"], '--header "X: a\\x0Ab": expected a value of printable ASCII'],
   [["--header", ": v"], '--header ": v": expected a token for a name'],
   [

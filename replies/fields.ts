@@ -37,6 +37,7 @@ export function hasContent(status: number | undefined): boolean {
 
 /** Adds fields, which replace those of the same name. The server checks frozen fields only once. */
 export function mergeFields(fields: Fields = [], given: Fields): Fields {
+  if (given.length === 0) return Object.freeze([...fields]);
   const names = new Set(given.map(([name]) => name.toLowerCase()));
   return Object.freeze([...fields.filter(([name]) => !names.has(name.toLowerCase())), ...given]);
 }
