@@ -30,7 +30,7 @@ import {
 import { Source, UnusableFile } from "./source.ts";
 import { inSlices, type Steps } from "./steps.ts";
 import { mistakenMethods } from "./routes.ts";
-import { contentEncodingOf, contentTypeOf } from "./types.ts";
+import { contentFieldsOf } from "./types.ts";
 import type { FirstReading } from "./watch.ts";
 
 /** Files and folders to answer with, and how. */
@@ -167,10 +167,9 @@ class Part {
 
   /** The path to open first. */
   get path(): string {
+    if (this.prefix !== "" || this.reply === undefined) return `${this.prefix}/`;
     const [name = ""] = this.#path.split(/[/\\]+/).slice(-1);
-    return this.prefix === "" && this.reply !== undefined
-      ? `/${encodeURIComponent(name)}`
-      : `${this.prefix}/`;
+    return `/${encodeURIComponent(name)}`;
   }
 
   /** Reads it for the first time, in slices, so that signals arrive meanwhile. */
@@ -225,8 +224,7 @@ class Part {
   *#fileReply({ content: body }: FileSnapshot): Steps<Reply> {
     const { list, status, headers, prefixes } = this.#settings;
     if (list && !prefixes?.size) throw new UnusableFile("expected a folder with --list");
-    const type = ["Content-Type", yield* contentTypeOf(this.#path, body)] as const;
-    const own = [type, ...contentEncodingOf(this.#path)];
+    const own = yield* contentFieldsOf(this.#path, body);
     return withOverrides({ headers: own, body }, { status, headers });
   }
 

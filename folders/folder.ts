@@ -15,8 +15,8 @@ import type { addListings } from "./listing.ts";
 import type { Bytes, FolderSnapshot } from "./read.ts";
 import { ANY_METHOD, METHODS, type Route, Routes, routesOf } from "./routes.ts";
 import { UnusableFile } from "./source.ts";
-import type { Steps } from "./steps.ts";
-import { contentEncodingOf, contentTypeOf } from "./types.ts";
+import { forEachInSteps, type Steps } from "./steps.ts";
+import { contentFieldsOf } from "./types.ts";
 
 /**
  * Answers a request.
@@ -102,10 +102,10 @@ function* replyOf(
 ): Steps<HttpFile> {
   if (extension?.toLowerCase() === "http") return yield* httpReplyOf(file, body, status, headers);
   const name = extension === undefined ? file : `.${extension}`;
-  const type = yield* contentTypeOf(name, body);
-  const isPage = /^(text\/html|application\/xhtml)/.test(type);
+  const own = yield* contentFieldsOf(name, body);
+  const isPage = /^(text\/html|application\/xhtml)/.test(own[0][1]);
   return {
-    reply: withOverrides({ headers: [["Content-Type", type], ...contentEncodingOf(name)], body }, {
+    reply: withOverrides({ headers: own, body }, {
       status: status ?? (isPage ? pageStatus : undefined),
       headers,
     }),
@@ -195,8 +195,9 @@ function* missingReply(
   const file = firstOf("/404.html", "/404.json", "/404.txt");
   if (file !== undefined) {
     const { content: body } = files.get(file)!;
-    const type = ["Content-Type", yield* contentTypeOf(file, body)] as const;
-    return withOverrides({ status: 404, headers: [type], body }, { headers });
+    return withOverrides({ status: 404, headers: yield* contentFieldsOf(file, body), body }, {
+      headers,
+    });
   }
   const page = firstOf("/200.html", "/200.json");
   const reply = page === undefined ? undefined : routes.tableOf("GET").get(page);
@@ -272,12 +273,11 @@ function* addRedirects(
   prefix: string,
 ): Steps<void> {
   const pages = routes.tableOf("GET");
-  for (const path of folders) {
-    yield;
+  yield* forEachInSteps(folders, (path) => {
     for (const form of new Set([path, path.normalize()])) { // as its pages, see addComposedNames()
       if (form !== "/" && pages.has(form)) routes.add("GET", form.slice(0, -1), TO_FOLDER);
     }
-  }
+  });
   if (prefix !== "") routes.add("GET", "", TO_FOLDER);
 }
 

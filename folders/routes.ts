@@ -8,7 +8,7 @@
 import { quote } from "../replies/text.ts";
 import type { FileSnapshot } from "./read.ts";
 import { UnusableFile } from "./source.ts";
-import type { Steps } from "./steps.ts";
+import { forEachInSteps, type Steps } from "./steps.ts";
 
 /** The methods that a file name may contain, in the order of `Allow`. */
 export const METHODS: readonly string[] = [
@@ -43,6 +43,8 @@ export interface Route {
   readonly extension?: string;
 }
 
+/** How a method begins in a name. Most names have none, and need no pattern. */
+const DOT_METHODS = METHODS.map((method) => `.${method}`);
 const A_METHOD = `(?:${METHODS.join("|")})`;
 /** `NAME.METHOD`, and after it a status, an extension with a letter in it, or both. */
 const WITH_METHOD = new RegExp(
@@ -62,6 +64,7 @@ const WITH_QUERY = /^(.*\/[^/]+)@([^/=&@]+=[^/&]*(?:&[^/=&@]+=[^/&]*)*)$/s;
  * @throws {UnusableFile} If the status is impossible.
  */
 function routeOf(file: string): Route | undefined {
+  if (!DOT_METHODS.some((text) => file.includes(text))) return undefined;
   const [, name, method, digits, extension = ""] = WITH_METHOD.exec(file) ?? [];
   if (name === undefined || MORE_METHODS.test(name)) return undefined;
   const status = digits === undefined ? undefined : Number(digits);
@@ -133,17 +136,18 @@ export class Routes<T> {
   /** True if some answers need a query. */
   hasQueries = false;
 
-  readonly #tables = new Map<string, Map<string, T>>();
+  /** The answers by method and key. An ordinary path is its own key. */
+  readonly tables = new Map<string, Map<string, T>>();
   /** The answers that need a query, by method and key, those with the most pairs first. */
   readonly #choices = new Map<string, Choice<T>[]>();
   /** Every part of a key with braces that ends before a slash: where a search may go on. */
   readonly #prefixes = new Set<string>();
   #methods: readonly string[] | undefined;
 
-  /** The answers to a method by their keys. An ordinary path is its own key. */
+  /** The answers to a method. */
   tableOf(method: string): Map<string, T> {
-    let table = this.#tables.get(method);
-    if (table === undefined) this.#tables.set(method, table = new Map());
+    let table = this.tables.get(method);
+    if (table === undefined) this.tables.set(method, table = new Map());
     return table;
   }
 
@@ -206,7 +210,7 @@ export class Routes<T> {
   #findAt(method: string, key: string, pairs: readonly Pair[]): T | undefined {
     const choices = pairs.length > 0 ? this.#choices.get(`${method} ${key}`) : undefined;
     return choices?.find((choice) => haveAll(pairs, choice.pairs))?.answer ??
-      this.#tables.get(method)?.get(key);
+      this.tables.get(method)?.get(key);
   }
 
   /** The methods that have an answer at this path. */
@@ -218,7 +222,7 @@ export class Routes<T> {
   methods(): readonly string[] {
     return this.#methods ??= METHODS.filter((name) => {
       const isUsed = (method: string) =>
-        (this.#tables.get(method)?.size ?? 0) > 0 ||
+        (this.tables.get(method)?.size ?? 0) > 0 ||
         this.#choices.keys().some((place) => place.startsWith(`${method} `));
       return isUsed(name) || name === "HEAD" && isUsed("GET");
     });
@@ -321,11 +325,10 @@ class Building<T> {
 
   /** Adds the composed form (Unicode NFC) of paths: browsers send it, some disks decompose it. */
   *addComposedNames(): Steps<void> {
-    for (const method of [...METHODS, ANY_METHOD]) {
-      for (const [path, answer] of [...this.routes.tableOf(method)]) {
-        yield;
+    for (const [method, table] of this.routes.tables) {
+      yield* forEachInSteps([...table], ([path, answer]) => {
         this.routes.add(method, path.normalize(), answer);
-      }
+      });
     }
   }
 
@@ -337,10 +340,9 @@ class Building<T> {
     const { method, aliases } = this.#naming;
     const paths = [...this.routes.tableOf(method)];
     for (const aliasesOf of aliases) {
-      for (const [path, answer] of paths) {
-        yield;
+      yield* forEachInSteps(paths, ([path, answer]) => {
         for (const alias of aliasesOf(path)) this.#addAlias(method, alias, answer);
-      }
+      });
     }
   }
 
@@ -355,11 +357,10 @@ class Building<T> {
    * data has no relative links that would break.
    */
   *addSlashes(): Steps<void> {
-    for (const [answer, route] of this.#named) {
-      yield;
+    yield* forEachInSteps([...this.#named], ([answer, route]) => {
       const path = route.path.endsWith("/") ? route.path.slice(0, -1) : `${route.path}/`;
-      if (path === "" && !this.#naming.hasPrefix) continue;
+      if (path === "" && !this.#naming.hasPrefix) return;
       this.routes.addRoute({ ...route, path }, answer);
-    }
+    });
   }
 }

@@ -36,16 +36,23 @@ export async function inSlices<T>(
     const start = performance.now();
     do {
       const { done, value } = steps.next();
-      const sliceBusyMs = Math.min(performance.now() - start, sliceMs);
-      if (done) return { value, busyMs: busyMs + sliceBusyMs };
+      if (done) return { value, busyMs: busyMs + Math.min(performance.now() - start, sliceMs) };
     } while (performance.now() - start < sliceMs);
     busyMs += sliceMs;
     await pause();
   }
 }
 
-/** So many items are sorted in one step, which takes less than a millisecond. */
+/** So many items are worked on in one step, which takes less than a millisecond. */
 const RUN_LENGTH = 256;
+
+/** Calls a function that takes little time with each item. */
+export function* forEachInSteps<T>(items: readonly T[], act: (item: T) => void): Steps<void> {
+  for (let at = 0; at < items.length; at += RUN_LENGTH) {
+    items.slice(at, at + RUN_LENGTH).forEach(act);
+    yield;
+  }
+}
 
 /** Sorts items like `toSorted()`, by merging sorted runs of twice the length each time. */
 export function* sortInSteps<T>(

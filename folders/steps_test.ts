@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { finish } from "../tests/files.ts";
 import { SkippableTime } from "../tests/time.ts";
-import { inSlices, sortInSteps, type Steps } from "./steps.ts";
+import { forEachInSteps, inSlices, sortInSteps, type Steps } from "./steps.ts";
 
 /** Steps that take a time each by a stopped clock. */
 function* stepsOf(count: number, milliseconds: number, time: SkippableTime): Steps<string> {
@@ -47,6 +47,17 @@ Deno.test("inSlices() ends with the error of a step or a pause", async () => {
     throw new RangeError("failed");
   })();
   await assertRejects(() => inSlices(failing, stop), RangeError, "failed");
+});
+
+Deno.test("forEachInSteps() calls a function with each item in order, and pauses between them", () => {
+  for (const length of [0, 1, 256, 257, 1000]) {
+    const items = Array.from({ length }, (_, at) => at);
+    const seen: number[] = [];
+    const lengths: number[] = [];
+    for (const _ of forEachInSteps(items, (item) => seen.push(item))) lengths.push(seen.length);
+    assertEquals([seen, lengths.length], [items, Math.ceil(length / 256)]);
+    assert(lengths.every((count, at) => count === Math.min(length, 256 * (at + 1))), `${lengths}`);
+  }
 });
 
 Deno.test("sortInSteps() sorts like toSorted(), in steps, and keeps the order of equals", () => {

@@ -1,19 +1,25 @@
 import { assert, assertEquals } from "@std/assert";
 import { finish } from "../tests/files.ts";
 import { bytesOf } from "../tests/wire.ts";
-import { contentEncodingOf, contentTypeOf, isUtf8 as stepsOfIsUtf8 } from "./types.ts";
+import { contentFieldsOf, isUtf8 as stepsOfIsUtf8 } from "./types.ts";
 
 const NONE = new Uint8Array();
 
-function typeOf(name: string, content = ""): string {
-  return finish(contentTypeOf(name, bytesOf(content)));
+function fieldsOf(name: string, content = ""): ReadonlyArray<readonly [string, string]> {
+  return finish(contentFieldsOf(name, bytesOf(content)));
+}
+
+function typeOf(name: string, content?: string): string {
+  const [[field, type], ...others] = fieldsOf(name, content);
+  assertEquals([field, others], ["Content-Type", []]);
+  return type;
 }
 
 function isUtf8(content: Uint8Array): boolean {
   return finish(stepsOfIsUtf8(content));
 }
 
-Deno.test("contentTypeOf() knows the extensions of the web, of media, of archives and of feeds", () => {
+Deno.test("contentFieldsOf() knows the extensions of the web, of media, of archives and of feeds", () => {
   const types = {
     "a.xhtml": "application/xhtml+xml",
     "a.rss": "application/rss+xml",
@@ -43,12 +49,13 @@ Deno.test("contentTypeOf() knows the extensions of the web, of media, of archive
     "a.appinstaller": "application/appinstaller",
   };
   for (const [name, type] of Object.entries(types)) assertEquals(typeOf(name), type, name);
-  for (const name of ["a", "a.", "a.constructor", "a.html/b", "a.__proto__", ".html/a", ""]) {
+  const others = ["a.constructor", "a.__proto__", "a.html/b", ".html/a", "a.txt text", "a.css "];
+  for (const name of [...others, "a", "a.", ""]) {
     assertEquals(typeOf(name), "application/octet-stream", name);
   }
 });
 
-Deno.test("contentTypeOf() treats source code as text, so that browsers show it", () => {
+Deno.test("contentFieldsOf() treats source code as text, so that browsers show it", () => {
   const extensions = "log srt ts tsx diff patch sh py conf ini jsonl rs go c h rb sql csv.txt";
   const names = extensions.split(" ").map((extension) => `a.${extension}`);
   for (const name of [...names, "README", "docs/LICENSE", "Makefile", "a.Dockerfile"]) {
@@ -56,7 +63,7 @@ Deno.test("contentTypeOf() treats source code as text, so that browsers show it"
   }
 });
 
-Deno.test("contentTypeOf() claims UTF-8 only where it is true", () => {
+Deno.test("contentFieldsOf() claims UTF-8 only where it is true", () => {
   const others = {
     "windows-1252": "caf\xe9",
     "Shift_JIS": "\x93\xfa\x96{",
@@ -91,7 +98,7 @@ Deno.test("isUtf8() looks at large content in pieces, and across them", () => {
   assert(isUtf8(NONE));
 });
 
-Deno.test("contentTypeOf() and contentEncodingOf() see what is inside a compressed web file", () => {
+Deno.test("contentFieldsOf() sees what is inside a compressed web file", () => {
   const files = {
     "app.js.br": ["text/javascript", "br"],
     "a/game.wasm.gz": ["application/wasm", "gzip"],
@@ -104,15 +111,17 @@ Deno.test("contentTypeOf() and contentEncodingOf() see what is inside a compress
     "a.js/b.gz": ["application/gzip", undefined],
   };
   for (const [name, [type, coding]] of Object.entries(files)) {
-    const fields = coding === undefined ? [] : [["Content-Encoding", coding] as const];
-    assertEquals([typeOf(name, "\x1f\x8b"), contentEncodingOf(name)], [type, fields], name);
+    const fields: Record<string, string> = { "Content-Type": type! };
+    if (coding !== undefined) fields["Content-Encoding"] = coding;
+    assertEquals(Object.fromEntries(fieldsOf(name, "\x1f\x8b")), fields, name);
   }
 });
 
-Deno.test("contentTypeOf() distinguishes MPEG-2 video from TypeScript", () => {
+Deno.test("contentFieldsOf() distinguishes MPEG-2 video from TypeScript", () => {
   const packets = new Uint8Array(376);
   packets[0] = packets[188] = 0x47;
-  assertEquals(finish(contentTypeOf("a.ts", packets)), "video/mp2t");
-  assertEquals(finish(contentTypeOf("a.ts", packets.subarray(0, 188))), "video/mp2t");
+  for (const content of [packets, packets.subarray(0, 188)]) {
+    assertEquals(finish(contentFieldsOf("a.ts", content)), [["Content-Type", "video/mp2t"]]);
+  }
   assertEquals(typeOf("a.ts", "G"), "text/plain; charset=utf-8");
 });
