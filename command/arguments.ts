@@ -226,8 +226,8 @@ function withValue(flag: Flag, joined: string | undefined, rest: string[]): Give
 
 /** True for what reads like a flag. `-1` does not: no flag is a digit. */
 function isFlag(argument: string): boolean {
-  return argument.startsWith("--") ||
-    ALL_FLAGS.some(({ short }) => short !== undefined && argument.startsWith(`-${short}`));
+  return argument.startsWith("--") || argument.startsWith("-") &&
+      ALL_FLAGS.some(({ short }) => short !== undefined && argument.startsWith(`-${short}`));
 }
 
 function isBoolean(value: string): boolean {

@@ -89,6 +89,15 @@ interface FoundFile extends Place {
   readonly diskPath: string;
 }
 
+/** A folder that was found. */
+interface FoundFolder {
+  /** The path without links. */
+  readonly real: string;
+  /** Its path in the folder that is read, with a slash at its end. */
+  readonly path: string;
+  readonly entries: Iterable<Deno.DirEntry>;
+}
+
 /** What a file or folder consists of. No file was read. */
 export interface Look {
   /** False for a single file. */
@@ -139,19 +148,16 @@ class Looking implements Look {
   *steps(): Steps<Look> {
     const info = Deno.statSync(this.root);
     this.isFolder = info.isDirectory;
-    if (info.isDirectory) yield* this.#list(this.root, "/", Deno.readDirSync(this.root), []);
-    else if (info.isFile) this.#add("", this.root, placeOf(this.root, this.root) as Place);
+    if (info.isDirectory) {
+      const entries = Deno.readDirSync(this.root);
+      yield* this.#list({ real: this.root, path: "/", entries }, []);
+    } else if (info.isFile) this.#add("", this.root, placeOf(this.root, this.root) as Place);
     else throw new UnusableFile("expected a regular file or a folder");
     return this;
   }
 
   /** Looks at the entries of a folder; `above` has the real paths of the folders around it. */
-  *#list(
-    real: string,
-    path: string,
-    entries: Iterable<Deno.DirEntry>,
-    above: readonly string[],
-  ): Steps<void> {
+  *#list({ real, path, entries }: FoundFolder, above: readonly string[]): Steps<void> {
     this.folders.push(path);
     const around = [...above, real];
     for (const { name } of entries) {
@@ -160,15 +166,18 @@ class Looking implements Look {
       }
       yield;
       const isHidden = name.startsWith(".") && name !== ".well-known";
-      const reason = isHidden
-        ? "hidden"
-        : yield* this.#visit(joined(real, name), path + name, around);
-      if (reason !== undefined) count(this.leftOut, reason);
+      const visited = isHidden ? "hidden" : this.#visit(joined(real, name), path + name, around);
+      if (typeof visited === "string") count(this.leftOut, visited);
+      else if (visited !== undefined) yield* this.#list(visited, around);
     }
   }
 
-  /** Adds a file or folder, or returns the reason to leave it out. */
-  *#visit(diskPath: string, path: string, above: readonly string[]): Steps<Reason | undefined> {
+  /** Adds a file, or returns the folder to list, or the reason to leave an entry out. */
+  #visit(
+    diskPath: string,
+    path: string,
+    above: readonly string[],
+  ): FoundFolder | Reason | undefined {
     try {
       const place = placeOf(diskPath, this.root);
       if (typeof place === "string") return place;
@@ -179,7 +188,7 @@ class Looking implements Look {
       const entries = Deno.readDirSync(real);
       if (Deno.realPathSync(real) !== real) return "vanished"; // a link in its place leads elsewhere
       this.versions.set(path, `${info.dev},${info.ino},${info.mode},${real}`);
-      yield* this.#list(real, `${path}/`, entries, above);
+      return { real, path: `${path}/`, entries };
     } catch (error) {
       return reasonToLeaveOut(path, error);
     }
@@ -314,7 +323,12 @@ class Reading {
       ? this.#previous.files
       : undefined;
     for (const found of this.#found.files) {
-      const file = yield* this.#readOrReason(found, known?.get(found.path));
+      let file: FileSnapshot | Reason;
+      try {
+        file = yield* this.#read(found, known?.get(found.path));
+      } catch (error) {
+        file = reasonToLeaveOut(found.path, error);
+      }
       if (typeof file === "string") count(leftOut, file);
       else files.set(found.path, file);
     }
@@ -322,14 +336,6 @@ class Reading {
       throw new UnusableFile(`expected a folder with files in it${leftOutText(leftOut)}`);
     }
     return { files, folders: this.#found.folders, bytes: this.#bytes, leftOut };
-  }
-
-  *#readOrReason(found: FoundFile, known?: FileSnapshot): Steps<FileSnapshot | Reason> {
-    try {
-      return yield* this.#read(found, known);
-    } catch (error) {
-      return reasonToLeaveOut(found.path, error);
-    }
   }
 
   /** Reads a file, unless the last reading has this version of it; or returns why it is left out. */
@@ -342,7 +348,9 @@ class Reading {
       const isKnown = known?.version === version && !version.startsWith(UNSETTLED);
       const result = isKnown
         ? { content: known.content, hasChanged: false }
-        : yield* this.#contentAt(place, known?.content);
+        : this.#isEmbedded
+        ? { content: useEmbedded(place.real, Deno.readFileSync), hasChanged: false }
+        : yield* readContent(place, known?.content, this.#open);
       if (result !== undefined && (!result.hasChanged || attempt === MAX_ATTEMPTS)) {
         this.#bytes += result.content.length;
         return isKnown ? known : { content: result.content, modified: place.info.mtime, version };
@@ -353,13 +361,6 @@ class Reading {
       if (!now.info.isFile) return "neither file nor folder";
       place = now;
     }
-  }
-
-  *#contentAt(place: Place, known?: Bytes): Steps<Content | undefined> {
-    if (this.#isEmbedded) {
-      return { content: useEmbedded(place.real, Deno.readFileSync), hasChanged: false };
-    }
-    return yield* readContent(place, known, this.#open);
   }
 }
 
