@@ -76,13 +76,10 @@ export async function fileAnswer(
   signal?: AbortSignal,
 ): Promise<FileAnswer> {
   const { kind, path, prefixes = [] } = settings;
-  const parts = [
-    ...(path === undefined ? [] : [new Part("", `--${kind} `, path, settings, say)]),
-    ...Array.from(
-      prefixes,
-      ([prefix, path]) => new Part(prefix, `${prefix}=`, path, settings, say),
-    ),
-  ];
+  const parts = path === undefined ? [] : [new Part("", `--${kind} `, path, settings, say)];
+  for (const [prefix, path] of prefixes) {
+    parts.push(new Part(prefix, `${prefix}=`, path, settings, say));
+  }
   for (const part of parts) await part.read();
   if (settings.watch) { for (const part of parts) await part.watch(signal); }
   return { answer: answerWith(parts, settings), path: parts[0].path };

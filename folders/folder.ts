@@ -191,15 +191,14 @@ function* missingReply(
   routes: Routes<Reply>,
   headers: Fields,
 ): Steps<Reply> {
-  const firstOf = (...names: string[]) => names.find((name) => files.has(name));
-  const file = firstOf("/404.html", "/404.json", "/404.txt");
+  const file = ["/404.html", "/404.json", "/404.txt"].find((name) => files.has(name));
   if (file !== undefined) {
     const { content: body } = files.get(file)!;
     return withOverrides({ status: 404, headers: yield* contentFieldsOf(file, body), body }, {
       headers,
     });
   }
-  const page = firstOf("/200.html", "/200.json");
+  const page = ["/200.html", "/200.json"].find((name) => files.has(name));
   const reply = page === undefined ? undefined : routes.tableOf("GET").get(page);
   return reply ?? withOverrides(NOT_FOUND, { headers });
 }
