@@ -5,7 +5,9 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
+import { connect } from "node:net";
 import { createInterface } from "node:readline";
+import { text } from "node:stream/consumers";
 import { pythonLab } from "./replayers.mjs";
 import { blocks, run, runWell } from "./tools.mjs";
 
@@ -95,6 +97,19 @@ async function runSuites(cwd, runtimes) {
   }
 }
 
+/** So many at once make each other pause, for fractions of a millisecond too. */
+const UPLOADS = 4;
+const UPLOAD_BYTES = 16 * 1024 * 1024;
+
+/** Resolves to the response to a large upload. Nothing is read before all of it is written. */
+async function upload({ hostname, port }) {
+  const socket = connect(Number(port), hostname).pause();
+  socket.write(`POST /status/200 HTTP/1.1\r\nHost: x\r\nContent-Length: ${UPLOAD_BYTES}\r\n\r\n`);
+  socket.end(Buffer.alloc(UPLOAD_BYTES));
+  await once(socket, "finish");
+  return await text(socket);
+}
+
 /** The command prints the line that docs/lab.md names, ends with its stdin, and judges a client. */
 async function checkCommand(cwd, { name, path }) {
   const command = join(cwd, "node_modules/@firstline/lab/firstline-lab.mjs");
@@ -104,6 +119,8 @@ async function checkCommand(cwd, { name, path }) {
     const url = /^firstline: listening on .* (\S+)$/.exec(line)?.[1];
     if (url === undefined) continue;
     assert.equal(await (await fetch(`${url}status/200`)).text(), "200\n");
+    const replies = await Promise.all(Array.from({ length: UPLOADS }, () => upload(new URL(url))));
+    for (const reply of replies) assert.match(reply, /^HTTP\/1\.1 200 [^]*\r\n\r\n200\n$/);
     break;
   }
   child.stdin.end();
@@ -116,7 +133,9 @@ async function checkCommand(cwd, { name, path }) {
     const { code, stderr } = await run(path, [command, ...wrong]);
     assert.deepEqual([code, stderr.split("\n").length], [2, 2], stderr);
   }
-  console.log(`firstline-lab runs in ${name}: it listens, ends with its stdin, and checks.`);
+  console.log(
+    `firstline-lab runs in ${name}: it listens, takes uploads, ends with its stdin, and checks.`,
+  );
 }
 
 const CLIENT = 'fetch(process.env.URL || "{url}").then(async (response) => {' +
