@@ -49,8 +49,8 @@ const RUN_LENGTH = 256;
 /** Calls a function that takes little time with each item. */
 export function* forEachInSteps<T>(items: readonly T[], act: (item: T) => void): Steps<void> {
   for (let at = 0; at < items.length; at += RUN_LENGTH) {
+    if (at > 0) yield;
     items.slice(at, at + RUN_LENGTH).forEach(act);
-    yield;
   }
 }
 

@@ -55,8 +55,7 @@ Deno.test("forEachInSteps() calls a function with each item in order, and pauses
     const seen: number[] = [];
     const lengths: number[] = [];
     for (const _ of forEachInSteps(items, (item) => seen.push(item))) lengths.push(seen.length);
-    assertEquals([seen, lengths.length], [items, Math.ceil(length / 256)]);
-    assert(lengths.every((count, at) => count === Math.min(length, 256 * (at + 1))), `${lengths}`);
+    assertEquals([seen, lengths], [items, [256, 512, 768].filter((count) => count < length)]);
   }
 });
 
