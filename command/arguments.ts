@@ -226,8 +226,9 @@ function withValue(flag: Flag, joined: string | undefined, rest: string[]): Give
 
 /** True for what reads like a flag. `-1` does not: no flag is a digit. */
 function isFlag(argument: string): boolean {
-  return argument.startsWith("--") || argument.startsWith("-") &&
-      ALL_FLAGS.some(({ short }) => short !== undefined && argument.startsWith(`-${short}`));
+  if (!argument.startsWith("-")) return false;
+  const letter = argument.charAt(1);
+  return letter === "-" || ALL_FLAGS.some(({ short }) => short === letter);
 }
 
 function isBoolean(value: string): boolean {

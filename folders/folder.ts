@@ -103,7 +103,8 @@ function* replyOf(
   if (extension?.toLowerCase() === "http") return yield* httpReplyOf(file, body, status, headers);
   const name = extension === undefined ? file : `.${extension}`;
   const own = yield* contentFieldsOf(name, body);
-  const isPage = /^(text\/html|application\/xhtml)/.test(own[0][1]);
+  const [[, type]] = own;
+  const isPage = /^(text\/html|application\/xhtml)/.test(type);
   return {
     reply: withOverrides({ headers: own, body }, {
       status: status ?? (isPage ? pageStatus : undefined),
