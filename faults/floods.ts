@@ -49,9 +49,9 @@ const LARGE_PAUSE_MS = 100;
 /** The memory that the files in `deploy/` grant. */
 const MAX_TIMEOUT_FLOOD_BYTES = 256 * 1024 * 1024;
 const TIMEOUT_FLOOD_WAVES = 4;
-/** Memory that a crawl adds, as a share of the files. V8 alone adds up to 60 MB in any traffic. */
+/** Memory that stays after a crawl, as a share of the files. V8 alone adds 60 MB in any traffic. */
 const MAX_CRAWL_SHARE = 0.75;
-/** Garbage goes with further requests, sooner or later. What is held stays. */
+/** So many times, so many further requests let V8 collect its garbage. What is held stays. */
 const MAX_GARBAGE_WAVES = 10;
 const WAVE_REQUESTS = 1_000;
 /** Longer than the request timeout. Some peers have none. */

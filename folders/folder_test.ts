@@ -660,3 +660,33 @@ Deno.test("rawFolderAnswer() answers methods by the names of files", () => {
   assertThrows(() => rawSite(["/a.GET.http", "/a.GET.txt"]), UnusableFile, '"/a.GET.txt"');
   assertThrows(() => rawSite(["/a.GET.200.http"]), UnusableFile, '"/a.GET.200.http"');
 });
+
+/** The steps that a folder of these files takes, each time it is read. */
+function stepsOf(
+  files: ReadonlyArray<readonly [path: string, content: Bytes]>,
+  times = 1,
+): number[] {
+  const cache: ReplyCache = new WeakMap();
+  return Array.from({ length: times }, () => {
+    let steps = 0;
+    const options = { overrides: { headers: [] }, cache };
+    for (const _ of folderAnswer(snapshotOf(files), options)) steps++;
+    return steps;
+  });
+}
+
+Deno.test("folderAnswer() pauses for each file with a query, as adding one among many takes long", () => {
+  const files = Array.from(
+    { length: 300 },
+    (_, page) => [`/orders@page=${page}.GET.json`, new Uint8Array(1)] as const,
+  );
+  const [steps] = stepsOf(files);
+  assert(steps >= 2 * files.length, `${steps}`); // for its path, and for the one with a slash
+});
+
+Deno.test("folderAnswer() looks at the content of 404.html once, however often the folder is read", () => {
+  const large = new Uint8Array(5 * 2 ** 20).fill(97);
+  const small = stepsOf([["/404.html", large.subarray(0, 1)]]);
+  const [first, second] = stepsOf([["/404.html", large]], 2);
+  assertEquals([first - small[0], second - small[0]], [5, 0]); // a step for each MiB
+});

@@ -43,7 +43,7 @@ export interface Route {
   readonly extension?: string;
 }
 
-/** How a method begins in a name. Most names have none, and need no pattern. */
+/** A name with a method has one of these in it. Most names have none, and need no pattern. */
 const DOT_METHODS = METHODS.map((method) => `.${method}`);
 const A_METHOD = `(?:${METHODS.join("|")})`;
 /** `NAME.METHOD`, and after it a status, an extension with a letter in it, or both. */
@@ -357,10 +357,11 @@ class Building<T> {
    * data has no relative links that would break.
    */
   *addSlashes(): Steps<void> {
-    yield* forEachInSteps([...this.#named], ([answer, route]) => {
+    for (const [answer, route] of this.#named) {
+      yield; // to add a query among many takes long
       const path = route.path.endsWith("/") ? route.path.slice(0, -1) : `${route.path}/`;
-      if (path === "" && !this.#naming.hasPrefix) return;
+      if (path === "" && !this.#naming.hasPrefix) continue;
       this.routes.addRoute({ ...route, path }, answer);
-    });
+    }
   }
 }

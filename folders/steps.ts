@@ -43,16 +43,19 @@ export async function inSlices<T>(
   }
 }
 
-/** So many items are worked on in one step, which takes less than a millisecond. */
-const RUN_LENGTH = 256;
+/** So many calls are one step. */
+const CALLS = 32;
 
-/** Calls a function that takes little time with each item. */
+/** Calls a function with each item. A call must take only microseconds. */
 export function* forEachInSteps<T>(items: readonly T[], act: (item: T) => void): Steps<void> {
-  for (let at = 0; at < items.length; at += RUN_LENGTH) {
+  for (let at = 0; at < items.length; at += CALLS) {
     if (at > 0) yield;
-    items.slice(at, at + RUN_LENGTH).forEach(act);
+    items.slice(at, at + CALLS).forEach(act);
   }
 }
+
+/** So many items are sorted in one step, which takes less than a millisecond. */
+const RUN_LENGTH = 256;
 
 /** Sorts items like `toSorted()`, by merging sorted runs of twice the length each time. */
 export function* sortInSteps<T>(

@@ -8,8 +8,8 @@ import type { Fields } from "../replies/fields.ts";
 import type { Steps } from "./steps.ts";
 
 /**
- * The media types, each with its extensions (as IANA, nginx and Apache have them). Text without a
- * type that browsers display is plain text.
+ * Media types with their extensions. Text without a type that browsers display is plain text; other
+ * types are as IANA, nginx and Apache have them.
  */
 const TYPES = `
 text/calendar ics ifb
@@ -150,9 +150,9 @@ const CODINGS: ReadonlyMap<string, string> = new Map([["br", "br"], ["gz", "gzip
 type ContentFields = [Fields[number], ...Fields];
 
 /**
- * The fields `Content-Type` and, for a web file that was compressed beforehand, `Content-Encoding`,
- * by the path and content of a file. The type of a compressed web file such as `app.js.br` is that of
- * what is inside, which nobody looks at to find its charset.
+ * The field `Content-Type` of a file, and `Content-Encoding` if it is a web file that was compressed
+ * beforehand, such as `app.js.br`. Its type is then that of what is inside, whose charset nobody looks
+ * for. Other types than those of text define their own encoding.
  */
 export function* contentFieldsOf(path: string, content: Uint8Array): Steps<ContentFields> {
   const { name, extension } = nameOf(path);
@@ -207,17 +207,24 @@ const CHUNK_BYTES = 1024 * 1024;
  * UTF-16 without a byte order mark, which has NUL bytes, and ISO-2022, which has escape sequences.
  */
 export function* isUtf8(content: Uint8Array): Steps<boolean> {
+  const known = CHECKED.get(content);
+  if (known !== undefined) return known;
+  let isText = true;
   const isOne = content.length <= CHUNK_BYTES;
   const decoding = isOne ? decoder : new TextDecoder("utf-8", { fatal: true });
-  for (let at = 0; at < content.length; at += CHUNK_BYTES) {
+  for (let at = 0; isText && at < content.length; at += CHUNK_BYTES) {
     const end = at + CHUNK_BYTES;
     const chunk = isOne ? content : content.subarray(at, end);
-    if (chunk.includes(NUL) || hasCharacterSets(content, at, end)) return false;
-    if (!decodes(decoding, chunk, end < content.length)) return false;
+    isText = !chunk.includes(NUL) && !hasCharacterSets(content, at, end) &&
+      decodes(decoding, chunk, end < content.length);
     if (!isOne) yield;
   }
-  return true;
+  CHECKED.set(content, isText);
+  return isText;
 }
+
+/** Earlier results: the page for missing paths is a file as well, and comes again at each reload. */
+const CHECKED = new WeakMap<Uint8Array, boolean>();
 
 /** Shared by the many files that fit into one chunk. */
 const decoder = new TextDecoder("utf-8", { fatal: true });
