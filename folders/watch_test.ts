@@ -431,6 +431,6 @@ test("Watch lets sockets in between two slices: it waits for an answer of the fi
 });
 
 Deno.test("usualIdle() keeps looks to a twentieth of one core", () => {
-  assertEquals([1, 1000, 4000].map(usualIdle), [400, 400, 400]);
+  assertEquals([1, 1000, 4000].map(usualIdle), [500, 500, 500]);
   assertEquals(usualIdle(60_000), 5700);
 });
