@@ -188,11 +188,14 @@ const FLOODS: Record<string, Flood> = {
         }
         await runClients(count, 20, ask);
       }
-      const added = async () => (await server.measure()).rssBytes - server.start.rssBytes;
-      let share = await added() / (SMALL_FILES * SMALL_BYTES);
+      const shareNow = async () => {
+        const { rssBytes } = await server.measure();
+        return (rssBytes - server.start.rssBytes) / (SMALL_FILES * SMALL_BYTES);
+      };
+      let share = await shareNow();
       for (let wave = 0; wave < MAX_GARBAGE_WAVES && share >= MAX_CRAWL_SHARE; wave++) {
         await runClients(WAVE_REQUESTS, 20, ask);
-        share = await added() / (SMALL_FILES * SMALL_BYTES);
+        share = await shareNow();
       }
       trial.check(share < MAX_CRAWL_SHARE, `${share.toFixed(2)} of the files are held twice`);
       return `${count} small files, each asked for twice on open and on closing connections`;

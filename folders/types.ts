@@ -157,9 +157,10 @@ type ContentFields = [Fields[number], ...Fields];
 export function* contentFieldsOf(path: string, content: Uint8Array): Steps<ContentFields> {
   const { name, extension } = nameOf(path);
   const coding = CODINGS.get(extension);
-  const { extension: inner } = nameOf(name);
-  if (coding !== undefined && COMPRESSIBLE.includes(inner)) {
-    return [["Content-Type", registeredType(inner) ?? OTHER], ["Content-Encoding", coding]];
+  if (coding !== undefined) {
+    const { extension: inner } = nameOf(name);
+    const type = registeredType(inner) ?? OTHER;
+    if (COMPRESSIBLE.includes(inner)) return [["Content-Type", type], ["Content-Encoding", coding]];
   }
   const type = isTransportStream(extension, content)
     ? "video/mp2t"
