@@ -65,6 +65,8 @@ test("fileAnswer() names the path to open, for one file with its name", async ()
   const prefixes = new Map([["/api", folder.pathOf("site")]]);
   assertEquals(await pathOf({ file: folder.path }, { prefixes }), "/");
   assertEquals(await pathOf({ file: "" }, { path: undefined, prefixes }), "/api/");
+  const guide = new Map([["/guide", file]]);
+  assertEquals(await pathOf({ file: "" }, { path: undefined, prefixes: guide }), "/guide/");
 });
 
 Deno.test("mistakenMethods() finds words in place of a method, and no ordinary names", () => {

@@ -120,6 +120,8 @@ Deno.test("folderAnswer() finds a name in the form it has on the disk, and in Un
   assertFinds(site(["/u\u0308.html.html", "/u\u0308.html"]), {
     [`${composed}.html`]: "/u\u0308.html",
   });
+  const ask = site(["/u\u0308.POST.json"]);
+  assertEquals(contentOf(ask(composed, "POST")), "/u\u0308.POST.json");
 });
 
 Deno.test("folderAnswer() finds paths that RFC 3986 calls equal, as apt, npm and firmware write them", () => {
